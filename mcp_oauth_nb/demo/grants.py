@@ -1,0 +1,45 @@
+"""What the authorization server remembers of a consent, and the switches of its behaviour."""
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class Behaviour:
+    """What the authorization server does; the defaults are right, each fault of its behaviour changes one of them."""
+
+    code_lifetime_s: float | None = None
+    """Seconds; None means as long as the server was started with."""
+    rotates_refresh_tokens: bool = True
+    refuses_spent_refresh_tokens: bool = True
+    honours_revocation: bool = True
+    accepts_access_tokens: bool = True
+
+
+@dataclass(frozen=True, repr=False)
+class ConsentRequest:
+    """An authorization request that waits for the user."""
+
+    client_id: str
+    client_name: str
+    redirect_uri: str
+    redirect_named: bool
+    """Whether the request named its redirect URI; then the token request must too (RFC 6749 section 4.1.3)."""
+    state: str | None
+    scopes: tuple[str, ...]
+    resource: str
+    code_challenge: str
+    expires_at: float
+
+
+@dataclass(repr=False)
+class Grant:
+    """One consent and what became of it."""
+
+    client_id: str
+    subject: str
+    scopes: tuple[str, ...]
+    resource: str
+    spent: set[str] = field(default_factory=set)
+    """The used code and the rotated refresh tokens."""
+    ended: str | None = None
+    """Why no token of this grant works any more; None while they do."""

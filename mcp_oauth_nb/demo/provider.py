@@ -1,0 +1,265 @@
+"""The authorization server behind the SDK's routes: everything in memory, everything bound to a grant.
+
+A grant is one consent: the tokens made from it, directly or by refreshing, live and die together. That is what makes
+the three defences simple: a replayed code, a replayed refresh token and a revocation all end the grant
+(RFC 6749 sections 4.1.2 and 10.4, RFC 9700 section 4.14.2, RFC 7009 section 2.1).
+"""
+
+import re
+import secrets
+import time
+from collections.abc import Callable
+
+from mcp.server.auth.provider import (
+    AccessToken,
+    AuthorizationCode,
+    AuthorizationParams,
+    AuthorizeError,
+    IdentityAssertionParams,
+    OAuthAuthorizationServerProvider,
+    RefreshToken,
+    RegistrationError,
+    TokenError,
+)
+from mcp.shared.auth import OAuthClientInformationFull, OAuthToken
+
+from .answers import with_query
+from .clients import Registered, received
+from .grants import Behaviour, ConsentRequest, Grant
+
+SCOPE = "mcp:tools"
+GRANT_TYPES = ("authorization_code", "refresh_token")
+CONSENT_LIFETIME_S = 600.0
+CHALLENGE = re.compile(r"[A-Za-z0-9_-]{43}")
+"""A SHA-256 hash in base64url without padding (RFC 7636 section 4.2)."""
+
+
+class Provider(OAuthAuthorizationServerProvider[AuthorizationCode, RefreshToken, AccessToken]):
+    """Keeps clients, consents, codes and tokens; answers the SDK's handlers."""
+
+    def __init__(
+        self,
+        issuer: str,
+        resource: str,
+        behaviour: Callable[[], Behaviour],
+        *,
+        code_lifetime_s: float = 30,
+        access_token_lifetime_s: float = 900,
+        requires_resource: bool = True,
+    ) -> None:
+        self.issuer = issuer
+        self.resource = resource
+        self.requires_resource = requires_resource
+        self.secrets: set[str] = set()
+        self.clients: dict[str, Registered] = {}
+        self.codes: dict[str, AuthorizationCode] = {}
+        self.redirects: dict[str, str] = {}
+        self._behaviour = behaviour
+        self._code_lifetime_s = code_lifetime_s
+        self._access_lifetime_s = access_token_lifetime_s
+        self._waiting: dict[str, ConsentRequest] = {}
+        self._access: dict[str, tuple[AccessToken, float]] = {}
+        self._refresh: dict[str, RefreshToken] = {}
+        self._grants: dict[str, Grant] = {}
+
+    def mint(self, kind: str) -> str:
+        """A new secret of 256 random bits; its first letters say what it is, as log scanners like it."""
+        made = f"{kind}_{secrets.token_urlsafe(32)}"
+        self.secrets.add(made)
+        return made
+
+    # --- clients ------------------------------------------------------------------------------------------------
+
+    async def get_client(self, client_id: str) -> OAuthClientInformationFull | None:
+        """The client of this id, if there is one."""
+        return self.clients.get(client_id)
+
+    async def register_client(self, client_info: OAuthClientInformationFull) -> None:
+        """Keep a client; what it asked beyond our grant types is struck out (RFC 7591 section 3.2.1)."""
+        client_info.grant_types = [name for name in GRANT_TYPES if name in client_info.grant_types]
+        client_info.response_types = ["code"]
+        asked = received.get()
+        document = asked.json if asked else None
+        if not isinstance(document, dict):
+            raise RegistrationError("invalid_client_metadata", "the body must be a JSON object")
+        written = tuple(document["redirect_uris"])
+        self.clients[client_info.client_id] = Registered.record(client_info.model_dump(), written=written)
+        if client_info.client_secret:
+            self.secrets.add(client_info.client_secret)
+
+    # --- consent ------------------------------------------------------------------------------------------------
+
+    async def authorize(self, client: OAuthClientInformationFull, params: AuthorizationParams) -> str:
+        """Check what the SDK leaves to us and send the browser to the consent page."""
+        resource = params.resource or (None if self.requires_resource else self.resource)
+        if resource is None:
+            raise AuthorizeError("invalid_request", "the parameter resource is missing")
+        if resource != self.resource:
+            raise AuthorizeError("invalid_target", "this server does not issue tokens for that resource")
+        if not CHALLENGE.fullmatch(params.code_challenge):
+            raise AuthorizeError("invalid_request", "code_challenge must be 43 base64url characters")
+        asked, record = received.get(), self.clients[client.client_id]
+        written = record.redirect_text(dict(asked.params).get("redirect_uri")) if asked else None
+        request = ConsentRequest(
+            client_id=client.client_id,
+            client_name=client.client_name or client.client_id,
+            redirect_uri=written or str(params.redirect_uri),
+            redirect_named=params.redirect_uri_provided_explicitly,
+            state=params.state,
+            scopes=tuple(params.scopes or (SCOPE,)),
+            resource=resource,
+            code_challenge=params.code_challenge,
+            expires_at=time.time() + CONSENT_LIFETIME_S,
+        )
+        ticket = secrets.token_urlsafe(32)
+        self._waiting[ticket] = request
+        return with_query(f"{self.issuer}/consent", request=ticket)
+
+    def waiting(self, ticket: str) -> ConsentRequest | None:
+        """The request that waits under this ticket."""
+        request = self._waiting.get(ticket)
+        return request if request and request.expires_at > time.time() else None
+
+    def take(self, ticket: str) -> ConsentRequest | None:
+        """The request under this ticket, which then is used up."""
+        request = self.waiting(ticket)
+        self._waiting.pop(ticket, None)
+        return request
+
+    def consented(self, request: ConsentRequest, subject: str) -> str:
+        """The redirect that hands the client its code (RFC 6749 section 4.1.2, RFC 9207 section 2)."""
+        code = self.mint("code")
+        lifetime = self._behaviour().code_lifetime_s
+        self.redirects[code] = request.redirect_uri
+        self._grants[code] = Grant(request.client_id, subject, request.scopes, request.resource)
+        self.codes[code] = AuthorizationCode.model_validate(
+            {
+                "code": code,
+                "scopes": list(request.scopes),
+                "expires_at": time.time() + (self._code_lifetime_s if lifetime is None else lifetime),
+                "client_id": request.client_id,
+                "code_challenge": request.code_challenge,
+                "redirect_uri": request.redirect_uri,
+                "redirect_uri_provided_explicitly": request.redirect_named,
+                "resource": request.resource,
+                "subject": subject,
+            }
+        )
+        return with_query(request.redirect_uri, code=code, state=request.state, iss=self.issuer)
+
+    def denied(self, request: ConsentRequest) -> str:
+        """The redirect that says the user refused (RFC 6749 section 4.1.2.1)."""
+        return with_query(
+            request.redirect_uri,
+            error="access_denied",
+            error_description="The user refused the request",
+            state=request.state,
+            iss=self.issuer,
+        )
+
+    # --- tokens -------------------------------------------------------------------------------------------------
+
+    async def load_authorization_code(
+        self, client: OAuthClientInformationFull, authorization_code: str
+    ) -> AuthorizationCode | None:
+        """The code, if it is this client's and unused; a second use ends the grant."""
+        code = self.codes.get(authorization_code)
+        if code is None or code.client_id != client.client_id:
+            return None
+        grant = self._grants[authorization_code]
+        if authorization_code in grant.spent:
+            grant.ended = grant.ended or "its authorization code was used twice"
+            return None
+        return code
+
+    async def exchange_authorization_code(
+        self, client: OAuthClientInformationFull, authorization_code: AuthorizationCode
+    ) -> OAuthToken:
+        """The first tokens of a grant; spends the code."""
+        grant = self._grants[authorization_code.code]
+        grant.spent.add(authorization_code.code)
+        renewable = "refresh_token" in client.grant_types
+        return self._issue(grant, list(grant.scopes), self._new_refresh_token(grant) if renewable else None)
+
+    async def load_refresh_token(self, client: OAuthClientInformationFull, refresh_token: str) -> RefreshToken | None:
+        """The refresh token, if it is this client's and alive; a spent one ends the grant."""
+        token = self._refresh.get(refresh_token)
+        if token is None or token.client_id != client.client_id:
+            return None
+        grant = self._grants[refresh_token]
+        if refresh_token in grant.spent and self._behaviour().refuses_spent_refresh_tokens:
+            grant.ended = grant.ended or "an old refresh token was used again"
+        return None if grant.ended else token
+
+    async def exchange_refresh_token(
+        self, client: OAuthClientInformationFull, refresh_token: RefreshToken, scopes: list[str]
+    ) -> OAuthToken:
+        """New tokens for an old refresh token, which then is spent."""
+        grant = self._grants[refresh_token.token]
+        if not self._behaviour().rotates_refresh_tokens:
+            return self._issue(grant, scopes, refresh_token.token)
+        grant.spent.add(refresh_token.token)
+        return self._issue(grant, scopes, self._new_refresh_token(grant))
+
+    async def exchange_identity_assertion(
+        self, client: OAuthClientInformationFull, params: IdentityAssertionParams
+    ) -> OAuthToken:
+        """Not offered."""
+        raise TokenError("unsupported_grant_type", "this grant type is not offered")
+
+    def _new_refresh_token(self, grant: Grant) -> str:
+        made = self.mint("refresh")
+        self._grants[made] = grant
+        self._refresh[made] = RefreshToken(
+            token=made,
+            client_id=grant.client_id,
+            scopes=list(grant.scopes),
+            resource=grant.resource,
+            subject=grant.subject,
+        )
+        return made
+
+    def _issue(self, grant: Grant, scopes: list[str], refresh_token: str | None) -> OAuthToken:
+        made = self.mint("access")
+        token = AccessToken(
+            token=made,
+            client_id=grant.client_id,
+            scopes=scopes,
+            resource=grant.resource,
+            subject=grant.subject,
+            claims={"iss": self.issuer},
+        )
+        self._grants[made] = grant
+        self._access[made] = (token, time.time() + self._access_lifetime_s)
+        return OAuthToken(
+            access_token=made,
+            expires_in=int(self._access_lifetime_s),
+            scope=" ".join(scopes),
+            refresh_token=refresh_token,
+        )
+
+    # --- the resource server's side -------------------------------------------------------------------------------
+
+    def refusal(self, token: str) -> str | None:
+        """Why the MCP endpoint must refuse this token; None when it must not."""
+        kept = self._access.get(token)
+        if kept is None:
+            return "The access token is unknown"
+        if kept[1] <= time.time():
+            return "The access token expired"
+        ended = self._grants[token].ended
+        return f"The access token is revoked: {ended}" if ended else None
+
+    async def load_access_token(self, token: str) -> AccessToken | None:
+        """The token, if it works."""
+        return None if self.refusal(token) else self._access[token][0]
+
+    async def verify_token(self, token: str) -> AccessToken | None:
+        """The check of the MCP endpoint; the SDK compares the resource afterwards (RFC 8707 section 2)."""
+        return await self.load_access_token(token) if self._behaviour().accepts_access_tokens else None
+
+    async def revoke_token(self, token: AccessToken | RefreshToken) -> None:
+        """End the grant of this token, whichever of the two it is (RFC 7009 section 2.1)."""
+        if self._behaviour().honours_revocation:
+            grant = self._grants[token.token]
+            grant.ended = grant.ended or "the client revoked it"

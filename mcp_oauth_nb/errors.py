@@ -1,0 +1,57 @@
+"""What the user did wrong, and the call that mends it.
+
+    McpOAuthError
+    +-- NotYet            a step needs something that an earlier step has not supplied
+    +-- BadSetting        an argument that cannot work
+    +-- CallbackTimeout   no redirect came back in time
+    +-- NotOurs           a file that holds no trace
+
+Whatever a *server* does wrong is an exchange or a finding, never an exception. Every message says what was seen, what
+was expected, and the next call to type. Errors hold plain values only, never a request or a response, so that no
+traceback can show a secret.
+"""
+
+from __future__ import annotations
+
+
+class McpOAuthError(Exception):
+    """Base of all errors of this package.
+
+    IPython asks an exception for ``_render_traceback_`` before it prints a traceback: a message that already says how
+    to go on is worth more in an incident than frames from the depths of the package.
+    """
+
+    def _render_traceback_(self) -> list[str]:
+        return [f"{type(self).__name__}: {self}"]
+
+
+class NotYet(McpOAuthError):
+    """A step was asked for before the step that supplies what it needs."""
+
+    def __init__(self, what: str, call: str) -> None:
+        super().__init__(f"there is no {what} yet; expected it from an earlier step. Run {call} first.")
+
+
+class BadSetting(McpOAuthError, ValueError):
+    """An argument that cannot work: names the argument, what was seen, what is expected, and the mend."""
+
+    def __init__(self, name: str, seen: str, expected: str, mend: str = "") -> None:
+        super().__init__(f"{name}: got {seen}; expected {expected}." + (f" {mend}" if mend else ""))
+
+
+class CallbackTimeout(McpOAuthError, TimeoutError):
+    """No authorization response arrived in the time given (seconds)."""
+
+    def __init__(self, waited_s: float, redirect_uri: str) -> None:
+        super().__init__(
+            f"no redirect to {redirect_uri} within {waited_s:g} s; expected the browser to come back there. "
+            "Open the authorization link, then run callback() again, or callback(paste=True) to paste the address "
+            "that the browser ended on."
+        )
+
+
+class NotOurs(McpOAuthError, ValueError):
+    """A file that holds no trace of this package."""
+
+    def __init__(self, name: str, why: str) -> None:
+        super().__init__(f"{name} holds no trace: {why}. Expected a file written by this package.")

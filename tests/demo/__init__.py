@@ -1,0 +1,1 @@
+"""Tests of the demo server: a real one, asked over HTTP."""
