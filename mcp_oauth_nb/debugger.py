@@ -1,0 +1,437 @@
+"""`Debugger`: what a notebook cell calls. One named call per step, and the calls that look at what was seen.
+
+Every step call returns a `Report`, so that the last line of a cell shows something. Running a step again starts from
+the flow as it stood before that step and forgets what later steps learned; nothing that was recorded is ever lost.
+A report is worked out when it is looked at, so that a run costs little more than the requests it sends.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping
+from getpass import getpass
+from pathlib import Path
+from typing import Any, Literal
+
+from mcp_oauth_nb.errors import BadSetting, NotYet
+from mcp_oauth_nb.evidence.curl import curl_script
+from mcp_oauth_nb.link import AuthorizationLink
+from mcp_oauth_nb.protocol.flow import Client, Flow, Settings, Tokens, ToolCall
+from mcp_oauth_nb.protocol.profiles import LATEST, PROFILES
+from mcp_oauth_nb.protocol.step import Edits, Override
+from mcp_oauth_nb.protocol.wellknown import split
+from mcp_oauth_nb.mime import Bundle
+from mcp_oauth_nb.records import Exchange, Request, Trace
+from mcp_oauth_nb.redact import learn_settings, mask_text
+from mcp_oauth_nb.rules import judge
+from mcp_oauth_nb.rules.rule import Report
+from mcp_oauth_nb.steps import AFTERWARDS, ROUTE, STEPS
+from mcp_oauth_nb.steps.mcp import call_step
+from mcp_oauth_nb.vault import Vault
+from mcp_oauth_nb.views.config import Config
+from mcp_oauth_nb.views.script import Script
+from mcp_oauth_nb.views.step import step_card
+from mcp_oauth_nb.wire.callback import Listener
+from mcp_oauth_nb.wire.driver import Browser, Driver, Running
+from mcp_oauth_nb.wire.http import Wire
+
+
+class Debugger:
+    """Walks the OAuth authorization of one MCP server, step by step.
+
+    Args:
+        url: the MCP endpoint, exactly as a client would be configured with it.
+        protocol: the MCP protocol version to follow.
+        client: a pre-registered ``Client(id, secret=...)``; None registers one dynamically.
+        scope: the scope to ask for; None takes what the server asks for, an empty string sends none.
+        resource: the resource indicator; None takes it byte for byte as published, an empty string sends none.
+        redirect_uri: where the browser comes back to; None takes a free port of this machine.
+        browser: who fetches the redirect: None a person, ``"follow"`` this process (for servers that consent by
+            themselves), or a function from the authorization URL to the redirect URL.
+        headers: extra headers for the MCP server's origin, and for no other.
+        verify: True, the path of a CA bundle in PEM, or False.
+        step_timeout_s: the deadline of one request, in seconds.
+        callback_timeout_s: how long `callback` waits for a person, in seconds.
+        on_violation: "stop" where the protocol says that a client must not go on, or "continue".
+        access_token: a token you already have: `mcp` then works at once.
+        tool: the name of a tool for `mcp` to call, or ``(name, arguments)``; none is called unless named.
+
+    Raises:
+        BadSetting: an argument cannot work; the message says what is expected.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        protocol: str = LATEST,
+        client: Client | None = None,
+        scope: str | None = None,
+        resource: str | None = None,
+        redirect_uri: str | None = None,
+        browser: Browser = None,
+        headers: Mapping[str, str] | None = None,
+        verify: bool | str | Path = True,
+        step_timeout_s: float = 30,
+        callback_timeout_s: float = 300,
+        on_violation: Literal["stop", "continue"] = "stop",
+        access_token: str | None = None,
+        tool: str | tuple[str, Mapping[str, Any]] | None = None,
+    ) -> None:
+        _check(url, protocol, client, browser, on_violation, redirect_uri)
+        custom = Override(headers=headers or {}).headers
+        self._vault = Vault()
+        learn_settings(self._vault, custom, url)
+        for secret, kind in ((client and client.secret, "client_secret"), (access_token, "access_token")):
+            if secret:
+                self._vault.learn(secret, kind)
+        listener = Listener(redirect_uri)
+        wire = Wire(verify=verify, timeout_s=step_timeout_s)
+        self._driver = Driver(
+            wire, listener, self._vault, custom=custom, browser=browser, callback_timeout_s=callback_timeout_s
+        )
+        settings = Settings(
+            url=url,
+            profile=PROFILES[protocol],
+            redirect_uri=listener.redirect_uri,
+            entropy=secrets.token_bytes,
+            client=client,
+            scope=scope,
+            resource=resource,
+            tool=_tool(tool),
+            on_violation=on_violation,
+        )
+        self._flow = Flow(settings, tokens=Tokens(access_token) if access_token else None)
+        self._before: dict[str, Flow] = {}
+        self._shown_link: AuthorizationLink | None = None
+        self._verify = verify
+
+    def __repr__(self) -> str:
+        done = [run.step for run in self._driver.runs]
+        return f"<Debugger {mask_text(self._vault, self._flow.settings.url)} after {done[-1] if done else 'no step'}>"
+
+    # -- the steps ----------------------------------------------------------------------------------------------
+
+    def challenge(self, *, headers: Edits | None = None, json: Edits | None = None) -> Report:
+        """Send an MCP request without a token, to see the challenge (RFC 9728 5.1)."""
+        return self._run("challenge", headers=headers, json=json)
+
+    def resource_metadata(self, *, params: Edits | None = None, headers: Edits | None = None) -> Report:
+        """Request the protected resource metadata (RFC 9728)."""
+        return self._run("resource_metadata", params=params, headers=headers)
+
+    def server_metadata(self, *, params: Edits | None = None, headers: Edits | None = None) -> Report:
+        """Request the authorization server metadata (RFC 8414, OpenID Connect Discovery) and check S256."""
+        return self._run("server_metadata", params=params, headers=headers)
+
+    def register(self, *, headers: Edits | None = None, json: Edits | None = None) -> Report:
+        """Register a client dynamically (RFC 7591), or take the one given as ``client=``."""
+        return self._run("register", headers=headers, json=json)
+
+    def pkce(self) -> Report:
+        """Generate a code verifier and its S256 challenge (RFC 7636)."""
+        return self._run("pkce")
+
+    def authorize(self, *, params: Edits | None = None) -> AuthorizationLink:
+        """Build the authorization URL and show it as a link; returns at once. `callback` takes it from there.
+
+        Fresh PKCE parameters are generated when the last ones were already used.
+        """
+        if self._flow.pkce is None or "authorize" in self._before:
+            self._rewind("pkce" if "pkce" in self._before else "authorize")
+            self._run("pkce")
+        self._run("authorize", params=params)
+        self._listen()
+        return self._link()
+
+    def callback(self, redirect: str | None = None, *, paste: bool = False, timeout_s: float | None = None) -> Report:
+        """Wait for the redirect, and take it apart: state, issuer, then code or error.
+
+        Args:
+            redirect: the address the browser ended on, its query string, or the bare code. A code typed into a cell
+                is saved with the notebook: prefer ``paste=True``.
+            paste: ask for it with a prompt that is not saved.
+            timeout_s: how long to wait, in seconds, instead of the setting.
+
+        Raises:
+            CallbackTimeout: no redirect came in time.
+            NotYet: there is no authorization request.
+        """
+        if self._flow_before("callback").authorization is None:
+            raise NotYet("authorization request", "dbg.authorize()")
+        if redirect is None and paste:
+            redirect = getpass("Paste the address the browser ended on, or the code: ")
+        if redirect is not None:
+            self.offer(redirect)
+        if timeout_s is not None:
+            self._driver.callback_timeout_s = timeout_s
+        report = self._run("callback")
+        if self._shown_link is not None:
+            self._shown_link.close()
+        return report
+
+    def token(self, *, params: Edits | None = None, form: Edits | None = None, headers: Edits | None = None) -> Report:
+        """Exchange the authorization code for tokens (RFC 6749 4.1.3)."""
+        return self._run("token", params=params, form=form, headers=headers)
+
+    def mcp(
+        self,
+        method: str | None = None,
+        params: Mapping[str, Any] | None = None,
+        *,
+        headers: Edits | None = None,
+        json: Edits | None = None,
+    ) -> Report:
+        """Use the token: open a session and list the tools; or, with a method, send that request in the session.
+
+        Args:
+            method: any JSON-RPC method, such as ``"tools/call"``; None runs the step of the flow.
+            params: its parameters, such as ``{"name": "echo", "arguments": {"text": "hello"}}``.
+            headers: changes to the headers of every request of the step; None removes one.
+            json: changes to the members of the JSON-RPC message; None removes one.
+        """
+        if method is None:
+            return self._run("mcp", headers=headers, json=json)
+        if self._flow.session is None:
+            opened = self._run("mcp", headers=headers)
+            if self._flow.session is None:
+                return opened
+        return self._run("call", step=call_step(method, params or {}), headers=headers, json=json)
+
+    def refresh(
+        self, *, params: Edits | None = None, form: Edits | None = None, headers: Edits | None = None
+    ) -> Report:
+        """Exchange the refresh token for a new pair (RFC 6749 6)."""
+        return self._run("refresh", params=params, form=form, headers=headers)
+
+    def replay(self, *, form: Edits | None = None, headers: Edits | None = None) -> Report:
+        """Probe: present the replaced refresh token again. A healthy server refuses, and may revoke the grant."""
+        return self._run("replay", form=form, headers=headers)
+
+    def revoke(self, *, form: Edits | None = None, headers: Edits | None = None) -> Report:
+        """Revoke the refresh token and the access token (RFC 7009)."""
+        return self._run("revoke", form=form, headers=headers)
+
+    def revoked(self, *, headers: Edits | None = None) -> Report:
+        """Probe: use the revoked access token. A healthy server answers 401."""
+        return self._run("revoked", headers=headers)
+
+    def run(self, *, afterwards: bool = False) -> Report:
+        """Run the whole flow from its beginning to the first trouble.
+
+        Args:
+            afterwards: go on with refresh, replay, revocation and the request after revocation.
+        """
+        first = "mcp" if self._flow_before("challenge").tokens else "challenge"
+        route = ROUTE[ROUTE.index(first) :] + (AFTERWARDS if afterwards else ())
+        for name in route:
+            if name == "callback" and self._driver.browser is None:
+                self._listen()
+                self._link().show()
+            self._run(name)
+            if not self._driver.runs[-1].achieved:
+                break
+        return self._report(None, route)
+
+    # -- looking --------------------------------------------------------------------------------------------------
+
+    def diagnose(self) -> Report:
+        """The verdict over everything so far: failing step, probable cause, who must act, the fix."""
+        ran = {run.step for run in self._driver.runs}
+        return self._report(None, ROUTE + tuple(name for name in AFTERWARDS if name in ran))
+
+    @property
+    def config(self) -> Config:
+        """What the server advertises: endpoints, capabilities, supported values. ``config.frame`` for pandas."""
+        return Config(self._flow.resource_metadata, self._flow.server_metadata, self._vault)
+
+    @property
+    def trace(self) -> Trace:
+        """Everything that was tried."""
+        return self._driver.trace(self._settings_shown())
+
+    @property
+    def exchanges(self) -> tuple[Exchange, ...]:
+        """Every exchange so far, also those of runs that were run again since."""
+        return tuple(self._driver.exchanges)
+
+    def curl(self, step: str | None = None) -> Script:
+        """One step, or the whole flow, as a bash script with curl. Secrets are shell variables in it.
+
+        Raises:
+            NotYet: that step has not run.
+        """
+        if step is not None and step not in STEPS:
+            raise BadSetting("curl(step)", repr(step), "one of " + ", ".join(STEPS))
+        return Script(curl_script(self.trace, step))
+
+    # -- for the runner -------------------------------------------------------------------------------------------
+
+    @property
+    def url(self) -> str:
+        """The MCP server's URL as typed. It may hold a key, so it is not for display."""
+        return self._flow.settings.url
+
+    @property
+    def authorization_url(self) -> str | None:
+        """The link a person has to open; None before `authorize`. It holds ``state``, so it is not for display."""
+        return self._flow.authorization.url if self._flow.authorization else None
+
+    @property
+    def redirect_problem(self) -> str:
+        """Why the redirect must be pasted; empty where it reaches the listener."""
+        return self._driver.listener.problem
+
+    @property
+    def is_automatic(self) -> bool:
+        """Whether the redirect can be fetched without a person."""
+        return self._driver.browser is not None
+
+    def begin(self, name: str) -> Running:
+        """Prepare a step without sending anything, so that its request can be shown first.
+
+        Raises:
+            NotYet: an earlier step has to run first.
+        """
+        return self._driver.begin(STEPS[name], self._flow_before(name), Override())
+
+    def is_current(self, running: Running) -> bool:
+        """Whether a prepared step still starts from the flow as it stands."""
+        return running.flow is self._flow_before(running.step.name)
+
+    def finish(self, running: Running, *, person: bool = False) -> Report:
+        """Carry out a prepared step. With `person` a redirect is waited for even where it could be fetched.
+
+        Raises:
+            CallbackTimeout: no redirect came, or `interrupt` was called.
+        """
+        self._driver.stop.clear()
+        self._driver.person = person
+        if person:
+            self._driver.listener.start()
+        return self._finish(running)
+
+    def interrupt(self) -> None:
+        """Stop waiting for the redirect, from any thread."""
+        self._driver.stop.set()
+
+    def offer(self, pasted: str) -> None:
+        """Hand in a redirect that was pasted, as if it had reached the listener.
+
+        Raises:
+            BadSetting: it holds neither code nor error.
+        """
+        self._driver.listener.offer(pasted)
+
+    def card(
+        self, name: str, route: tuple[str, ...], *, preview: Request | None = None, running: bool = False
+    ) -> Bundle:
+        """The display of one step of a route, also before it has run."""
+        report = self._report(name, route)
+        step, run = STEPS[name], self.trace.run(name)
+        return step_card(
+            number=route.index(name) + 1,
+            total=len(route),
+            title=step.title,
+            spec=step.spec,
+            status="running" if running else report.status_of(name),
+            run=run,
+            exchanges=report.exchanges,
+            findings=report.findings,
+            vault=self._vault,
+            preview=preview,
+        )
+
+    # -- inside ---------------------------------------------------------------------------------------------------
+
+    def _run(self, name: str, *, step: Any = None, **edits: Edits | None) -> Report:
+        override = Override(**{part: edit for part, edit in edits.items() if edit is not None})
+        flow = self._flow_before(name)
+        return self._finish(self._driver.begin(step or STEPS[name], flow, override))
+
+    def _finish(self, running: Running) -> Report:
+        name = running.step.name
+        self._rewind(name)
+        self._before.setdefault(name, running.flow)
+        self._flow = running.finish()
+        return self._report(name)
+
+    def _flow_before(self, name: str) -> Flow:
+        """The flow as it stood before a step last ran; as it stands now for a new step and for an extra call."""
+        return self._flow if name == "call" else self._before.get(name, self._flow)
+
+    def _rewind(self, name: str) -> None:
+        """Forget this step's run and those of all later steps, but no exchange. An extra call forgets nothing."""
+        if name not in self._before or name == "call":
+            return
+        order = list(self._before)
+        later = set(order[order.index(name) :])
+        self._flow = self._before[name]
+        self._before = {step: flow for step, flow in self._before.items() if step not in later}
+        self._driver.runs = [run for run in self._driver.runs if run.step not in later]
+
+    def _link(self) -> AuthorizationLink:
+        """The authorization link as a display that hides its state once the redirect is here."""
+        authorization = self._flow.authorization
+        self._shown_link = AuthorizationLink(
+            self.trace,
+            "authorize",
+            ROUTE,
+            judge,
+            url=authorization.url if authorization and self._driver.browser is None else None,
+            redirect_uri=self._flow.settings.redirect_uri,
+            problem=self._driver.listener.problem,
+        )
+        return self._shown_link
+
+    def _listen(self) -> None:
+        if self._driver.browser is None:
+            self._driver.listener.start()
+
+    def _report(self, step: str | None, route: tuple[str, ...] = ROUTE) -> Report:
+        return Report(self.trace, step, route, judge)
+
+    def _settings_shown(self) -> dict[str, str]:
+        settings = self._flow.settings
+        shown = {
+            "url": settings.url,
+            "protocol": settings.profile.version,
+            "client_id": settings.client.client_id if settings.client else None,
+            "scope": settings.scope,
+            "resource": settings.resource,
+            "redirect_uri": settings.redirect_uri,
+            "on_violation": settings.on_violation,
+            "verify": "" if self._verify is True else "off" if self._verify is False else "own CA bundle",
+            "custom headers": ", ".join(self._driver.custom),
+        }
+        return {name: value for name, value in shown.items() if value}
+
+
+def _check(
+    url: object, protocol: object, client: object, browser: object, on_violation: object, redirect_uri: object
+) -> None:
+    """Refuse arguments that cannot work, before anything is sent."""
+    if not isinstance(url, str) or split(url) is None or any(ord(c) < 33 for c in url):
+        raise BadSetting("url", _brief(url), "the http(s) URL of an MCP endpoint", "Debugger('https://host/mcp')")
+    if protocol not in PROFILES:
+        raise BadSetting("protocol", _brief(protocol), "one of " + ", ".join(PROFILES))
+    if client is not None and not isinstance(client, Client):
+        raise BadSetting("client", f"a {type(client).__name__}", "Client('id') or Client('id', secret=getpass())")
+    if browser is not None and browser != "follow" and not callable(browser):
+        raise BadSetting("browser", _brief(browser), "None, 'follow', or a function of the authorization URL")
+    if on_violation not in ("stop", "continue"):
+        raise BadSetting("on_violation", _brief(on_violation), "'stop' or 'continue'")
+    if redirect_uri is not None and (not isinstance(redirect_uri, str) or "://" not in redirect_uri):
+        raise BadSetting("redirect_uri", _brief(redirect_uri), "an absolute URI, or None for a free port")
+
+
+def _brief(value: object) -> str:
+    """A user's value as an error may show it: a word of it, never a URL's query, which may hold a key."""
+    text = value.partition("?")[0] if isinstance(value, str) else type(value).__name__
+    return repr(text[:80])
+
+
+def _tool(tool: str | tuple[str, Mapping[str, Any]] | None) -> ToolCall | None:
+    if tool is None:
+        return None
+    return ToolCall(tool) if isinstance(tool, str) else ToolCall(*tool)

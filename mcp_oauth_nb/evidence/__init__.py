@@ -1,0 +1,1 @@
+"""Turns what was seen into files and commands that travel. Secrets never travel with them."""

@@ -1,0 +1,271 @@
+"""`Flow`: an immutable record of all that is known so far, and the facts it is made of.
+
+A step returns a new Flow; the old one stays as it was. Running a cell again therefore starts from the Flow as it stood
+before that step, and forgets what later steps had learned, without any code for undoing. Each fact knows the id of the
+exchange it came from, and lists by `shown` what a reader should see of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields, replace
+from typing import Any, Literal, TypeVar
+
+from mcp_oauth_nb.errors import BadSetting, NotYet
+from mcp_oauth_nb.protocol.challenge import Challenges
+from mcp_oauth_nb.protocol.pkce import Pkce
+from mcp_oauth_nb.protocol.profiles import Profile
+
+Pairs = tuple[tuple[str, str], ...]
+AUTH_METHODS = ("none", "client_secret_basic", "client_secret_post")
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Client:
+    """An OAuth client: one that was registered beforehand, or the one that registration returned.
+
+    Args:
+        client_id: as the authorization server knows it.
+        secret: the client secret of a confidential client; None for a public one.
+        auth_method: how it authenticates at the token endpoint (RFC 7591 2): one of ``none``,
+            ``client_secret_basic``, ``client_secret_post``. Chosen from the server's metadata when not given.
+        source: where the client comes from, in words.
+        exchange: id of the registration exchange; 0 for a client given by the user.
+
+    Raises:
+        BadSetting: the id is empty, the method is unknown, or method and secret do not fit.
+    """
+
+    client_id: str
+    secret: str | None = field(default=None, repr=False)
+    auth_method: str | None = None
+    source: str = "pre-registered"
+    exchange: int = 0
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.client_id, str) or not self.client_id.strip():
+            raise BadSetting("Client(client_id)", repr(self.client_id)[:20], "the id the authorization server gave out")
+        if self.source == "pre-registered" and self.auth_method not in (None, *AUTH_METHODS):
+            raise BadSetting("Client(auth_method=)", repr(self.auth_method), "one of " + ", ".join(AUTH_METHODS))
+        if self.source == "pre-registered" and self.auth_method in AUTH_METHODS[1:] and not self.secret:
+            raise BadSetting("Client(secret=)", "no secret", f"a secret for {self.auth_method}", "Use getpass().")
+
+    @property
+    def is_public(self) -> bool:
+        """A client without a secret (RFC 6749 2.1)."""
+        return not self.secret
+
+    def shown(self) -> Pairs:
+        kind = "public" if self.is_public else "confidential"
+        pairs = (("client_id", self.client_id), ("client", f"{kind}, {self.source}"))
+        return (*pairs, ("token endpoint authentication", self.auth_method)) if self.auth_method else pairs
+
+
+@dataclass(frozen=True)
+class ToolCall:
+    """The one tool that the authenticated step may call. Tools are called only by name, never by default."""
+
+    name: str
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the user chose before the first request.
+
+    Attributes:
+        url: the MCP server's URL exactly as typed.
+        profile: the row of the protocol version in force.
+        redirect_uri: where the browser comes back to.
+        client: a pre-registered client; None registers one dynamically.
+        scope: the scope to ask for; None takes what the server asks for.
+        resource: the resource indicator; None takes the published one.
+        tool: the tool to call once tools are listed; None calls none.
+        entropy: gives so many random bytes; tests hand in a fixed one.
+        on_violation: "stop" where the protocol says that a client must not go on, or "continue".
+    """
+
+    url: str
+    profile: Profile
+    redirect_uri: str
+    entropy: Callable[[int], bytes] = field(repr=False)
+    client: Client | None = None
+    scope: str | None = None
+    resource: str | None = None
+    tool: ToolCall | None = None
+    client_name: str = "mcp-oauth-nb"
+    on_violation: Literal["stop", "continue"] = "stop"
+
+
+@dataclass(frozen=True)
+class Challenged:
+    """How the MCP server answered without a token."""
+
+    status: int
+    challenges: Challenges
+    exchange: int
+
+    def shown(self) -> Pairs:
+        bearer = self.challenges.bearer()
+        pairs = (("status", str(self.status)),)
+        return pairs if bearer is None else (*pairs, ("scheme", bearer.scheme), *bearer.parameters)
+
+
+@dataclass(frozen=True)
+class Document:
+    """A JSON document as published: never a strict model, because the broken ones are the ones to show.
+
+    Attributes:
+        value: the object.
+        url: where it was found.
+        kind: how the URL was built (challenge, path, root, rfc8414, oidc, ...).
+        identifier: what the document had to name in return: the resource or issuer its URL was built from.
+        exchange: id of the exchange.
+    """
+
+    value: Mapping[str, Any] = field(repr=False)
+    url: str
+    kind: str
+    identifier: str
+    exchange: int
+
+    def text(self, name: str) -> str | None:
+        """A member that is a string; None where it is absent or anything else."""
+        member = self.value.get(name)
+        return member if isinstance(member, str) else None
+
+    def texts(self, name: str) -> tuple[str, ...]:
+        """The strings of a member that is an array; empty where it is absent or anything else."""
+        member = self.value.get(name)
+        return tuple(one for one in member if isinstance(one, str)) if isinstance(member, list) else ()
+
+    def shown(self) -> Pairs:
+        pairs: list[tuple[str, str]] = [("found at", self.url)]
+        for name in ("resource", "authorization_servers", "issuer", "scopes_supported", "code_challenge_methods_supported"):
+            if name in self.value:
+                listed = " ".join(self.texts(name))
+                pairs.append((name, self.text(name) or listed or str(self.value[name])[:200]))
+        return tuple(pairs)
+
+
+@dataclass(frozen=True)
+class Authorization:
+    """One authorization request, with everything recorded that its response must be held against."""
+
+    url: str = field(repr=False)
+    state: str = field(repr=False)
+    redirect_uri: str
+    token_endpoint: str
+    issuer: str | None
+    resource: str | None
+    scope: str | None
+    exchange: int
+
+    def shown(self) -> Pairs:
+        pairs = (("redirect_uri", self.redirect_uri), ("resource", self.resource), ("scope", self.scope))
+        return tuple((name, value if value is not None else "(not sent)") for name, value in pairs)
+
+
+@dataclass(frozen=True)
+class AuthorizationCode:
+    """The code that the authorization response carried."""
+
+    code: str = field(repr=False)
+    exchange: int
+
+    def shown(self) -> Pairs:
+        return (("code", self.code),)
+
+
+@dataclass(frozen=True)
+class Tokens:
+    """What the token endpoint issued. `expires_in_s` is None where the answer did not say."""
+
+    access_token: str = field(repr=False)
+    refresh_token: str | None = field(default=None, repr=False)
+    token_type: str = "Bearer"
+    scope: str | None = None
+    expires_in_s: float | None = None
+    exchange: int = 0
+
+    def shown(self) -> Pairs:
+        pairs = [("access_token", self.access_token), ("token_type", self.token_type)]
+        pairs.append(("expires in", "(not said)" if self.expires_in_s is None else f"{self.expires_in_s:g} s"))
+        pairs.append(("scope", self.scope or "(not said)"))
+        pairs.append(("refresh_token", self.refresh_token or "(none)"))
+        return tuple(pairs)
+
+
+@dataclass(frozen=True)
+class Session:
+    """What the MCP server agreed to. `id` is None where the server keeps no session."""
+
+    protocol_version: str
+    id: str | None = field(default=None, repr=False)
+    server_name: str = ""
+    tools: tuple[str, ...] = ()
+    exchange: int = 0
+
+    def shown(self) -> Pairs:
+        pairs = [("protocol version", self.protocol_version), ("server", self.server_name or "(unnamed)")]
+        pairs.append(("session", self.id or "(none)"))
+        pairs.append(("tools", ", ".join(self.tools) or "(none listed)"))
+        return tuple(pairs)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a request after the main flow led to, in words."""
+
+    summary: str
+    exchange: int
+
+    def shown(self) -> Pairs:
+        return (("outcome", self.summary),)
+
+
+@dataclass(frozen=True)
+class Flow:
+    """Settings and the facts learned so far. `old_refresh_token` is the one that the last refresh replaced."""
+
+    settings: Settings
+    challenge: Challenged | None = None
+    resource_metadata: Document | None = None
+    server_metadata: Document | None = None
+    client: Client | None = None
+    pkce: Pkce | None = None
+    authorization: Authorization | None = None
+    code: AuthorizationCode | None = None
+    tokens: Tokens | None = None
+    session: Session | None = None
+    called: Outcome | None = None
+    old_refresh_token: str | None = field(default=None, repr=False)
+    replayed: Outcome | None = None
+    revoked: Outcome | None = None
+    after_revocation: Outcome | None = None
+
+    def learn(self, **facts: Any) -> Flow:
+        """A new Flow that also knows these facts."""
+        return replace(self, **facts)
+
+    def news(self, before: Flow) -> Pairs:
+        """What a reader should see of the facts that `before` did not have. May hold secrets: mask before showing."""
+        pairs: list[tuple[str, str]] = []
+        for name in (f.name for f in fields(self) if f.name != "settings"):
+            fact = getattr(self, name)
+            if fact is not None and fact is not getattr(before, name) and hasattr(fact, "shown"):
+                pairs += fact.shown()
+        return tuple(pairs)
+
+    @property
+    def lenient(self) -> bool:
+        """Whether to go on where a client must not."""
+        return self.settings.on_violation == "continue"
+
+
+def need(fact: T | None, what: str, call: str) -> T:
+    """The fact, or NotYet naming the call that supplies it."""
+    if fact is None:
+        raise NotYet(what, call)
+    return fact

@@ -1,0 +1,31 @@
+"""Proof Key for Code Exchange (RFC 7636), S256 only: the MCP authorization rules allow nothing weaker."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class Pkce:
+    """A code verifier (secret until it is redeemed) and the code challenge derived from it."""
+
+    verifier: str = field(repr=False)
+    challenge: str
+    method: str = "S256"
+
+
+def pkce_from(entropy: bytes) -> Pkce:
+    """Derive the pair from 32 random bytes: a verifier of 43 characters and its S256 challenge (RFC 7636 4.1, 4.2)."""
+    verifier = _base64url(entropy)
+    return Pkce(verifier, s256(verifier))
+
+
+def s256(verifier: str) -> str:
+    """The S256 code challenge of a verifier."""
+    return _base64url(hashlib.sha256(verifier.encode("ascii", "replace")).digest())
+
+
+def _base64url(raw: bytes) -> str:
+    return base64.urlsafe_b64encode(raw).rstrip(b"=").decode("ascii")

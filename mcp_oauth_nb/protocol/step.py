@@ -1,0 +1,203 @@
+"""What a step is and all that it can want.
+
+A step is a generator: it yields what it wants (`Send`, `Open`, `AwaitRedirect`), is handed the `Exchange` that came of
+it, and returns the `Flow` with what it learned, or `Stopped` with the reason why it could not. It reads like the
+conversation it holds and touches no socket, clock or source of entropy, so that a test can play the other side.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Generator, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+from urllib.parse import quote, urlencode
+
+from mcp_oauth_nb.errors import BadSetting
+from mcp_oauth_nb.protocol.flow import Flow
+from mcp_oauth_nb.protocol.spec import Spec
+from mcp_oauth_nb.records import Exchange, Request
+
+Pairs = tuple[tuple[str, str], ...]
+BARE_CODE = "bare code pasted: state and iss could not be checked"
+"""Marks a redirect of which only the code is known."""
+Edits = Mapping[str, Any]
+"""A user's changes to one part of a request: name to new value, or to None to remove it."""
+
+
+@dataclass(frozen=True, repr=False)
+class Call:
+    """The intent of a request, before it is bytes.
+
+    Attributes:
+        params: query parameters, put behind the query that `url` already has.
+        form: members of a form body; None where there is none.
+        json: a JSON object as body; None where there is none.
+        why: which document or person sends us to `url`, in words.
+        handshake: part of an opening exchange, which a user's ``json=`` does not mean.
+    """
+
+    method: str
+    url: str
+    headers: Pairs = ()
+    params: Pairs = ()
+    form: Pairs | None = None
+    json: Mapping[str, Any] | None = None
+    why: str = ""
+    edited: tuple[str, ...] = ()
+    handshake: bool = False
+
+    def __repr__(self) -> str:
+        return f"<Call {self.method}>"
+
+    @classmethod
+    def get(cls, url: str, *, why: str = "", headers: Pairs = (("Accept", "application/json"),)) -> Call:
+        """A GET for a JSON document."""
+        return cls("GET", url, headers, why=why)
+
+    @classmethod
+    def post_form(cls, url: str, form: Iterable[tuple[str, str | None]], *, why: str, headers: Pairs = ()) -> Call:
+        """A POST of a form; members whose value is None are left out."""
+        members = tuple((name, value) for name, value in form if value is not None)
+        return cls("POST", url, (("Accept", "application/json"), *headers), form=members, why=why)
+
+    def request(self) -> Request:
+        """The bytes to send. Text that is not encodable is sent with replacement characters, never raised."""
+        headers, body = list(self.headers), b""
+        if self.form is not None:
+            headers.append(("Content-Type", "application/x-www-form-urlencoded"))
+            body = urlencode(self.form, errors="replace").encode()
+        elif self.json is not None:
+            headers.append(("Content-Type", "application/json"))
+            body = json.dumps(self.json, separators=(",", ":")).encode()
+        return Request(self.method, self.full_url(), tuple(headers), body)
+
+    def full_url(self) -> str:
+        """The URL with its query parameters; one that the URL already has is kept (RFC 6749 3.1)."""
+        if not self.params:
+            return self.url
+        base, _, fragment = self.url.partition("#")
+        glue = "" if base.endswith(("?", "&")) else "&" if "?" in base else "?"
+        query = urlencode(self.params, errors="replace", quote_via=quote)
+        return base + glue + query + (f"#{fragment}" if fragment else "")
+
+
+@dataclass(frozen=True)
+class Override:
+    """What the user changes in the requests of one step; merged here and nowhere else, and marked in the evidence."""
+
+    params: Edits = field(default_factory=dict, repr=False)
+    form: Edits = field(default_factory=dict, repr=False)
+    headers: Edits = field(default_factory=dict, repr=False)
+    json: Edits = field(default_factory=dict, repr=False)
+
+    def __post_init__(self) -> None:
+        for part in ("params", "form", "headers", "json"):
+            if not isinstance(getattr(self, part), Mapping):
+                seen = type(getattr(self, part)).__name__
+                raise BadSetting(f"{part}=", f"a {seen}", "a mapping of names to values, None to remove one")
+        for name, value in self.headers.items():
+            if value is not None and not _is_field_value(str(name), str(value)):
+                raise BadSetting(f"headers[{name!r}]", "a line break or control character", "one line of visible text")
+
+    def __bool__(self) -> bool:
+        return bool(self.params or self.form or self.headers or self.json)
+
+    def apply(self, call: Call) -> Call:
+        """The call with the user's changes in it, each named in `Call.edited`."""
+        edited = [f"params.{name}" for name in self.params] + [f"headers.{name}" for name in self.headers]
+        call = replace(call, params=_edit(call.params, self.params), headers=_edit(call.headers, self.headers, fold=True))
+        if call.form is not None and self.form:
+            call = replace(call, form=_edit(call.form, self.form))
+            edited += [f"form.{name}" for name in self.form]
+        if call.json is not None and self.json and not call.handshake:
+            merged = {**call.json, **self.json}
+            call = replace(call, json={name: value for name, value in merged.items() if value is not None})
+            edited += [f"json.{name}" for name in self.json]
+        return replace(call, edited=(*call.edited, *edited))
+
+
+@dataclass(frozen=True)
+class Send:
+    """Send this. `answer_id` is the JSON-RPC id to stop reading an event stream at; None reads to the end."""
+
+    call: Call
+    answer_id: int | str | None = None
+
+
+@dataclass(frozen=True)
+class Open:
+    """Have the user's browser open this."""
+
+    call: Call
+
+
+@dataclass(frozen=True)
+class AwaitRedirect:
+    """Wait until the browser comes back to `redirect_uri`."""
+
+    redirect_uri: str
+
+
+@dataclass(frozen=True)
+class Stopped:
+    """The step could not get what it is for. `flow` keeps what it learned on the way, when it learned anything."""
+
+    reason: str
+    flow: Flow | None = None
+
+
+Want = Send | Open | AwaitRedirect
+Wants = Generator[Want, Exchange, Flow | Stopped]
+
+
+@dataclass(frozen=True)
+class Step:
+    """A named step: `run` makes its generator. A probe sends what an ordinary client would not, and is opt-in."""
+
+    name: str
+    title: str
+    spec: Spec
+    run: Callable[[Flow], Wants] = field(repr=False)
+    probe: bool = False
+
+
+def step(*, title: str, spec: Spec, probe: bool = False) -> Callable[[Callable[[Flow], Wants]], Step]:
+    """Declare a step; its name is the function's."""
+
+    def declare(run: Callable[[Flow], Wants]) -> Step:
+        return Step(run.__name__, title, spec, run, probe)
+
+    return declare
+
+
+def _edit(pairs: Pairs, edits: Edits, *, fold: bool = False) -> Pairs:
+    """Replace in place, remove where None, append what is new. A list value repeats the name."""
+
+    def key(name: str) -> str:
+        return name.lower() if fold else name
+
+    wanted = {key(str(name)): (str(name), value) for name, value in edits.items()}
+    result: list[tuple[str, str]] = []
+    done: set[str] = set()
+    for name, old in pairs:
+        if key(name) not in wanted:
+            result.append((name, old))
+        elif key(name) not in done:
+            done.add(key(name))
+            result += _values(*wanted[key(name)])
+    for folded, (name, value) in wanted.items():
+        if folded not in done:
+            result += _values(name, value)
+    return tuple(result)
+
+
+def _values(name: str, value: Any) -> list[tuple[str, str]]:
+    if value is None:
+        return []
+    many = value if isinstance(value, (list, tuple)) else [value]
+    return [(name, str(one)) for one in many]
+
+
+def _is_field_value(name: str, value: str) -> bool:
+    return bool(name) and not any(ord(c) < 32 and c != "\t" or ord(c) == 127 for c in name + value)

@@ -1,0 +1,172 @@
+"""Rules judge: `judge` runs every rule over a trace, `diagnose` makes a report of it.
+
+Every rule sees every trace. What they find is put in the order of the flow and then folded: a breach that follows from
+another one stands behind it, so that the first line of a report is a cause and not a symptom.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+from mcp_oauth_nb.records import Trace
+from mcp_oauth_nb.rules import (
+    afterwards,
+    authorization,
+    challenge,
+    discovery,
+    registration,
+    resource,
+    server_metadata,
+    session,
+    token_request,
+    tokens,
+    transport,
+)
+from mcp_oauth_nb.rules.rule import ANY, RULES, Case, Finding, Report, Rule, Seen, Status, Verdict
+from mcp_oauth_nb.rules.words import capped
+
+__all__ = ["LAST_RESORT", "MODULES", "ROUTE", "STEP_ORDER", "diagnose", "judge"]
+
+MODULES = (
+    transport,
+    challenge,
+    discovery,
+    server_metadata,
+    registration,
+    authorization,
+    tokens,
+    token_request,
+    resource,
+    session,
+    afterwards,
+)
+"""Where the rules stand, in the order in which breaches of the same step and level are told."""
+
+ROUTE = (
+    "challenge",
+    "resource_metadata",
+    "server_metadata",
+    "register",
+    "pkce",
+    "authorize",
+    "callback",
+    "token",
+    "mcp",
+)
+"""The main flow; a report is incomplete until all of it has run."""
+
+STEP_ORDER = (*ROUTE, "call", "refresh", "replay", "revoke", "revoked")
+"""Every step, in the order in which findings are told."""
+
+REPEATS = {"call": "mcp", "refresh": "token"}
+"""Steps that do again what another one does: its rules hold there too, and a breach stands where it showed."""
+
+LAST_RESORT = "unexpected-answer"
+"""The rule that speaks only where no other one found a broken MUST in the step."""
+
+
+def diagnose(trace: Trace) -> Report:
+    """The report on a whole trace: what was found, causes first."""
+    return Report(trace, route=ROUTE, judge=judge)
+
+
+def judge(trace: Trace) -> Verdict:
+    """Run every rule over a trace. Never raises: a rule that fails is *not tested*, and says so."""
+    case = Case(trace)
+    found: list[Finding] = []
+    outcomes: dict[str, Status] = {}
+    reasons: dict[str, str] = {}
+    for rule in _in_order():
+        breaches, reason = _examine(rule, case)
+        found += breaches
+        if reason:
+            outcomes[rule.id], reasons[rule.id] = "not tested", reason
+        else:
+            outcomes[rule.id] = "passed"
+    kept = _without_last_resort(found)
+    for finding in kept:
+        if outcomes[finding.rule] != "failed":
+            outcomes[finding.rule] = finding.status
+    return Verdict(_causes_first(kept), outcomes, reasons)
+
+
+def _in_order() -> list[Rule]:
+    """The rules in the order of the flow; within a step as they are declared, module after module."""
+    places = {module.__name__: place for place, module in enumerate(MODULES)}
+    return sorted(RULES.values(), key=lambda rule: (_place(rule.step), places.get(rule.check.__module__, len(places))))
+
+
+def _place(step: str) -> int:
+    return STEP_ORDER.index(step) if step in STEP_ORDER else -1 if step == ANY else len(STEP_ORDER)
+
+
+def _examine(rule: Rule, case: Case) -> tuple[list[Finding], str]:
+    """The breaches of one rule, or the reason why it could not be tested."""
+    try:
+        evidence = list(rule.over.pick(case))
+        breaches = [_finding(rule, seen) for piece in evidence for seen in rule.check(case, piece)]
+    except Exception as error:  # noqa: BLE001 - a rule must not take the diagnosis down, whatever a server sent
+        return [], f"the rule could not read this trace ({type(error).__name__})"
+    return _distinct(breaches), "" if evidence else rule.over.missing
+
+
+def _finding(rule: Rule, seen: Seen) -> Finding:
+    return Finding(
+        rule=rule.id,
+        step=seen.step or _step_of(rule, seen),
+        level=seen.level or rule.level,
+        who=seen.who or rule.who,
+        summary=capped(seen.summary or rule.summary, 500),
+        expected=capped(seen.expected),
+        observed=capped(seen.observed),
+        exchange=seen.exchange.id if seen.exchange else 0,
+        part=seen.part,
+        fix=capped(seen.fix or rule.fix, 500),
+        spec=rule.spec,
+        explains=rule.explains if seen.explains is None else seen.explains,
+    )
+
+
+def _step_of(rule: Rule, seen: Seen) -> str:
+    shown_in = seen.exchange.step if seen.exchange else rule.step
+    return shown_in if rule.step in (ANY, REPEATS.get(shown_in)) else rule.step
+
+
+def _distinct(breaches: Iterable[Finding]) -> list[Finding]:
+    """The same thing seen in several exchanges of a step is one finding: the first."""
+    first: dict[tuple[str, ...], Finding] = {}
+    for one in breaches:
+        first.setdefault((one.step, one.part, one.expected, one.observed, one.summary), one)
+    return list(first.values())
+
+
+def _without_last_resort(found: Sequence[Finding]) -> list[Finding]:
+    explained = {one.step for one in found if one.level == "MUST" and one.rule != LAST_RESORT}
+    return [one for one in found if one.rule != LAST_RESORT or one.step not in explained]
+
+
+def _causes_first(found: Sequence[Finding]) -> tuple[Finding, ...]:
+    """By step, then level; each breach that another one explains stands behind it. `explains` keeps what was found."""
+    ordered = sorted(found, key=lambda one: (_place(one.step), one.level != "MUST"))
+    linked = [replace(one, explains=_consequences(one, ordered)) for one in ordered]
+    explained = {rule for one in linked for rule in one.explains}
+    result: list[Finding] = []
+
+    def place(one: Finding) -> None:
+        if one in result:
+            return
+        result.append(one)
+        for other in linked:
+            if other.rule in one.explains and _place(other.step) >= _place(one.step):
+                place(other)
+
+    for one in [*(one for one in linked if one.rule not in explained), *linked]:
+        place(one)
+    return tuple(result)
+
+
+def _consequences(cause: Finding, found: Sequence[Finding]) -> tuple[str, ...]:
+    """Which of the rules that a breach explains were broken too, in its step or later."""
+    later = {one.rule for one in found if _place(one.step) >= _place(cause.step)}
+    return tuple(rule for rule in cause.explains if rule in later and rule != cause.rule)

@@ -1,0 +1,186 @@
+"""Rules for what happens to tokens later: refresh, replay of an old refresh token, revocation."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from mcp_oauth_nb.protocol.jsonrpc import messages
+from mcp_oauth_nb.protocol.spec import Spec
+from mcp_oauth_nb.records import Exchange, Run
+from mcp_oauth_nb.rules.discovery import Found
+from mcp_oauth_nb.rules.evidence import (
+    answered,
+    form,
+    oauth_error,
+    sent_token,
+    server_document,
+    text,
+)
+from mcp_oauth_nb.rules.rule import MUST, Case, Seen, Selector, rule
+from mcp_oauth_nb.rules.tokens import issued, refused
+from mcp_oauth_nb.rules.words import AUTHORIZATION_SERVER, MCP_SERVER, came, fix_for, shown, who_answered, with_error
+
+
+def _silent(step: str) -> Selector:
+    """A finished run of this step: it may have had nothing to send."""
+    return Selector(lambda case: [case.runs[step]] if step in case.runs else [], f"the step {step} has not run yet")
+
+
+@rule(
+    "refresh-token-missing",
+    step="refresh",
+    level=MUST,
+    who=AUTHORIZATION_SERVER,
+    summary="No refresh token was issued, so there is nothing to refresh with.",
+    fix="A server need not issue one. To get it, allow the client the refresh_token grant; some servers want the scope "
+    "offline_access.",
+    spec=Spec("RFC 6749", "1.5"),
+    over=_silent("refresh"),
+)
+def _(case: Case, run: Run) -> Iterator[Seen]:
+    held = issued(case, "token")
+    if run.achieved or case.exchanges("refresh") or not held or text(held[-1][1].get("refresh_token")):
+        return
+    yield Seen(held[-1][0], "body:/refresh_token", "a refresh_token", "no refresh_token")
+
+
+@rule(
+    "refresh-refused",
+    step="refresh",
+    level=MUST,
+    who=AUTHORIZATION_SERVER,
+    summary="The token endpoint refused the refresh token.",
+    fix="Look the error up in the authorization server's log.",
+    spec=Spec("RFC 6749", "5.2"),
+    over=answered("refresh", missing="no refresh request was answered yet"),
+)
+def _(case: Case, exchange: Exchange) -> Iterator[Seen]:
+    if exchange.status != 200 or (oauth_error(exchange) and not (exchange.document or {}).get("access_token")):
+        yield refused(exchange, "200 with a new access token", "The token endpoint refused the refresh token")
+
+
+def _refreshed_by_public_client(case: Case) -> list[Found]:
+    """A client that neither sends a secret nor an assertion is public."""
+    return [
+        (exchange, document)
+        for exchange, document in issued(case, "refresh")
+        if exchange.request.header("authorization") is None
+        and not {"client_secret", "client_assertion"} & form(exchange).keys()
+    ]
+
+
+@rule(
+    "refresh-not-rotated",
+    step="refresh",
+    level=MUST,
+    who=AUTHORIZATION_SERVER,
+    summary="The refresh token of a public client was not replaced by a new one.",
+    fix="Issue a new refresh token with every refresh, and refuse the old one from then on.",
+    spec=Spec("MCP 2025-11-25", "Token Theft"),
+    over=Selector(_refreshed_by_public_client, "no token of a public client was refreshed yet"),
+)
+def _(case: Case, found: Found) -> Iterator[Seen]:
+    exchange, document = found
+    if (text(document.get("token_type")) or "").lower() == "dpop":
+        return
+    new, old = text(document.get("refresh_token")), form(exchange).get("refresh_token")
+    if not new or new == old:
+        seen = "the same refresh_token" if new else "no refresh_token"
+        yield Seen(exchange, "body:/refresh_token", "a new refresh_token", seen)
+
+
+def _presented_old_token(case: Case) -> list[Exchange]:
+    """A refresh token that the refresh did not replace is no old one."""
+    current = {text(document.get("refresh_token")) for _, document in issued(case, "refresh")} - {None}
+    judged = [one for one in case.answered("replay") if one.status in (200, 400, 401)]
+    return [one for one in judged if current and form(one).get("refresh_token") not in current]
+
+
+@rule(
+    "replay-accepted",
+    step="replay",
+    level=MUST,
+    who=AUTHORIZATION_SERVER,
+    summary="A refresh token that was already replaced still works, so a stolen one would too.",
+    fix="Refuse a replaced refresh token with invalid_grant, and revoke the tokens that came of it.",
+    spec=Spec("OAuth 2.1", "4.3.1"),
+    over=Selector(
+        _presented_old_token,
+        "no replaced refresh token was presented, or the answer was neither a token nor an OAuth refusal",
+    ),
+)
+def _(case: Case, exchange: Exchange) -> Iterator[Seen]:
+    if exchange.status == 200 and text((exchange.document or {}).get("access_token")):
+        yield Seen(exchange, "status", "400 with error=invalid_grant", "200 with a new access token")
+
+
+@rule(
+    "revocation-endpoint-missing",
+    step="revoke",
+    level=MUST,
+    who=AUTHORIZATION_SERVER,
+    summary="The authorization server offers no revocation endpoint.",
+    fix="Nothing can be revoked here: wait for the tokens to expire, or end the grant in the server's own console.",
+    spec=Spec("RFC 7009", "2"),
+    over=_silent("revoke"),
+)
+def _(case: Case, run: Run) -> Iterator[Seen]:
+    found = server_document(case)
+    if run.achieved or case.exchanges("revoke") or found is None:
+        return
+    value = found[1].get("revocation_endpoint")
+    if not isinstance(value, str):
+        seen = shown(value) if "revocation_endpoint" in found[1] else "no revocation_endpoint"
+        yield Seen(found[0], "body:/revocation_endpoint", "a revocation_endpoint", seen, step="revoke")
+
+
+@rule(
+    "revocation-refused",
+    step="revoke",
+    level=MUST,
+    who=AUTHORIZATION_SERVER,
+    summary="The revocation endpoint did not answer 200.",
+    fix="Answer 200 to every revocation request of an authenticated client, also for unknown tokens.",
+    spec=Spec("RFC 7009", "2.2"),
+    over=answered("revoke", missing="no revocation request was answered yet"),
+)
+def _(case: Case, exchange: Exchange) -> Iterator[Seen]:
+    if exchange.status == 200:
+        return
+    error = oauth_error(exchange)
+    fixes = {
+        "unsupported_token_type": "Allow the revocation of access tokens; until then they work until they expire.",
+        "invalid_client": "Check how the client authenticates at the revocation endpoint.",
+    }
+    wait = "The tokens still work: wait as Retry-After says, then revoke again." if exchange.status == 503 else ""
+    yield Seen(
+        exchange,
+        "body:/error" if error else "status",
+        expected="200",
+        observed=came(exchange),
+        summary=f"The revocation was answered {exchange.status}{with_error(error)}.",
+        fix=fixes.get(error) or wait or ("" if error else fix_for(exchange, "the revocation answer")),
+        who="client" if error == "invalid_client" else AUTHORIZATION_SERVER if wait else who_answered(exchange),
+    )
+
+
+def _used_after_revocation(case: Case) -> list[Exchange]:
+    used = [one for one in case.answered("revoked") if sent_token(one)]
+    return [one for one in used if one.status == 401 or (one.status or 0) // 100 == 2]
+
+
+@rule(
+    "revoked-token-accepted",
+    step="revoked",
+    level=MUST,
+    who=MCP_SERVER,
+    summary="The MCP server accepts an access token that was revoked.",
+    fix="Check tokens by introspection or a short lifetime; at the authorization server, end access tokens with their "
+    "grant.",
+    spec=Spec("RFC 7009", "2"),
+    over=Selector(_used_after_revocation, "no revoked token was used, or the answer was neither 401 nor a success"),
+)
+def _(case: Case, exchange: Exchange) -> Iterator[Seen]:
+    response = exchange.response
+    if response is not None and response.status != 401 and any("result" in one for one in messages(response)):
+        yield Seen(exchange, "status", "401", came(exchange))

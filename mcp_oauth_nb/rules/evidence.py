@@ -1,0 +1,176 @@
+"""What the rules look at: selectors, and readings of what was really sent and received.
+
+A rule must not judge what we meant to send, only what went out: the user may have changed any of it. So every value
+here is read back from the captured request. Nothing here raises, whatever a server sent.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import parse_qsl
+
+from mcp_oauth_nb.protocol.challenge import Challenges, parse_challenges
+from mcp_oauth_nb.records import Exchange, Run, read_json
+from mcp_oauth_nb.rules.rule import Case, Selector
+
+Members = Mapping[str, Any]
+
+
+# --- selectors --------------------------------------------------------------------------------------------------------
+
+
+def answered(*steps: str, missing: str) -> Selector:
+    """Exchanges of these steps that have a response."""
+    return Selector(lambda case: case.answered(*steps), missing)
+
+
+def documents(*steps: str, missing: str) -> Selector:
+    """Pairs of exchange and JSON object, for exchanges of these steps answered 200."""
+    return Selector(lambda case: [pair for step in steps for pair in case.documents(step)], missing)
+
+
+def whole_run(step: str, missing: str) -> Selector:
+    """The run of a step, when it was sent anything that was answered."""
+    return Selector(lambda case: [case.runs[step]] if case.answered(step) else [], missing)
+
+
+def _finished(case: Case) -> list[Run]:
+    return [run for run in case.runs.values() if not run.stopped.startswith("waiting")]
+
+
+FINISHED_RUNS = Selector(_finished, "no step has run yet")
+TRIED = Selector(
+    lambda case: [one for one in case.exchanges() if one.response is not None or one.failure is not None],
+    "nothing was sent yet",
+)
+UNAUTHENTICATED = Selector(
+    lambda case: [one] if (one := without_token(case)) else [], "no request without a token was answered yet"
+)
+CHALLENGED = Selector(
+    lambda case: [one] if (one := without_token(case)) and one.status == 401 else [],
+    "no request without a token was answered with 401",
+)
+BEARER_CHALLENGED = Selector(
+    lambda case: [one] if (one := without_token(case)) and challenges(one).bearer() else [],
+    "no Bearer challenge was received for a request without a token",
+)
+RESOURCE_DOCUMENT = documents("resource_metadata", missing="no protected resource metadata was found")
+SERVER_DOCUMENT = Selector(
+    lambda case: [one] if (one := server_document(case)) else [], "no authorization server metadata was found"
+)
+AUTHORIZATION_REQUEST = Selector(
+    lambda case: [one] if (one := authorization_request(case)) else [], "no authorization request was made yet"
+)
+REDIRECT = Selector(lambda case: [one] if (one := redirect(case)) else [], "no redirect has come back yet")
+
+
+# --- what came --------------------------------------------------------------------------------------------------------
+
+
+def without_token(case: Case) -> Exchange | None:
+    """The answer to the last request of the challenge step that carried no token."""
+    plain = [one for one in case.answered("challenge") if one.request.header("authorization") is None]
+    return plain[-1] if plain else None
+
+
+def challenges(exchange: Exchange) -> Challenges:
+    """The challenges of an answer."""
+    return parse_challenges(exchange.response.header_lines("www-authenticate") if exchange.response else ())
+
+
+def named_metadata_url(case: Case) -> str | None:
+    """The URL that the challenge names for the protected resource metadata."""
+    exchange = without_token(case)
+    bearer = challenges(exchange).bearer() if exchange else None
+    return (bearer.get("resource_metadata") or None) if bearer else None
+
+
+def resource_document(case: Case) -> tuple[Exchange, Members] | None:
+    """The protected resource metadata that the flow took."""
+    return next(iter(case.documents("resource_metadata")), None)
+
+
+def expected_issuer(case: Case) -> str | None:
+    """The issuer that the authorization server metadata was looked up for."""
+    found = resource_document(case)
+    return next(iter(texts(found[1].get("authorization_servers"))), None) if found else None
+
+
+def server_document(case: Case) -> tuple[Exchange, Members] | None:
+    """The authorization server metadata that the flow took: the first whose issuer fits, else the first."""
+    found = list(case.documents("server_metadata"))
+    wanted = expected_issuer(case)
+    return next((pair for pair in found if pair[1].get("issuer") == wanted), next(iter(found), None))
+
+
+def redirect(case: Case) -> Exchange | None:
+    """The authorization response: the redirect that reached us."""
+    return next((one for one in reversed(case.exchanges("callback")) if one.direction == "in"), None)
+
+
+def oauth_error(exchange: Exchange) -> str:
+    """The error code of an OAuth error answer (RFC 6749 5.2); empty where there is none."""
+    return text((exchange.document or {}).get("error")) or ""
+
+
+def jwt_claims(token: str) -> Members:
+    """The claims of a JWT, read without any check of its signature; empty for anything else."""
+    parts = token.split(".")
+    if len(parts) != 3:
+        return {}
+    try:
+        raw = base64.urlsafe_b64decode(parts[1] + "=" * (-len(parts[1]) % 4))
+    except ValueError:
+        return {}
+    value = read_json(raw).value
+    return value if isinstance(value, dict) else {}
+
+
+# --- what was sent ----------------------------------------------------------------------------------------------------
+
+
+def authorization_request(case: Case) -> Exchange | None:
+    """The authorization request that was opened last."""
+    return next((one for one in reversed(case.exchanges("authorize")) if one.direction == "out"), None)
+
+
+def query(exchange: Exchange) -> Mapping[str, str]:
+    """The query parameters of a request; the last value of a repeated one."""
+    return dict(parse_qsl(exchange.request.url.partition("#")[0].partition("?")[2], keep_blank_values=True))
+
+
+def form(exchange: Exchange) -> Mapping[str, str]:
+    """The members of a form that was sent; the last value of a repeated one."""
+    return dict(parse_qsl(exchange.request.body.decode("utf-8", "replace"), keep_blank_values=True))
+
+
+def sent_json(exchange: Exchange) -> Members:
+    """The JSON object that was sent; empty where none was."""
+    value = read_json(exchange.request.body).value
+    return value if isinstance(value, dict) else {}
+
+
+def sent_token(exchange: Exchange) -> str | None:
+    """The bearer token that a request carried."""
+    scheme, _, token = (exchange.request.header("authorization") or "").partition(" ")
+    return token.strip() or None if scheme.lower() == "bearer" else None
+
+
+def is_edited(exchange: Exchange, name: str) -> bool:
+    """Whether the user changed this parameter, member or header of the request."""
+    return any(part.rpartition(".")[2].lower() == name.lower() for part in exchange.edited)
+
+
+# --- members of documents ---------------------------------------------------------------------------------------------
+
+
+def text(value: object) -> str | None:
+    """A member that is a string; None for anything else."""
+    return value if isinstance(value, str) else None
+
+
+def texts(value: object) -> tuple[str, ...]:
+    """The strings of a member that is an array; empty for anything else."""
+    return tuple(one for one in value if isinstance(one, str)) if isinstance(value, list) else ()

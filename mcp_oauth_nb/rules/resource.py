@@ -1,0 +1,217 @@
+"""Rules for MCP requests with a token."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import timedelta
+from typing import Any
+
+from mcp_oauth_nb.protocol.challenge import Challenge
+from mcp_oauth_nb.protocol.jsonrpc import EVENT_STREAM, messages
+from mcp_oauth_nb.protocol.spec import Spec
+from mcp_oauth_nb.records import Exchange
+from mcp_oauth_nb.rules.authorization import sender
+from mcp_oauth_nb.rules.evidence import challenges, is_edited, sent_json, sent_token, text
+from mcp_oauth_nb.rules.rule import MUST, Case, Seen, Selector, Who, rule
+from mcp_oauth_nb.rules.tokens import issued
+from mcp_oauth_nb.rules.words import MCP_SERVER, came, fix_for, quoted, shown, who_answered
+
+URL_ELICITATION = -32042
+TRANSPORT = Spec("MCP 2025-11-25", "Access Token Usage")
+
+
+def requests(case: Case) -> list[Exchange]:
+    """What was posted to the MCP server after authorization."""
+    return [one for one in case.exchanges("mcp", "call") if one.request.method == "POST"]
+
+
+def answered_with_token(case: Case) -> list[Exchange]:
+    """MCP requests that carried a token and have a response."""
+    return [one for one in case.answered("mcp", "call") if sent_token(one)]
+
+
+WITH_TOKEN = Selector(answered_with_token, "no MCP request with a token was answered yet")
+
+
+def error_of(exchange: Exchange) -> Mapping[str, Any] | None:
+    """The JSON-RPC error that a response carries."""
+    for message in messages(exchange.response) if exchange.response else ():
+        if isinstance(message.get("error"), dict):
+            error: Mapping[str, Any] = message["error"]
+            return error
+    return None
+
+
+def is_notification(exchange: Exchange) -> bool:
+    """Whether a JSON-RPC notification was sent, which gets no result."""
+    sent = sent_json(exchange)
+    return "method" in sent and "id" not in sent
+
+
+@rule(
+    "token-not-sent",
+    step="mcp",
+    level=MUST,
+    who="client",
+    summary="A request to the MCP server carried no bearer token.",
+    fix="Send Authorization: Bearer with every request to the MCP server.",
+    spec=Spec("MCP 2025-11-25", "Token Requirements"),
+    over=Selector(requests, "no MCP request was made after authorization yet"),
+    explains=("unexpected-answer",),
+)
+def _(case: Case, exchange: Exchange) -> Iterator[Seen]:
+    if sent_token(exchange) is None:
+        header = "another scheme" if exchange.request.header("authorization") else "no Authorization header"
+        who = sender(exchange, "authorization")
+        yield Seen(exchange, "header:Authorization", "Bearer and the access token", header, who=who)
+
+
+@rule(
+    "token-rejected",
+    step="mcp",
+    level=MUST,
+    who=MCP_SERVER,
+    summary="The MCP server refused the access token.",
+    fix="Find out at the MCP server why: its log says which check failed (issuer, audience, signature key, expiry).",
+    spec=Spec("RFC 6750", "3.1"),
+    over=WITH_TOKEN,
+)
+def _(case: Case, exchange: Exchange) -> Iterator[Seen]:
+    if exchange.status != 401:
+        return
+    bearer = challenges(exchange).bearer()
+    who, summary, fix = _why_rejected(case, exchange, bearer)
+    seen = f"{came(exchange)}{_told(bearer)}"
+    yield Seen(exchange, "status", "200", seen, summary, fix, who)
+
+
+def _why_rejected(case: Case, exchange: Exchange, bearer: Challenge | None) -> tuple[Who | None, str, str]:
+    if is_edited(exchange, "authorization"):
+        return "user", "The MCP server refused the Authorization header that was changed by hand.", "Send it unchanged."
+    late_s = _seconds_too_late(case, exchange)
+    if late_s is not None:
+        summary = f"The access token had expired {late_s:.0f} s before it was used."
+        return "user", summary, "Get a new one: dbg.refresh(), or run authorize, callback and token again."
+    if bearer is None or bearer.get("error") is None:
+        summary = "The MCP server answered as if no token had been sent."
+        fix = "See whether a proxy removes the Authorization header, and whether the server reads it for this path."
+        return MCP_SERVER, summary, fix
+    return None, "", ""
+
+
+def _seconds_too_late(case: Case, exchange: Exchange) -> float | None:
+    for source, document in issued(case, "token", "refresh"):
+        lifetime = document.get("expires_in")
+        if document["access_token"] != sent_token(exchange) or not isinstance(lifetime, (int, float)):
+            continue
+        if (source.started.tzinfo is None) != (exchange.started.tzinfo is None) or not 0 <= lifetime < 1e9:
+            continue
+        late = exchange.started - source.started - timedelta(seconds=lifetime)
+        return late.total_seconds() if late > timedelta(0) else None
+    return None
+
+
+def _told(bearer: Challenge | None) -> str:
+    """What the challenge says, to be put behind what came."""
+    if bearer is None:
+        return ""
+    names = [name for name in ("error", "error_description", "scope") if bearer.get(name)]
+    said = ", ".join(f"{name}={quoted(bearer.get(name) or '', 100)}" for name in names)
+    return f", challenge with {said}" if said else ", challenge without error"
+
+
+@rule(
+    "insufficient-scope",
+    step="mcp",
+    level=MUST,
+    who="user",
+    summary="The access token has too little scope for this request.",
+    fix="Ask for the scope that the server names: authorize again with it.",
+    spec=Spec("MCP 2025-11-25", "Scope Challenge Handling"),
+    over=WITH_TOKEN,
+)
+def _(case: Case, exchange: Exchange) -> Iterator[Seen]:
+    if exchange.status != 403:
+        return
+    bearer = challenges(exchange).bearer()
+    seen = f"{came(exchange)}{_told(bearer)}"
+    if bearer is not None and bearer.get("error") == "insufficient_scope":
+        scope = bearer.get("scope")
+        asked = f"scope={quoted(scope, 100)}" if scope else "the scope that the server's documentation names"
+        fix = f"Authorize again with {asked}."
+        yield Seen(exchange, "status", "200", seen, fix=fix)
+        return
+    yield Seen(
+        exchange,
+        "status",
+        expected="200, or 403 with error=insufficient_scope",
+        observed=seen,
+        summary="The MCP server forbids the request and does not say which scope is missing.",
+        fix="Where rights are missing, say so in a challenge with error and scope; otherwise see what else refuses: a "
+        "host or origin check, a firewall, a policy.",
+        who=MCP_SERVER,
+    )
+
+
+@rule(
+    "url-elicitation-required",
+    step="mcp",
+    level=MUST,
+    who="user",
+    summary="The MCP server needs the user's consent at another service; the access token is fine.",
+    fix="Open the address that the server gives, finish what it asks for, then send the request again.",
+    spec=Spec("MCP 2025-11-25", "URL Mode Elicitation"),
+    over=WITH_TOKEN,
+)
+def _(case: Case, exchange: Exchange) -> Iterator[Seen]:
+    error = error_of(exchange)
+    if error is not None and error.get("code") == URL_ELICITATION:
+        urls = " ".join(_elicited(error.get("data"))) or "no address"
+        yield Seen(exchange, "body:/error/code", "a result", f"error {URL_ELICITATION}: {urls}")
+
+
+def _elicited(data: object) -> Iterator[str]:
+    if not isinstance(data, dict):
+        return
+    listed = data.get("elicitations")
+    for one in listed if isinstance(listed, list) else [data]:
+        if isinstance(one, dict) and (url := text(one.get("url")) or text(one.get("authUrl"))):
+            yield url
+
+
+@rule(
+    "mcp-error",
+    step="mcp",
+    level=MUST,
+    who=MCP_SERVER,
+    summary="The MCP server accepted the token but gave no result.",
+    fix="Look up the error at the MCP server; its log says more.",
+    spec=TRANSPORT,
+    over=WITH_TOKEN,
+)
+def _(case: Case, exchange: Exchange) -> Iterator[Seen]:
+    response = exchange.response
+    if response is None or is_notification(exchange) or exchange.status in (401, 403):
+        return
+    if exchange.status == 404 and exchange.request.header("mcp-session-id"):
+        return
+    method = shown(sent_json(exchange).get("method"))
+    error = error_of(exchange)
+    if error is not None:
+        if error.get("code") != URL_ELICITATION:
+            code, said = shown(error.get("code")).removeprefix("the number "), shown(error.get("message"))
+            summary = f"The MCP server answered {method} with a JSON-RPC error."
+            seen = f"{exchange.status} with JSON-RPC error {code}: {said}"
+            who: Who = "client" if is_edited(exchange, "method") or is_edited(exchange, "params") else MCP_SERVER
+            yield Seen(exchange, "body:/error", "a result", seen, summary, who=who)
+        return
+    if response.status // 100 == 2 and any(isinstance(one.get("result"), dict) for one in messages(response)):
+        return
+    if response.media_type == EVENT_STREAM and response.status == 200:
+        summary = f"The event stream ended without an answer to {method}."
+        fix = "Keep the stream open until the answer is sent; see whether a proxy buffers it or cuts it off."
+        yield Seen(exchange, "body:", "a result", "an event stream without the answer", summary, fix)
+        return
+    summary = f"The MCP server gave no JSON-RPC answer to {method}."
+    fix, who = fix_for(exchange, "a JSON-RPC answer"), who_answered(exchange)
+    yield Seen(exchange, "status", "200 with a result", came(exchange), summary, fix, who)

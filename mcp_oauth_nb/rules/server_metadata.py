@@ -1,0 +1,181 @@
+"""Rules for the authorization server metadata (RFC 8414, OpenID Connect Discovery)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from mcp_oauth_nb.protocol.spec import Spec
+from mcp_oauth_nb.protocol.wellknown import is_loopback, split
+from mcp_oauth_nb.records import Run
+from mcp_oauth_nb.rules.discovery import Found, no_document, wrong_media_type
+from mcp_oauth_nb.rules.evidence import SERVER_DOCUMENT, expected_issuer, text, texts, whole_run
+from mcp_oauth_nb.rules.rule import MUST, SHOULD, Case, Seen, Selector, rule
+from mcp_oauth_nb.rules.words import AUTHORIZATION_SERVER, shown
+
+ENDPOINTS = ("authorization_endpoint", "token_endpoint", "registration_endpoint", "revocation_endpoint")
+
+
+@rule(
+    "server-metadata-missing",
+    step="server_metadata",
+    level=MUST,
+    who=AUTHORIZATION_SERVER,
+    summary="No authorization server metadata was found.",
+    fix="Publish the metadata at a well-known URL of the issuer.",
+    spec=Spec("RFC 8414", "3"),
+    over=whole_run("server_metadata", "no metadata URL of the authorization server has answered yet"),
+)
+def _(case: Case, run: Run) -> Iterator[Seen]:
+    wanted = "a JSON object that has issuer, authorization_endpoint and token_endpoint"
+    yield from no_document(case, run, "authorization server metadata", wanted)
+
+
+@rule(
+    "server-metadata-media-type",
+    step="server_metadata",
+    level=SHOULD,
+    who=AUTHORIZATION_SERVER,
+    summary="The authorization server metadata is not served as application/json.",
+    fix="Send Content-Type: application/json with the document.",
+    spec=Spec("RFC 8414", "3.2"),
+    over=SERVER_DOCUMENT,
+)
+def _(case: Case, found: Found) -> Iterator[Seen]:
+    yield from wrong_media_type(found[0])
+
+
+def _with_known_issuer(case: Case) -> list[Found]:
+    return list(case.documents("server_metadata")) if expected_issuer(case) is not None else []
+
+
+@rule(
+    "issuer-mismatch",
+    step="server_metadata",
+    level=MUST,
+    who=AUTHORIZATION_SERVER,
+    summary="The document names another issuer than the one it was looked up for.",
+    fix="Make issuer in the authorization server's metadata and the entry in the MCP server's authorization_servers "
+    "the same text.",
+    spec=Spec("RFC 8414", "3.3"),
+    over=Selector(_with_known_issuer, "no authorization server metadata was found for a known issuer"),
+)
+def _(case: Case, found: Found) -> Iterator[Seen]:
+    exchange, document = found
+    wanted, issuer = expected_issuer(case) or "", document.get("issuer")
+    if issuer == wanted or issuer is None:
+        return
+    fits = any(other.get("issuer") == wanted for _, other in case.documents("server_metadata"))
+    only_slash = isinstance(issuer, str) and issuer.rstrip("/") == wanted.rstrip("/")
+    slash = "The issuer differs by a slash at its end only, but must be the same letter by letter."
+    yield Seen(
+        exchange,
+        "body:/issuer",
+        expected=wanted,
+        observed=shown(issuer),
+        summary=slash if only_slash else "",
+        level=SHOULD if fits else MUST,
+    )
+
+
+@rule(
+    "server-metadata-incomplete",
+    step="server_metadata",
+    level=MUST,
+    who=AUTHORIZATION_SERVER,
+    summary="The authorization server metadata lacks a member that must be there.",
+    fix="Add the member to the authorization server's metadata.",
+    spec=Spec("RFC 8414", "2"),
+    over=SERVER_DOCUMENT,
+    explains=("unexpected-answer",),
+)
+def _(case: Case, found: Found) -> Iterator[Seen]:
+    exchange, document = found
+    for name in ("issuer", "authorization_endpoint", "token_endpoint"):
+        value = document.get(name)
+        if not isinstance(value, str) or split(value) is None:
+            seen = shown(value) if name in document else f"no {name}"
+            summary = f"The authorization server metadata has no usable {name}."
+            yield Seen(exchange, f"body:/{name}", f"{name} with an http(s) URL", seen, summary)
+    if not isinstance(document.get("response_types_supported"), list):
+        yield Seen(
+            exchange,
+            "body:/response_types_supported",
+            "an array of response types",
+            shown(document["response_types_supported"])
+            if "response_types_supported" in document
+            else "no response_types_supported",
+            level=SHOULD,
+        )
+
+
+@rule(
+    "code-flow-not-offered",
+    step="server_metadata",
+    level=MUST,
+    who=AUTHORIZATION_SERVER,
+    summary="The authorization server does not offer the authorization code flow.",
+    fix="Enable the authorization code flow, and list code and authorization_code in the metadata.",
+    spec=Spec("RFC 8414", "2"),
+    over=SERVER_DOCUMENT,
+)
+def _(case: Case, found: Found) -> Iterator[Seen]:
+    exchange, document = found
+    for name, wanted in (("response_types_supported", "code"), ("grant_types_supported", "authorization_code")):
+        offered = document.get(name)
+        if isinstance(offered, list) and wanted not in texts(offered):
+            yield Seen(exchange, f"body:/{name}", f'a list with "{wanted}"', shown(offered))
+
+
+@rule(
+    "s256-not-advertised",
+    step="server_metadata",
+    level=MUST,
+    who=AUTHORIZATION_SERVER,
+    summary="The authorization server does not say that it supports PKCE with S256, so clients must refuse to go on.",
+    fix='Support PKCE with S256 and publish "code_challenge_methods_supported": ["S256"].',
+    spec=Spec("MCP 2025-11-25", "Authorization Code Protection"),
+    over=SERVER_DOCUMENT,
+)
+def _(case: Case, found: Found) -> Iterator[Seen]:
+    exchange, document = found
+    methods = document.get("code_challenge_methods_supported")
+    if "S256" not in texts(methods):
+        seen = "no code_challenge_methods_supported" if methods is None else shown(methods)
+        yield Seen(exchange, "body:/code_challenge_methods_supported", '["S256"]', seen)
+
+
+@rule(
+    "endpoint-not-https",
+    step="server_metadata",
+    level=MUST,
+    who=AUTHORIZATION_SERVER,
+    summary="An endpoint of the authorization server is on plain http.",
+    fix="Serve the endpoint over https and publish its https URL; behind a proxy, set the server's public URL.",
+    spec=Spec("MCP 2025-11-25", "Communication Security"),
+    over=SERVER_DOCUMENT,
+)
+def _(case: Case, found: Found) -> Iterator[Seen]:
+    exchange, document = found
+    for name in ENDPOINTS:
+        url = text(document.get(name)) or ""
+        if url.lower().startswith("http:") and not is_loopback(url):
+            summary = f"The {name} is on plain http."
+            yield Seen(exchange, f"body:/{name}", "an https URL (http only on this machine)", shown(url), summary)
+
+
+@rule(
+    "pushed-request-required",
+    step="server_metadata",
+    level=SHOULD,
+    who=AUTHORIZATION_SERVER,
+    summary="The authorization server wants authorization requests pushed or signed, which MCP clients do not do.",
+    fix="Accept plain authorization requests from MCP clients.",
+    spec=Spec("RFC 9126", "5"),
+    over=SERVER_DOCUMENT,
+    explains=("authorization-error", "authorization-page"),
+)
+def _(case: Case, found: Found) -> Iterator[Seen]:
+    exchange, document = found
+    for name in ("require_pushed_authorization_requests", "require_signed_request_object"):
+        if document.get(name) is True:
+            yield Seen(exchange, f"body:/{name}", "false, or no such member", "true")

@@ -1,0 +1,111 @@
+"""Rules for the MCP session: its id, its protocol version, its notifications."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from mcp_oauth_nb.protocol.jsonrpc import messages
+from mcp_oauth_nb.records import Exchange
+from mcp_oauth_nb.rules.authorization import sender
+from mcp_oauth_nb.rules.evidence import is_edited, sent_json
+from mcp_oauth_nb.rules.resource import TRANSPORT, answered_with_token, is_notification, requests
+from mcp_oauth_nb.rules.rule import MUST, SHOULD, Case, Seen, Selector, rule
+from mcp_oauth_nb.rules.words import MCP_SERVER, came, shown
+
+KNOWN_VERSIONS = ("2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25", "2026-07-28")
+
+
+@rule(
+    "session-not-sent",
+    step="mcp",
+    level=MUST,
+    who="client",
+    summary="A request left out the session id that the server gave.",
+    fix="Repeat Mcp-Session-Id from the answer to initialize in every later request.",
+    spec=TRANSPORT,
+    over=Selector(
+        lambda case: [one for one in requests(case) if not _is_initialize(one) and _session(case)],
+        "no MCP request was made in a session with an id yet",
+    ),
+    explains=("mcp-error",),
+)
+def _(case: Case, exchange: Exchange) -> Iterator[Seen]:
+    if exchange.request.header("mcp-session-id") is None:
+        who = sender(exchange, "mcp-session-id")
+        yield Seen(exchange, "header:Mcp-Session-Id", "Mcp-Session-Id", "no such header", who=who)
+
+
+def _is_initialize(exchange: Exchange) -> bool:
+    return sent_json(exchange).get("method") == "initialize"
+
+
+def _session(case: Case) -> str | None:
+    for one in case.answered("mcp"):
+        if one.response is not None and _is_initialize(one):
+            return one.response.header("mcp-session-id")
+    return None
+
+
+@rule(
+    "session-lost",
+    step="mcp",
+    level=MUST,
+    who=MCP_SERVER,
+    summary="The MCP server does not know the session any more that it opened.",
+    fix="Run mcp again for a new session. If it happens at once, instances of the server may not share sessions.",
+    spec=TRANSPORT,
+    over=Selector(
+        lambda case: [one for one in answered_with_token(case) if one.request.header("mcp-session-id")],
+        "no MCP request in a session with an id was answered yet",
+    ),
+)
+def _(case: Case, exchange: Exchange) -> Iterator[Seen]:
+    if exchange.status == 404:
+        edited = is_edited(exchange, "mcp-session-id")
+        yield Seen(exchange, "status", "200", came(exchange), who="user" if edited else None)
+
+
+def _opened(case: Case) -> list[tuple[Exchange, Mapping[str, Any]]]:
+    pairs = [(one, message) for one in answered_with_token(case) if one.response for message in messages(one.response)]
+    return [
+        (one, message["result"])
+        for one, message in pairs
+        if _is_initialize(one) and isinstance(message.get("result"), dict)
+    ]
+
+
+@rule(
+    "version-unsupported",
+    step="mcp",
+    level=SHOULD,
+    who=MCP_SERVER,
+    summary="The MCP server agreed to a protocol version that is not known here.",
+    fix="Answer initialize with the version that was asked for, or with another published one.",
+    spec=TRANSPORT,
+    over=Selector(_opened, "initialize with a token has not succeeded yet"),
+)
+def _(case: Case, found: tuple[Exchange, Mapping[str, Any]]) -> Iterator[Seen]:
+    version = found[1].get("protocolVersion")
+    if version not in KNOWN_VERSIONS:
+        seen = shown(version) if "protocolVersion" in found[1] else "no protocolVersion"
+        wanted = case.trace.settings.get("protocol") or KNOWN_VERSIONS[-2]
+        yield Seen(found[0], "body:/result/protocolVersion", wanted, seen)
+
+
+@rule(
+    "notification-status",
+    step="mcp",
+    level=SHOULD,
+    who=MCP_SERVER,
+    summary="A notification was not answered with 202.",
+    fix="Answer accepted notifications with 202 and an empty body.",
+    spec=TRANSPORT,
+    over=Selector(
+        lambda case: [one for one in answered_with_token(case) if is_notification(one)],
+        "no notification was answered yet",
+    ),
+)
+def _(case: Case, exchange: Exchange) -> Iterator[Seen]:
+    if exchange.status not in (202, 401, 403):
+        yield Seen(exchange, "status", "202", came(exchange))

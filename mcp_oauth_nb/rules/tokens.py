@@ -1,0 +1,196 @@
+"""Rules for the token request and its answer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from mcp_oauth_nb.protocol.resource import resource_match
+from mcp_oauth_nb.protocol.spec import Spec
+from mcp_oauth_nb.records import Exchange
+from mcp_oauth_nb.rules.discovery import Found
+from mcp_oauth_nb.rules.evidence import (
+    answered,
+    form,
+    jwt_claims,
+    oauth_error,
+    text,
+    texts,
+)
+from mcp_oauth_nb.rules.rule import MUST, SHOULD, Case, Seen, Selector, Who, rule
+from mcp_oauth_nb.rules.words import AUTHORIZATION_SERVER, came, fix_for, quoted, shown, who_answered
+
+TOKEN_ANSWERED = answered("token", missing="no token request was answered yet")
+
+
+def issued(case: Case, *steps: str) -> list[Found]:
+    """Answers with an access token."""
+    return [pair for step in steps for pair in case.documents(step) if text(pair[1].get("access_token"))]
+
+
+ISSUED = Selector(lambda case: issued(case, "token", "refresh"), "no access token was issued yet")
+
+
+REFUSALS: dict[str, tuple[Who, str]] = {
+    "invalid_grant": (
+        "client",
+        (
+            "The code or refresh token is used, expired, revoked, or was issued to another client or redirect URI. Run "
+            "authorize, callback and token again, promptly and once; if a fresh one fails too, read the server's log."
+        ),
+    ),
+    "invalid_client": (
+        "client",
+        (
+            "Check client id, secret and the way they are sent (header or body): the server does not recognise the "
+            "client. A registration may have expired: register again."
+        ),
+    ),
+    "invalid_request": (
+        "client",
+        (
+            "A parameter is missing or repeated, or the client authenticated in two ways: compare the form with what "
+            "the server documents."
+        ),
+    ),
+    "invalid_target": (
+        AUTHORIZATION_SERVER,
+        (
+            "The authorization server does not know the resource, or it differs from the one of the authorization "
+            "request. Register the MCP server's URL there, spelled exactly as it is sent."
+        ),
+    ),
+    "invalid_scope": ("client", "Ask for no more scope than was granted."),
+    "unauthorized_client": (AUTHORIZATION_SERVER, "Allow this client the grant type that is used."),
+    "unsupported_grant_type": (
+        AUTHORIZATION_SERVER,
+        "Enable the grant type at the authorization server, and check that the request is a form and no JSON.",
+    ),
+    "use_dpop_nonce": (AUTHORIZATION_SERVER, "The server wants DPoP, which is not supported here: allow plain bearer."),
+    "invalid_dpop_proof": (
+        AUTHORIZATION_SERVER,
+        "The server wants DPoP, which is not supported here: allow plain bearer tokens.",
+    ),
+}
+
+
+def refused(exchange: Exchange, expected: str, summary: str) -> Seen:
+    """A refusal by the token endpoint; `summary` without its end. Without an OAuth error no cause is claimed."""
+    error = oauth_error(exchange)
+    who, fix = REFUSALS.get(error, (who_answered(exchange), fix_for(exchange, "the token answer")))
+    if error and exchange.edited:
+        who, fix = "user", f"The request was changed by hand ({', '.join(exchange.edited)}): send it unchanged. {fix}"
+    said = f"error={quoted(error, 60)}" if error else str(exchange.status)
+    note = "" if error or exchange.status in (400, 401) else " This is no OAuth answer."
+    part = "body:/error" if error else "status"
+    return Seen(exchange, part, expected, came(exchange), f"{summary} with {said}.{note}", fix, who)
+
+
+@rule(
+    "token-refused",
+    step="token",
+    level=MUST,
+    who=AUTHORIZATION_SERVER,
+    summary="The token endpoint refused to issue a token.",
+    fix="Look the error up in the authorization server's log.",
+    spec=Spec("RFC 6749", "5.2"),
+    over=TOKEN_ANSWERED,
+)
+def _(case: Case, exchange: Exchange) -> Iterator[Seen]:
+    if exchange.status != 200 or (oauth_error(exchange) and not (exchange.document or {}).get("access_token")):
+        yield refused(exchange, "200 with an access token", "The token endpoint refused the code")
+
+
+@rule(
+    "token-answer-invalid",
+    step="token",
+    level=MUST,
+    who=AUTHORIZATION_SERVER,
+    summary="The token endpoint answered 200, but not with a usable token.",
+    fix="Answer with a JSON object that has access_token and token_type Bearer.",
+    spec=Spec("RFC 6749", "5.1"),
+    over=Selector(
+        lambda case: [one for one in case.answered("token", "refresh") if one.status == 200 and not oauth_error(one)],
+        "no token request succeeded yet",
+    ),
+)
+def _(case: Case, exchange: Exchange) -> Iterator[Seen]:
+    document = exchange.document
+    if document is None:
+        yield Seen(exchange, "body:", "a JSON object", came(exchange), fix=_not_json(exchange))
+        return
+    if not text(document.get("access_token")):
+        value = document.get("access_token")
+        seen = shown(value) if "access_token" in document else f"no access_token ({came(exchange)})"
+        yield Seen(exchange, "body:/access_token", "an access_token", seen)
+        return
+    kind = text(document.get("token_type"))
+    if kind is None or kind.lower() != "bearer":
+        seen = shown(document["token_type"]) if "token_type" in document else "no token_type"
+        yield Seen(exchange, "body:/token_type", "Bearer", seen)
+
+
+def _not_json(exchange: Exchange) -> str:
+    body = exchange.response.body if exchange.response else b""
+    if body.lstrip().startswith(b"access_token="):
+        return "Answer with JSON: this is a form, the way of some servers that predate the standard."
+    return fix_for(exchange, "the token answer")
+
+
+@rule(
+    "token-cacheable",
+    step="token",
+    level=SHOULD,
+    who=AUTHORIZATION_SERVER,
+    summary="The answer with the tokens does not forbid caching.",
+    fix="Send Cache-Control: no-store with every token answer.",
+    spec=Spec("RFC 6749", "5.1"),
+    over=ISSUED,
+)
+def _(case: Case, found: Found) -> Iterator[Seen]:
+    exchange = found[0]
+    header = exchange.response.header("cache-control") if exchange.response else None
+    if "no-store" not in (header or "").lower():
+        seen = quoted(header) if header is not None else "no Cache-Control"
+        yield Seen(exchange, "header:Cache-Control", "no-store", seen)
+
+
+@rule(
+    "token-expiry-missing",
+    step="token",
+    level=SHOULD,
+    who=AUTHORIZATION_SERVER,
+    summary="The answer does not say in seconds how long the token works.",
+    fix="Add expires_in, a number of seconds.",
+    spec=Spec("RFC 6749", "5.1"),
+    over=ISSUED,
+)
+def _(case: Case, found: Found) -> Iterator[Seen]:
+    exchange, document = found
+    value = document.get("expires_in")
+    if not isinstance(value, (int, float)) or isinstance(value, bool):
+        seen = shown(value) if "expires_in" in document else "no expires_in"
+        yield Seen(exchange, "body:/expires_in", "a number of seconds", seen)
+
+
+def _jwts(case: Case) -> list[Found]:
+    return [found for found in issued(case, "token", "refresh") if jwt_claims(found[1]["access_token"]).get("aud")]
+
+
+@rule(
+    "token-audience",
+    step="token",
+    level=SHOULD,
+    who=AUTHORIZATION_SERVER,
+    summary="The access token is made out to another audience than the MCP server.",
+    fix="Put the requested resource into the token's aud claim.",
+    spec=Spec("RFC 9068", "3"),
+    over=Selector(_jwts, "no access token that is a JWT with an audience was issued"),
+    explains=("token-rejected",),
+)
+def _(case: Case, found: Found) -> Iterator[Seen]:
+    exchange, document = found
+    audience = jwt_claims(document["access_token"]).get("aud")
+    named = (audience,) if isinstance(audience, str) else texts(audience)
+    wanted = form(exchange).get("resource") or case.url
+    if all(resource_match(one, wanted, wanted) == "other" for one in named):
+        yield Seen(exchange, "body:/access_token", quoted(wanted), f"aud={shown(audience)} (read, not verified)")

@@ -1,0 +1,45 @@
+"""The steps, and the route they are taken in."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from mcp_oauth_nb.protocol.step import Step
+from mcp_oauth_nb.steps import authorization, discovery, mcp, registration, tokens
+
+ROUTE = (
+    "challenge",
+    "resource_metadata",
+    "server_metadata",
+    "register",
+    "pkce",
+    "authorize",
+    "callback",
+    "token",
+    "mcp",
+)
+"""The main flow: when its last step passes, the handshake is complete."""
+
+AFTERWARDS = ("refresh", "replay", "revoke", "revoked")
+"""What a token goes through later; ``replay`` and ``revoked`` are probes."""
+
+STEPS: Mapping[str, Step] = {
+    declared.name: declared
+    for declared in (
+        discovery.challenge,
+        discovery.resource_metadata,
+        discovery.server_metadata,
+        registration.register,
+        authorization.pkce,
+        authorization.authorize,
+        authorization.callback,
+        tokens.token,
+        mcp.mcp,
+        mcp.call_step("", {}),
+        tokens.refresh,
+        tokens.replay,
+        tokens.revoke,
+        mcp.revoked,
+    )
+}
+"""Every step by name."""

@@ -1,0 +1,139 @@
+"""From the MCP server's URL to its authorization server: the challenge and the two metadata documents."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+
+from mcp_oauth_nb.protocol.challenge import Challenges, parse_challenges
+from mcp_oauth_nb.protocol.flow import Challenged, Document, Flow, need
+from mcp_oauth_nb.protocol.jsonrpc import answer
+from mcp_oauth_nb.protocol.resource import resource_match
+from mcp_oauth_nb.protocol.spec import Spec
+from mcp_oauth_nb.protocol.step import Call, Send, Stopped, Wants, step
+from mcp_oauth_nb.protocol.wellknown import (
+    PROTECTED_RESOURCE,
+    Candidate,
+    resource_metadata_candidates,
+    server_metadata_candidates,
+)
+from mcp_oauth_nb.records import Exchange
+from mcp_oauth_nb.steps.mcp import initialize_call, later_call
+
+NO_TOKEN = "the URL you typed; no token is sent, to see the challenge"
+
+
+@step(title="Send request without token", spec=Spec("MCP 2025-11-25", "Protected Resource Metadata Discovery"))
+def challenge(flow: Flow) -> Wants:
+    """Ask without a token. Where the server opens a session all the same, ask for its tools as well."""
+    exchange = yield Send(initialize_call(flow, None, NO_TOKEN), answer_id=1)
+    if exchange.status is not None and exchange.status // 100 == 2:
+        exchange = yield from _open_as_anybody(flow, exchange)
+    if exchange.response is None:
+        return Stopped(_unanswered(exchange))
+    lines = exchange.response.header_lines("www-authenticate")
+    fact = Challenged(exchange.response.status, parse_challenges(lines), exchange.id)
+    learned = flow.learn(challenge=fact)
+    if fact.status == 401 or fact.status // 100 == 2:
+        return learned
+    return Stopped(f"expected 401 with a challenge, got {fact.status}", learned if flow.lenient else None)
+
+
+def _open_as_anybody(flow: Flow, opened: Exchange) -> Generator[Send, Exchange, Exchange]:
+    """A server may protect its tools only: finish the handshake and ask for them, still without a token."""
+    session_id = opened.response.header("mcp-session-id") if opened.response else None
+    if opened.response is None or "result" not in (answer(opened.response, 1) or {}):
+        return opened
+    yield Send(later_call(flow, None, session_id, "notifications/initialized", None, None, NO_TOKEN))
+    return (yield Send(later_call(flow, None, session_id, "tools/list", {}, 2, NO_TOKEN), answer_id=2))
+
+
+@step(title="Request protected resource metadata", spec=Spec("RFC 9728", "3"))
+def resource_metadata(flow: Flow) -> Wants:
+    """The URL of the challenge, and nothing else, when there is one; else the well-known URLs in their order."""
+    challenged = need(flow.challenge, "challenge", "dbg.challenge()")
+    exchange: Exchange | None = None
+    for candidate in _resource_candidates(flow.settings.url, challenged.challenges):
+        exchange = yield Send(Call.get(candidate.url, why=_why_resource(candidate)))
+        found = _document(exchange, candidate)
+        if found is not None:
+            return _judged_resource(flow, found)
+    return Stopped(_no_document("protected resource metadata", exchange))
+
+
+def _resource_candidates(url: str, challenges: Challenges) -> tuple[Candidate, ...]:
+    bearer = challenges.bearer()
+    named = bearer.get("resource_metadata") if bearer else None
+    if named:
+        return (Candidate(named, "challenge", url),)
+    return resource_metadata_candidates(url)
+
+
+def _why_resource(candidate: Candidate) -> str:
+    if candidate.kind == "challenge":
+        return "resource_metadata in the WWW-Authenticate challenge"
+    return f"the challenge names no metadata URL: well-known URI ({candidate.kind}), {PROTECTED_RESOURCE}"
+
+
+def _judged_resource(flow: Flow, found: Document) -> Flow | Stopped:
+    learned = flow.learn(resource_metadata=found)
+    if resource_match(found.text("resource"), found.identifier, flow.settings.url) == "other" and not flow.lenient:
+        return Stopped("`resource` names another server, so that a client must not use this document", learned)
+    if not found.texts("authorization_servers"):
+        return Stopped("the document names no authorization server", learned)
+    return learned
+
+
+@step(title="Request authorization server metadata", spec=Spec("RFC 8414", "3"))
+def server_metadata(flow: Flow) -> Wants:
+    """The well-known URLs of the first issuer, in the order of the protocol version, until a document fits."""
+    published = need(flow.resource_metadata, "protected resource metadata", "dbg.resource_metadata()")
+    issuers = published.texts("authorization_servers")
+    if not issuers:
+        return Stopped("the protected resource metadata names no authorization server")
+    profile = flow.settings.profile
+    exchange: Exchange | None = None
+    misnamed: Document | None = None
+    for candidate in server_metadata_candidates(issuers[0]):
+        if candidate.kind not in profile.server_metadata_kinds:
+            continue
+        why = f"authorization_servers in the protected resource metadata ({candidate.kind})"
+        exchange = yield Send(Call.get(candidate.url, why=why))
+        found = _document(exchange, candidate)
+        if found is not None and (found.text("issuer") == issuers[0] or flow.lenient):
+            return _judged_server(flow, found)
+        misnamed = misnamed or found
+    if misnamed is not None:
+        learned = flow.learn(server_metadata=misnamed)
+        return Stopped("`issuer` in the document is not the issuer its URL was built from", learned)
+    if exchange is None:
+        return Stopped("the issuer is no http(s) URL, so that no metadata URL can be built from it")
+    return Stopped(_no_document("authorization server metadata", exchange))
+
+
+def _judged_server(flow: Flow, found: Document) -> Flow | Stopped:
+    learned = flow.learn(server_metadata=found)
+    if "S256" not in found.texts("code_challenge_methods_supported") and not flow.lenient:
+        if flow.settings.profile.requires_s256_advertised:
+            return Stopped("PKCE with S256 is not advertised, so that a client must refuse to go on", learned)
+    return learned
+
+
+def _document(exchange: Exchange, candidate: Candidate) -> Document | None:
+    if exchange.status != 200 or exchange.document is None:
+        return None
+    return Document(exchange.document, candidate.url, candidate.kind, candidate.identifier, exchange.id)
+
+
+def _no_document(name: str, last: Exchange | None) -> str:
+    if last is None:
+        return f"there is no URL at which {name} could be asked for"
+    if last.response is None:
+        return _unanswered(last)
+    what = last.response.parsed.problem or "no JSON object"
+    if last.response.status != 200:
+        what = f"status {last.response.status}"
+    return f"expected {name}: 200 with a JSON object; the last URL gave {what}"
+
+
+def _unanswered(exchange: Exchange) -> str:
+    return exchange.failure.message if exchange.failure else "no answer came"

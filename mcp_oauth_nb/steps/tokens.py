@@ -1,0 +1,151 @@
+"""The token endpoint and what surrounds a token's life: exchange, refresh, replay, revocation."""
+
+from __future__ import annotations
+
+import base64
+import math
+from collections.abc import Iterable
+from dataclasses import replace
+from urllib.parse import quote_plus
+
+from mcp_oauth_nb.protocol.flow import Client, Flow, Outcome, Tokens, need
+from mcp_oauth_nb.protocol.spec import Spec
+from mcp_oauth_nb.protocol.step import Call, Pairs, Send, Stopped, Wants, step
+from mcp_oauth_nb.records import Exchange
+from mcp_oauth_nb.steps.authorization import wanted_resource
+
+
+@step(title="Get access token", spec=Spec("RFC 6749", "4.1.3"))
+def token(flow: Flow) -> Wants:
+    """Redeem the authorization code, once: it is spent even when the answer is lost."""
+    asked = need(flow.authorization, "authorization request", "dbg.authorize()")
+    code = need(flow.code, "authorization code", "dbg.callback()")
+    pair = need(flow.pkce, "PKCE pair", "dbg.pkce()")
+    if not asked.token_endpoint:
+        return Stopped("the authorization server metadata names no token_endpoint")
+    form = (
+        ("grant_type", "authorization_code"),
+        ("code", code.code),
+        ("redirect_uri", asked.redirect_uri),
+        ("code_verifier", pair.verifier),
+        ("resource", asked.resource),
+    )
+    exchange = yield Send(_as_client(flow, asked.token_endpoint, form))
+    tokens = _issued(exchange)
+    if tokens is None:
+        return Stopped(_refused(exchange))
+    return flow.learn(tokens=replace(tokens, scope=tokens.scope or asked.scope))
+
+
+@step(title="Refresh the access token", spec=Spec("RFC 6749", "6"))
+def refresh(flow: Flow) -> Wants:
+    """Exchange the refresh token for a new pair; a new refresh token replaces the old one."""
+    held = need(flow.tokens, "access token", "dbg.token()")
+    if held.refresh_token is None:
+        return Stopped("no refresh token was issued, so that there is nothing to refresh with")
+    exchange = yield Send(_as_client(flow, _token_endpoint(flow), _refresh_form(flow, held.refresh_token)))
+    tokens = _issued(exchange)
+    if tokens is None:
+        return Stopped(_refused(exchange))
+    kept = replace(tokens, refresh_token=tokens.refresh_token or held.refresh_token, scope=tokens.scope or held.scope)
+    return flow.learn(tokens=kept, old_refresh_token=held.refresh_token)
+
+
+@step(title="Replay the old refresh token", spec=Spec("OAuth 2.1", "4.3.1"), probe=True)
+def replay(flow: Flow) -> Wants:
+    """Present the replaced refresh token again. A refusal is the healthy outcome; it may revoke the whole grant."""
+    old = need(flow.old_refresh_token, "replaced refresh token", "dbg.refresh()")
+    exchange = yield Send(_as_client(flow, _token_endpoint(flow), _refresh_form(flow, old)))
+    if exchange.response is None:
+        return Stopped(_refused(exchange))
+    accepted = _issued(exchange) is not None
+    said = "accepted: a stolen refresh token would go on working" if accepted else f"refused with {exchange.status}"
+    return flow.learn(replayed=Outcome(f"old refresh token {said}", exchange.id))
+
+
+@step(title="Revoke the tokens", spec=Spec("RFC 7009", "2.1"))
+def revoke(flow: Flow) -> Wants:
+    """Revoke the refresh token, then the access token: a server need not let one take the other with it."""
+    held = need(flow.tokens, "access token", "dbg.token()")
+    metadata = need(flow.server_metadata, "authorization server metadata", "dbg.server_metadata()")
+    endpoint = metadata.text("revocation_endpoint")
+    if endpoint is None:
+        return Stopped("the metadata names no revocation_endpoint")
+    exchange: Exchange | None = None
+    for hint, value in (("refresh_token", held.refresh_token), ("access_token", held.access_token)):
+        if value is not None:
+            form = (("token", value), ("token_type_hint", hint))
+            exchange = yield Send(_as_client(flow, endpoint, form, why=f"revocation_endpoint in {metadata.url}"))
+            if exchange.status != 200:
+                return Stopped(_refused(exchange))
+    assert exchange is not None, "there is always an access token to revoke"
+    return flow.learn(revoked=Outcome("revocation answered 200", exchange.id))
+
+
+def _refresh_form(flow: Flow, refresh_token: str) -> Iterable[tuple[str, str | None]]:
+    return (
+        ("grant_type", "refresh_token"),
+        ("refresh_token", refresh_token),
+        ("resource", flow.authorization.resource if flow.authorization else wanted_resource(flow)),
+    )
+
+
+def _token_endpoint(flow: Flow) -> str:
+    metadata = need(flow.server_metadata, "authorization server metadata", "dbg.server_metadata()")
+    return need(metadata.text("token_endpoint"), "token_endpoint in the metadata", "dbg.server_metadata()")
+
+
+def _as_client(flow: Flow, endpoint: str, form: Iterable[tuple[str, str | None]], *, why: str = "") -> Call:
+    """A form POST in the client's name, by the method it is registered with."""
+    client = need(flow.client, "client", "dbg.register()")
+    headers, members = _credentials(client)
+    source = flow.server_metadata.url if flow.server_metadata else "the metadata"
+    return Call.post_form(endpoint, (*form, *members), why=why or f"token_endpoint in {source}", headers=headers)
+
+
+def _credentials(client: Client) -> tuple[Pairs, Pairs]:
+    """Headers and form members that authenticate a client (RFC 6749 2.3.1: id and secret are form-encoded in Basic)."""
+    secret = client.secret or ""
+    if client.auth_method == "client_secret_basic":
+        pair = f"{quote_plus(client.client_id)}:{quote_plus(secret)}".encode()
+        return (("Authorization", "Basic " + base64.b64encode(pair).decode()),), ()
+    if client.auth_method == "client_secret_post":
+        return (), (("client_id", client.client_id), ("client_secret", secret))
+    return (), (("client_id", client.client_id),)
+
+
+def _issued(exchange: Exchange) -> Tokens | None:
+    document = exchange.document
+    if exchange.status != 200 or document is None:
+        return None
+    access_token = document.get("access_token")
+    if not isinstance(access_token, str) or not access_token:
+        return None
+    refresh_token, scope, kind = (document.get(name) for name in ("refresh_token", "scope", "token_type"))
+    return Tokens(
+        access_token=access_token,
+        refresh_token=refresh_token if isinstance(refresh_token, str) and refresh_token else None,
+        token_type=kind if isinstance(kind, str) else "(not said)",
+        scope=scope if isinstance(scope, str) else None,
+        expires_in_s=_seconds(document.get("expires_in")),
+        exchange=exchange.id,
+    )
+
+
+def _seconds(value: object) -> float | None:
+    """A lifetime in seconds, also from a server that sends it as text; None for anything that is no lifetime."""
+    if isinstance(value, bool) or not isinstance(value, (int, float, str)):
+        return None
+    try:
+        seconds = float(value)
+    except (ValueError, OverflowError):
+        return None
+    return seconds if math.isfinite(seconds) else None
+
+
+def _refused(exchange: Exchange) -> str:
+    if exchange.failure is not None:
+        return exchange.failure.message
+    error = (exchange.document or {}).get("error")
+    said = f" ({error})" if isinstance(error, str) else ""
+    return f"expected 200, got {exchange.status}{said}" if exchange.status != 200 else "the answer holds no access_token"

@@ -1,0 +1,7 @@
+"""What a reader sees. Importing the package registers a display for every record that has one."""
+
+from __future__ import annotations
+
+from mcp_oauth_nb.views import config, exchange, report
+
+__all__ = ["config", "exchange", "report"]

@@ -1,0 +1,31 @@
+"""The static side of the runner's controls: what a reader sees where the buttons were."""
+
+from __future__ import annotations
+
+from mcp_oauth_nb.mime import Bundle, render
+from mcp_oauth_nb.rules.rule import Report
+from mcp_oauth_nb.views.html import Html, bundle, card, link, markup_of, stack, strong, tag, text, words
+
+
+def controls_bundle(status: str) -> Bundle:
+    """Beside the live controls: for front ends that show no widgets."""
+    line = f"Controls: run this cell to use them. Flow {status}."
+    return bundle(card(tag("p", text(line))), line)
+
+
+def finished_bundle(status: str, report: Report) -> Bundle:
+    """In place of the controls when the flow has ended."""
+    line = f"Flow {status}. Save the notebook now; run this cell again to start over, or show() to go on."
+    verdict = render(report)
+    return bundle(stack(card(tag("p", strong(line))), markup_of(verdict)), f"{line}\n{verdict['text/plain']}")
+
+
+def link_markup(url: str, problem: str, *, automatic: bool) -> Html:
+    """The authorization link for the controls, which are never saved."""
+    hints = ["The notebook goes on by itself when the browser comes back; or paste the address it ends on."]
+    if problem:
+        hints = [f"Nothing can listen for the redirect ({problem}): paste the address the browser ends on."]
+    if automatic:
+        hints.append("Continue goes on without a browser.")
+    first = words(strong("Open this link to log in and consent:"), link(url))
+    return stack(tag("div", first), tag("div", text(" ".join(hints))))

@@ -1,0 +1,306 @@
+"""`FlowRunner`: buttons that press the Debugger's calls. It decides nothing about the protocol.
+
+How it is built follows from what a saved notebook keeps. What happened stands in one static output per step, each with
+a display id, because such outputs are updated in place and saved; the contents of widgets are not. The controls are
+one more output, and when the flow ends they are replaced by plain markup, because a notebook that is opened again
+shows an error in the place of a widget whose kernel is gone.
+
+Button callbacks run in the main thread, or in another thread with another event loop, depending on the ipykernel; what
+they print or raise is lost. So a callback only hands a job to the runner's one worker thread. The worker never prints
+or displays: it updates display handles and a status label, and whatever goes wrong is shown there.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+import weakref
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import ipywidgets
+from IPython.display import display
+
+from mcp_oauth_nb.debugger import Debugger
+from mcp_oauth_nb.errors import CallbackTimeout, McpOAuthError
+from mcp_oauth_nb.mime import Bundle
+from mcp_oauth_nb.rules.rule import Report
+from mcp_oauth_nb.steps import AFTERWARDS, ROUTE
+from mcp_oauth_nb.views.runner import controls_bundle, finished_bundle, link_markup
+from mcp_oauth_nb.wire.driver import Running
+
+WIDGET = "application/vnd.jupyter.widget-view+json"
+DETACHED = "If the steps below do not change, run this cell again."
+
+
+class FlowRunner:
+    """Walk the flow by clicking: Continue sends the request that is shown, and shows the next one.
+
+    Args:
+        target: the URL of an MCP server, or a `Debugger` to go on with.
+        afterwards: go on behind the main flow with refresh, replay, revocation and the request after it.
+        **settings: everything that `Debugger` takes.
+
+    Attributes:
+        dbg: the Debugger behind the buttons, for the cells below.
+
+    Raises:
+        BadSetting: a setting cannot work.
+    """
+
+    def __init__(self, target: str | Debugger, *, afterwards: bool = False, **settings: Any) -> None:
+        self.dbg = target if isinstance(target, Debugger) else Debugger(target, **settings)
+        self.route = ROUTE + (AFTERWARDS if afterwards else ())
+        self._again = partial(Debugger, self.dbg.url, **settings)
+        self._jobs: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
+        self._running: Running | None = None
+        self._waiting = self._automatic = self._ended = self._busy = False
+        self._handles: dict[str, Any] = {}
+        self._shown: dict[str, Bundle] = {}
+        self._controls: Any = None
+        self._make_widgets()
+        threading.Thread(target=_work, args=(self._jobs,), name="flow runner", daemon=True).start()
+        weakref.finalize(self, self._jobs.put, None)
+
+    def __repr__(self) -> str:
+        return f"<FlowRunner {self.status}>"
+
+    def _ipython_display_(self) -> None:
+        self.show()
+
+    # -- what a cell calls ----------------------------------------------------------------------------------------
+
+    def show(self) -> None:
+        """Display controls and steps in this cell and take them over from any cell that showed them before."""
+        self._prepare()
+        if self._finished():
+            display(dict(self._finished_bundle()), raw=True)
+        else:
+            self._ended = False
+            self._controls = display(self._live_controls(), raw=True, display_id=True)
+        self._handles, self._shown = {}, {}
+        for name in self.route:
+            self._shown[name] = self._card(name)
+            self._handles[name] = display(dict(self._shown[name]), raw=True, display_id=True)
+
+    @property
+    def status(self) -> str:
+        """Where the flow stands, in words: ``not finished: step 3 of 9``, ``passed``, ``failed at step 5 of 9``."""
+        report = self.report
+        if report.failing_step is not None:
+            return f"failed at {self._place(report.failing_step)}"
+        name = self._next()
+        return f"not finished: {self._place(name)}" if name else report.status
+
+    @property
+    def report(self) -> Report:
+        """The verdict over what ran so far."""
+        return self.dbg.diagnose()
+
+    def restart(self) -> None:
+        """Forget everything and begin again with the same settings."""
+        self.dbg = self._again()
+        self._running, self._ended = None, False
+
+    # -- widgets --------------------------------------------------------------------------------------------------
+
+    def _make_widgets(self) -> None:
+        def button(description: str, job: Callable[[], None], style: str = "") -> ipywidgets.Button:
+            made = ipywidgets.Button(description=description, button_style=style)
+            made.on_click(lambda _: job())
+            return made
+
+        self._buttons = {
+            "Continue": button("Continue", self._on_continue, "primary"),
+            "Run to end": button("Run to end", self._on_run_to_end),
+            "Restart": button("Restart", self._on_restart),
+            "Stop": button("Stop", self._on_stop),
+        }
+        self._label = ipywidgets.Label(value="")
+        self._link = ipywidgets.HTML(value="")
+        self._paste = ipywidgets.Text(
+            value="",
+            placeholder="paste the address the browser ended on, or the code",
+            layout=ipywidgets.Layout(width="32em"),
+        )
+        pasted = button("Use pasted redirect", self._on_paste)
+        self._asking = ipywidgets.VBox([self._link, ipywidgets.HBox([self._paste, pasted])])
+        self._asking.layout.display = "none"
+        row = ipywidgets.HBox([*self._buttons.values(), self._label])
+        self._box = ipywidgets.VBox([row, self._asking, ipywidgets.Label(value=DETACHED)])
+
+    def _live_controls(self) -> dict[str, Any]:
+        view = {"version_major": 2, "version_minor": 0, "model_id": self._box.model_id}
+        return {**controls_bundle(self.status), WIDGET: view}
+
+    # -- callbacks: they only hand over ---------------------------------------------------------------------------
+
+    def _on_continue(self) -> None:
+        if self._waiting:
+            self._automatic = True
+            self.dbg.interrupt()
+        elif not self._busy:
+            self._submit(self._one)
+
+    def _on_run_to_end(self) -> None:
+        if self._waiting:
+            self._on_continue()
+        if not self._busy or self._waiting:
+            self._submit(self._all)
+
+    def _on_restart(self) -> None:
+        self.dbg.interrupt()
+        self._submit(self._start_over)
+
+    def _on_stop(self) -> None:
+        self.dbg.interrupt()
+        self._submit(partial(self._end, "stopped"))
+
+    def _on_paste(self) -> None:
+        pasted, self._paste.value = self._paste.value, ""
+        try:
+            self.dbg.offer(pasted)
+        except McpOAuthError as error:
+            self._label.value = str(error)
+
+    def _submit(self, job: Callable[[], None]) -> None:
+        self._jobs.put(partial(self._guarded, job))
+
+    # -- jobs: in the worker thread ---------------------------------------------------------------------------------
+
+    def _guarded(self, job: Callable[[], None]) -> None:
+        self._busy = True
+        try:
+            job()
+        except McpOAuthError as error:
+            self._label.value = str(error)
+        except Exception as error:  # noqa: BLE001 - in this thread an exception would be lost without a word
+            self._label.value = f"this should not happen: {type(error).__name__}; please report it"
+        finally:
+            self._busy = False
+
+    def _one(self) -> None:
+        """One click: the next step; the authorization response needs none, it comes by itself."""
+        name = self._next()
+        if name is None or self._ended or not self._step(name):
+            return
+        if self._next() == "callback" and self._step("callback") and self._automatic:
+            self._automatic = False
+            self._step("token")
+
+    def _all(self) -> None:
+        self._automatic = True
+        name = self._next()
+        while name is not None and not self._ended and self._step(name):
+            name = self._next()
+        self._automatic = False
+
+    def _step(self, name: str) -> bool:
+        """Carry out one step, show it, show what comes next. True when it passed and the flow may go on."""
+        running = self._begun(name)
+        self._running = None
+        person = name == "callback" and not self._automatic
+        self._say(f"{self._place(name)} is running")
+        self._update(name, running=True)
+        try:
+            if person:
+                self._ask()
+            self.dbg.finish(running, person=person)
+        except CallbackTimeout:
+            if self._automatic and name == "callback":
+                return self._step(name)
+        finally:
+            self._stop_asking()
+        self._settle()
+        run = self.dbg.trace.run(name)
+        return run is not None and run.achieved
+
+    def _begun(self, name: str) -> Running:
+        """The step as it was previewed, or begun anew where a cell has changed the flow since."""
+        if self._running is None or self._running.step.name != name or not self.dbg.is_current(self._running):
+            return self.dbg.begin(name)
+        return self._running
+
+    def _settle(self) -> None:
+        """Show everything as it now stands; end the controls when nothing is left to click."""
+        self._prepare()
+        for name in self.route:
+            self._update(name)
+        if self.report.failing_step is not None:
+            self._end("failed")
+        elif self._finished():
+            self._end("finished")
+        else:
+            self._say(self.status)
+
+    def _start_over(self) -> None:
+        self.restart()
+        self._settle()
+
+    def _end(self, how: str) -> None:
+        """Replace the controls by markup that stays readable without a kernel."""
+        self._ended = True
+        self._say(f"{how}: {self.status}")
+        if self._controls is not None:
+            self._controls.update(dict(self._finished_bundle()), raw=True)
+
+    # -- showing ----------------------------------------------------------------------------------------------------
+
+    def _prepare(self) -> None:
+        """Begin the next step, so that its request can be shown. Nothing is sent."""
+        name = self._next()
+        if name is None or name == "callback":
+            self._running = None
+        elif self._running is None or not self.dbg.is_current(self._running):
+            self._running = self.dbg.begin(name)
+
+    def _ask(self) -> None:
+        self._waiting = True
+        url = self.dbg.authorization_url
+        self._link.value = link_markup(url or "", self.dbg.redirect_problem, automatic=self.dbg.is_automatic)
+        self._asking.layout.display = ""
+        self._say(f"{self._place('callback')} needs you: open the link and log in")
+
+    def _stop_asking(self) -> None:
+        self._waiting = False
+        self._link.value = self._paste.value = ""
+        self._asking.layout.display = "none"
+
+    def _say(self, words: str) -> None:
+        self._label.value = words
+
+    def _update(self, name: str, *, running: bool = False) -> None:
+        """Update a step's output, only when it changed: an update closes what a reader has unfolded in it."""
+        card = self._card(name, running=running)
+        if self._shown.get(name) != card and name in self._handles:
+            self._shown[name] = card
+            self._handles[name].update(dict(card), raw=True)
+
+    def _card(self, name: str, *, running: bool = False) -> Bundle:
+        preview = self._running.preview if self._running and self._running.step.name == name else None
+        return self.dbg.card(name, self.route, preview=preview, running=running)
+
+    def _finished_bundle(self) -> Bundle:
+        return finished_bundle(self.status, self.report)
+
+    # -- where it stands --------------------------------------------------------------------------------------------
+
+    def _next(self) -> str | None:
+        """The first step of the route that has not passed; a step that failed is tried again."""
+        trace = self.dbg.trace
+        achieved = {run.step for run in trace.runs if run.achieved}
+        return next((name for name in self.route if name not in achieved), None)
+
+    def _finished(self) -> bool:
+        return self._next() is None
+
+    def _place(self, name: str) -> str:
+        return f"step {self.route.index(name) + 1} of {len(self.route)}"
+
+
+def _work(jobs: queue.SimpleQueue[Callable[[], None] | None]) -> None:
+    """The worker: one job after the other until None comes. It holds no runner, so that a runner can be collected."""
+    while (job := jobs.get()) is not None:
+        job()
+        del job

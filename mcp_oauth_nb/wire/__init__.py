@@ -1,0 +1,1 @@
+"""The only place with I/O: sends requests, listens for the redirect, and drives one step at a time."""
