@@ -7,7 +7,7 @@ about is "not said", which is no promise either way.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -87,6 +87,10 @@ class Entry(NamedTuple):
     value: str
     source: str
     member: str
+
+
+LONGEST_BRIEF = 110
+"""Characters of a section's summary line."""
 
 
 @dataclass(repr=False)
@@ -212,7 +216,13 @@ def _section_html(config: Config, section: str) -> list[Html]:
         return []
     said = wire if section == "Endpoints" else _word if section == "Capabilities" else text
     rows = [(text(entry.name), said(entry.value), _source_html(entry)) for entry in entries]
-    return [heading(section), table(rows)]
+    return [details(words(strong(section), quiet(_brief(entries))), table(rows))]
+
+
+def _brief(entries: Iterable[Entry]) -> str:
+    """A section on one line, for a reader who does not unfold it."""
+    told = "; ".join(f"{entry.name}: {entry.value}" for entry in entries if entry.value != "not said")
+    return told if len(told) <= LONGEST_BRIEF else told[: LONGEST_BRIEF - 1] + "…"
 
 
 def _word(value: str) -> Html:
@@ -230,9 +240,13 @@ def _source_html(entry: Entry) -> Html:
 
 
 def _sources_html(config: Config) -> list[Html]:
+    return [details(strong("Documents"), *_documents_html(config))] if config.documents else []
+
+
+def _documents_html(config: Config) -> list[Html]:
     return [
         details(
-            strong(f"Document: {name}"),
+            strong(name),
             tag("div", words(link(mask_text(config.vault, document.url)), quiet(f"exchange #{document.exchange}"))),
             pre(_document(config, document)),
         )

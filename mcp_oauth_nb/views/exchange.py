@@ -95,9 +95,10 @@ def took(shown: Shown) -> str:
     return f"{shown.elapsed_ms:.0f} ms" if shown.response is not None or shown.failure is not None else ""
 
 
-def request_line(shown: Shown) -> str:
-    """Method, URL and what came of it, on one line of plain text."""
-    line = f"{shown.request.method} {short_url(shown.request.url)} -> {short_url(outcome(shown), OUTCOME_IN_LINE)}"
+def request_line(shown: Shown, most: int = URL_IN_LINE) -> str:
+    """Method, URL (at most so many characters of it) and what came of it, on one line of plain text."""
+    asked = f"{shown.request.method} {short_url(shown.request.url, most)}"
+    line = f"{asked} -> {short_url(outcome(shown), OUTCOME_IN_LINE)}"
     return one_line(f"{line} ({took(shown)})" if took(shown) else line)
 
 
@@ -204,8 +205,8 @@ def _message(
 
 
 def _part_html(part: Part) -> Html:
-    rows = [(text(name), text(value)) for name, value in part.rows]
-    pieces = [table(rows, wires=(1,))] if rows else []
+    """Pairs as lines of one block: a table with a style in every cell would be most of a saved notebook."""
+    pieces = [pre("\n".join(f"{one_line(name)}: {one_line(value)}" for name, value in part.rows))] if part.rows else []
     return stack(heading(part.title, part.note), *pieces, *([pre(part.lines)] if part.lines else []))
 
 

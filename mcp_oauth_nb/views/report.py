@@ -156,6 +156,17 @@ def _(report: Report) -> Bundle:
     return bundle(_flow_html(overview), "\n".join(_flow_lines(overview)))
 
 
+def summary_html(report: Report) -> Html:
+    """The verdict of the whole flow without the steps' cards, for a page on which the steps stand anyway."""
+    overview = Overview(report)
+    return card(_headline_html(overview), *_further_html(overview), *_rules_html(overview))
+
+
+def summary_text(report: Report) -> str:
+    """The same as plain text."""
+    return "\n".join(_headline_lines(Overview(report)))
+
+
 @render.register
 def _(trace: Trace) -> Bundle:
     shown = tuple(map(shown_of, trace.exchanges))
@@ -176,7 +187,7 @@ def _flow_html(overview: Overview) -> Html:
         _headline_html(overview),
         _steps_html(overview.cards),
         *_further_html(overview),
-        *(_folded(made, shown) for made, shown in overview.cards if made.run is not None),
+        *(card_html(made, shown, unfold=False) for made, shown in overview.cards if made.run is not None),
         *_rules_html(overview),
     )
 
@@ -228,10 +239,6 @@ def _further_html(overview: Overview) -> list[Html]:
     return [details(strong(_counted(len(blocks), "further finding")), *blocks)]
 
 
-def _folded(made: Card, shown: Sequence[Shown]) -> Html:
-    return details(words(badge(made.status), strong(made.name)), card_html(made, shown, titled=False))
-
-
 def _rules_html(overview: Overview) -> list[Html]:
     if not overview.report.verdict.outcomes:
         return []
@@ -241,14 +248,19 @@ def _rules_html(overview: Overview) -> list[Html]:
     return [details(quiet(overview.rules), table(rows, ("rule not tested", "because")))]
 
 
-def _flow_lines(overview: Overview) -> Iterator[str]:
-    report, vault = overview.report, overview.report.trace.vault
+def _headline_lines(overview: Overview) -> Iterator[str]:
+    report = overview.report
     yield f"[{report.status.upper()}] {one_line(overview.headline)}"
     if overview.reason:
         yield f"  reason: {one_line(overview.reason)}"
     if report.cause:
         yield "  probable cause" if report.cause.status == "failed" else "  first warning"
-        yield _indented(finding_text(report.cause, vault))
+        yield _indented(finding_text(report.cause, report.trace.vault))
+
+
+def _flow_lines(overview: Overview) -> Iterator[str]:
+    vault = overview.report.trace.vault
+    yield from _headline_lines(overview)
     yield "steps"
     for made, shown in overview.cards:
         yield f"  {title_line(made, shown)}"

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from mcp_oauth_nb.mime import Bundle, render
+from mcp_oauth_nb.mime import Bundle
 from mcp_oauth_nb.rules.rule import Report
-from mcp_oauth_nb.views.html import Html, bundle, card, link, markup_of, stack, strong, tag, text, words
+from mcp_oauth_nb.views.html import Html, bundle, card, link, stack, strong, tag, text, words
+from mcp_oauth_nb.views.report import summary_html, summary_text
 
 
 def controls_bundle(status: str) -> Bundle:
@@ -15,9 +16,8 @@ def controls_bundle(status: str) -> Bundle:
 
 def finished_bundle(status: str, report: Report) -> Bundle:
     """In place of the controls when the flow has ended."""
-    line = f"Flow {status}. Save the notebook now; run this cell again to start over, or show() to go on."
-    verdict = render(report)
-    return bundle(stack(card(tag("p", strong(line))), markup_of(verdict)), f"{line}\n{verdict['text/plain']}")
+    line = f"Flow {status}. Save the notebook now. Run this cell again to start over; runner.show() goes on from here."
+    return bundle(stack(card(strong(line)), summary_html(report)), f"{line}\n{summary_text(report)}")
 
 
 def link_markup(url: str, problem: str, *, automatic: bool) -> Html:

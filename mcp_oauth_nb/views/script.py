@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from mcp_oauth_nb.mime import Bundle, Displayable, render
 from mcp_oauth_nb.views.html import bundle, details, pre, text
@@ -10,12 +11,23 @@ from mcp_oauth_nb.views.html import bundle, details, pre, text
 
 @dataclass(frozen=True)
 class Script(Displayable):
-    """Bash text in which every secret is a variable. ``str(script)`` is the text, `save` writes it to a file."""
+    """Bash text in which every secret is a variable. ``str(script)`` is the text."""
 
     text: str = field(repr=False)
 
     def __str__(self) -> str:
         return self.text
+
+    def save(self, path: str | Path) -> Path:
+        """Write the script to a file that its owner alone may read and run; returns the path.
+
+        Raises:
+            OSError: the file cannot be written.
+        """
+        target = Path(path)
+        target.write_text(self.text if self.text.endswith("\n") else self.text + "\n", encoding="utf-8")
+        target.chmod(0o700)
+        return target
 
 
 @render.register

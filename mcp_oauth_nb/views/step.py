@@ -27,6 +27,7 @@ from mcp_oauth_nb.views.html import (
     block,
     bundle,
     card,
+    details,
     heading,
     link,
     one_line,
@@ -38,6 +39,10 @@ from mcp_oauth_nb.views.html import (
     text,
     words,
 )
+
+
+URL_IN_TITLE = 42
+"""Characters of a URL in the title line of a card."""
 
 
 @dataclass(frozen=True)
@@ -109,14 +114,20 @@ def step_card(
     return bundle(card(card_html(made, shown)), card_text(made, shown))
 
 
-def card_html(made: Card, shown: Sequence[Shown], *, titled: bool = True) -> Html:
-    """The card as markup, without its title line where something else carries it."""
-    title = [_title(made, shown)] if titled else []
-    reason = [tag("div", words(quiet("reason"), text(made.reason)))] if made.reason else []
+def card_html(made: Card, shown: Sequence[Shown], *, unfold: bool | None = None) -> Html:
+    """The card as markup: its title line, and folded under it everything else.
+
+    A step that passed is one line, so that a whole flow fits on a page; one that did not, or that shows what it is
+    about to send, is unfolded unless told otherwise.
+    """
+    reason = [tag("div", text(made.reason))] if made.reason else []
     note = [tag("div", quiet(mask_text(made.vault, made.note)))] if made.note else []
     findings = [finding_html(finding, made.vault) for finding in made.findings]
-    parts = [*_learned_html(made), *_exchanges_html(made, shown), *_preview_html(made)]
-    return block(*title, *note, *reason, *findings, *parts, status=made.status)
+    parts = [*_preview_html(made), *_learned_html(made), *_exchanges_html(made, shown)]
+    inside = block(*note, *reason, *findings, *parts, _spec_html(made), status=made.status)
+    if unfold is None:
+        unfold = made.status not in ("passed", "not run", "running") or made.preview is not None
+    return details(_title(made, shown), inside, unfold=unfold)
 
 
 def card_text(made: Card, shown: Sequence[Shown]) -> str:
@@ -156,8 +167,13 @@ def _indented(content: str) -> str:
 
 
 def _title(made: Card, shown: Sequence[Shown]) -> Html:
-    pieces = [badge(made.status), strong(made.name), *([quiet(request_line(shown[-1]))] if shown else [])]
-    return tag("div", words(*pieces, tag("small", link(made.spec.url, str(made.spec)))))
+    """One line: a step off the page's width would take the room of two. The exchange has the URL in full."""
+    last = [quiet(request_line(shown[-1], URL_IN_TITLE))] if shown else []
+    return words(badge(made.status), strong(made.name), *last)
+
+
+def _spec_html(made: Card) -> Html:
+    return tag("div", quiet("see"), text(" "), tag("small", link(made.spec.url, str(made.spec))))
 
 
 def _learned_html(made: Card) -> list[Html]:

@@ -160,16 +160,22 @@ def test_a_failed_step_says_why_first_and_unfolds_its_last_exchange() -> None:
     parts: tuple[str, ...] = (
         "3. Request authorization server metadata",
         "404 Not Found",
-        "reason",
-        "last URL gave status 404",
     )
+    reason = "the last URL gave status 404"
     parts = (*parts, "No authorization server metadata", "who must act", "fix", "expected", "observed")
-    in_order(flat(made["text/html"]), "failed", *parts, "exchange #3", "RFC 8414 §3.1", "Exchanges", "#3", "#4")
+    in_order(flat(made["text/html"]), "failed", parts[0], reason, *parts[2:], "exchange #3", "Exchanges", "#3", "#4")
     assert made["text/plain"].startswith("[FAILED] 3. Request authorization server metadata  GET https://login.")
     in_order(made["text/plain"].splitlines()[0], "openid-configuration -> 404 Not Found (46 ms)")
+    in_order(made["text/plain"], parts[0], f"reason: expected authorization server metadata: 200 with a JSON object; {reason}")
     in_order(made["text/plain"], *parts, "seen in: exchange #3, status", "exchanges", "#3", "Response headers", "#4")
     folds = [attributes for name, attributes in read_markup(made["text/html"]).elements if name == "details"]
-    assert ["open" in fold for fold in folds] == [False, True]
+    assert ["open" in fold for fold in folds] == [True, False, True]
+
+
+def test_a_passed_step_is_folded_into_one_line() -> None:
+    made = render(given.report(given.passed_trace(), step="token"))
+    folds = [attributes for name, attributes in read_markup(made["text/html"]).elements if name == "details"]
+    assert ["open" in fold for fold in folds] == [False, False]
 
 
 def test_a_passed_step_shows_what_it_learned() -> None:

@@ -1,0 +1,148 @@
+"""For every rule a trace that breaks it and one that does not; the contract test holds both against the rules."""
+
+from __future__ import annotations
+
+from factories import (
+    HTML,
+    ISSUER,
+    JSON,
+    PAGE,
+    PRM_URL,
+    SESSION,
+    URL,
+    Piece,
+    asm,
+    authorized,
+    came_back,
+    failed,
+    initialized,
+    jwt,
+    listed,
+    mcp_request,
+    notified,
+    prm,
+    refresh_request,
+    registered,
+    resource_document,
+    revocation,
+    rpc,
+    rpc_error,
+    server_document,
+    texchange,
+    tflow,
+    token_answer,
+    token_request,
+    ttrace,
+    unauthenticated,
+)
+
+from mcp_oauth_nb.records import Exchange, Trace
+
+
+def met(step: str, *exchanges: Exchange) -> Trace:
+    """A flow that ends with this step, which got what it is for."""
+    return tflow(Piece(step, exchanges), upto=step)
+
+
+def broke(step: str, *exchanges: Exchange, stopped: str = "it went wrong") -> Trace:
+    """A flow that ends with this step, which failed."""
+    return tflow(failed(step, *exchanges, stopped=stopped), upto=step)
+
+
+def challenged(challenge: str | None, status: int = 401, body: bytes = b"{}") -> Trace:
+    """A flow that ends with the challenge."""
+    return tflow(unauthenticated(status, challenge, body), upto="challenge")
+
+
+HEALTHY_FLOW = tflow()
+WITH_SECRET = met("register", registered(client_secret="s3cret", client_secret_expires_at=0))
+FOR_US, FOR_OTHERS = token_answer(access_token=jwt(aud=URL)), token_answer(access_token=jwt(aud="https://else.example"))
+LOGGED_IN = texchange("callback", f"{ISSUER}/login", 302, headers=(("Location", "/consent"),))
+REDIRECTED = tflow(Piece("callback", (LOGGED_IN, came_back())), upto="callback")
+
+BREAKING: dict[str, Trace] = {
+    "unreachable": broke("token", texchange("token", f"{ISSUER}/token", failure="connect")),
+    "resource-not-https": ttrace(
+        Piece("challenge", (texchange("challenge", "http://mcp.example.com/mcp", 401),)),
+        url="http://mcp.example.com/mcp",
+    ),
+    "unexpected-answer": broke("pkce", stopped="no entropy"),
+    "unauthenticated-status": challenged(None, 403),
+    "not-protected": challenged(None, 200, b'{"jsonrpc":"2.0","id":1,"result":{}}'),
+    "challenge-missing": challenged(None),
+    "challenge-malformed": challenged(f"Bearer resource_metadata={PRM_URL} scope=a"),
+    "challenge-metadata-url": challenged('Bearer resource_metadata="/.well-known/x", scope="a"'),
+    "challenge-error-without-token": challenged('Bearer error="invalid_token", scope="a"'),
+    "challenge-scope-missing": challenged(f'Bearer resource_metadata="{PRM_URL}"'),
+    "resource-metadata-missing": broke("resource_metadata", resource_document(b"", status=404)),
+    "resource-metadata-media-type": met("resource_metadata", resource_document(headers=HTML)),
+    "resource-mismatch": broke("resource_metadata", resource_document(prm(resource="https://other.example/mcp"))),
+    "authorization-servers-missing": broke("resource_metadata", resource_document(prm(authorization_servers=[]))),
+    "authorization-servers-malformed": met(
+        "resource_metadata", resource_document(prm(authorization_servers=[f"{ISSUER}?tenant=1"]))
+    ),
+    "header-tokens-unsupported": met("resource_metadata", resource_document(prm(bearer_methods_supported=["body"]))),
+    "server-metadata-missing": broke("server_metadata", server_document(PAGE, headers=HTML)),
+    "server-metadata-media-type": met("server_metadata", server_document(headers=())),
+    "issuer-mismatch": broke("server_metadata", server_document(asm(issuer=f"{ISSUER}/"))),
+    "server-metadata-incomplete": met("server_metadata", server_document(asm(token_endpoint=None))),
+    "code-flow-not-offered": met("server_metadata", server_document(asm(response_types_supported=["token"]))),
+    "s256-not-advertised": broke("server_metadata", server_document(asm(code_challenge_methods_supported=["plain"]))),
+    "endpoint-not-https": met("server_metadata", server_document(asm(token_endpoint="http://auth.example.com/t"))),
+    "pushed-request-required": met("server_metadata", server_document(asm(require_signed_request_object=True))),
+    "registration-endpoint-missing": tflow(
+        Piece("server_metadata", (server_document(asm(registration_endpoint=None)),)), failed("register")
+    ),
+    "registration-refused": broke("register", registered(400, {"error": "invalid_redirect_uri"})),
+    "registration-answer-invalid": broke("register", registered(client_id=None)),
+    "registration-status": met("register", registered(200)),
+    "registration-secret-expiry": met("register", registered(client_secret="s3cret")),
+    "registration-changed": met("register", registered(redirect_uris=["https://other.example/cb"])),
+    "pkce-not-sent": tflow(authorized(code_challenge=None), upto="authorize"),
+    "redirect-uri-unregistered": tflow(authorized(redirect_uri="http://localhost:1/cb"), upto="authorize"),
+    "authorization-page": broke("callback", texchange("callback", f"{ISSUER}/authorize", 400, PAGE, headers=HTML)),
+    "authorization-error": broke("callback", came_back(code=None, error="access_denied")),
+    "state-mismatch": broke("callback", came_back(state="another")),
+    "iss-mismatch": broke("callback", came_back(iss=None)),
+    "code-missing": broke("callback", came_back(code=None)),
+    "resource-not-sent": met("token", token_request(resource=None)),
+    "pkce-mismatch": broke("token", token_request(400, {"error": "invalid_grant"}, code_verifier="x" * 43)),
+    "redirect-uri-differs": broke("token", token_request(400, {"error": "invalid_grant"}, redirect_uri="http://other")),
+    "token-refused": broke("token", token_request(400, {"error": "invalid_client"})),
+    "token-answer-invalid": broke("token", token_request(body=b"access_token=a&token_type=bearer")),
+    "token-cacheable": met("token", token_request(headers=JSON)),
+    "token-expiry-missing": met("token", token_request(body=token_answer(expires_in=None))),
+    "token-audience": met("token", token_request(body=FOR_OTHERS)),
+    "token-not-sent": broke("mcp", mcp_request(rpc("initialize"), 401, token=None)),
+    "token-rejected": broke("mcp", mcp_request(rpc("initialize"), 401)),
+    "insufficient-scope": broke("mcp", initialized(), notified(), listed(403)),
+    "url-elicitation-required": broke(
+        "mcp", initialized(), notified(), listed(body=rpc_error(-32042, elicitations=[{"url": "https://else.example"}]))
+    ),
+    "mcp-error": broke("mcp", initialized(), notified(), listed(body=rpc_error(-32603, "boom"))),
+    "session-not-sent": broke("mcp", initialized(), notified(), listed(400, session=None)),
+    "session-lost": broke("mcp", initialized(), notified(), listed(404, session=SESSION)),
+    "version-unsupported": met("mcp", initialized(b'data: {"id":1,"result":{"protocolVersion":"1900"}}\n\n')),
+    "notification-status": met("mcp", initialized(), notified(200), listed()),
+    "refresh-token-missing": tflow(
+        Piece("token", (token_request(body=token_answer(refresh_token=None)),)),
+        failed("refresh", stopped="none issued"),
+    ),
+    "refresh-refused": broke("refresh", refresh_request(status=400, body={"error": "invalid_grant"})),
+    "refresh-not-rotated": met("refresh", refresh_request(body=token_answer())),
+    "replay-accepted": met("replay", refresh_request("replay")),
+    "revocation-endpoint-missing": tflow(
+        Piece("server_metadata", (server_document(asm(revocation_endpoint=None)),)), failed("revoke"), upto="revoke"
+    ),
+    "revocation-refused": broke("revoke", revocation(503)),
+    "revoked-token-accepted": met("revoked", initialized(step="revoked")),
+}
+"""By rule id: a trace in which this rule, perhaps among others, finds something."""
+
+CLEAN: dict[str, Trace] = {
+    **dict.fromkeys(BREAKING, HEALTHY_FLOW),
+    "registration-secret-expiry": WITH_SECRET,
+    "authorization-page": REDIRECTED,
+    "token-audience": met("token", token_request(body=FOR_US)),
+}
+"""By rule id: a trace in which this rule was really tested, and found nothing."""

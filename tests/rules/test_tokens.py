@@ -1,0 +1,139 @@
+"""Tests for the rules about the token endpoint's answer."""
+
+from __future__ import annotations
+
+import pytest
+from factories import (
+    ACCESS,
+    CODE,
+    HTML,
+    ISSUER,
+    PAGE,
+    URL,
+    Piece,
+    failed,
+    jwt,
+    mcp_request,
+    refresh_request,
+    rpc,
+    tflow,
+    token_answer,
+    token_request,
+)
+
+from mcp_oauth_nb.records import Exchange
+from mcp_oauth_nb.rules import diagnose
+from mcp_oauth_nb.rules.rule import Finding
+
+
+def found(sent: Exchange, *, achieved: bool = True) -> dict[str, Finding]:
+    piece = Piece("token", (sent,), achieved, "" if achieved else "stopped")
+    return {finding.rule: finding for finding in diagnose(tflow(piece, upto="token")).findings}
+
+
+ERRORS = {
+    "invalid_grant": "client",
+    "invalid_client": "client",
+    "invalid_request": "client",
+    "invalid_target": "authorization server",
+    "invalid_scope": "client",
+    "unauthorized_client": "authorization server",
+    "unsupported_grant_type": "authorization server",
+}
+
+
+def test_every_error_has_its_own_fix() -> None:
+    findings = {error: found(token_request(400, {"error": error}), achieved=False) for error in ERRORS}
+    assert all(list(one) == ["token-refused"] for one in findings.values())
+    assert {error: one["token-refused"].who for error, one in findings.items()} == ERRORS
+    assert len({one["token-refused"].fix for one in findings.values()}) == len(ERRORS)
+    assert all(error in one["token-refused"].summary for error, one in findings.items())
+
+
+def test_answer_that_is_no_oauth_claims_no_cause() -> None:
+    finding = found(token_request(502, PAGE, headers=HTML), achieved=False)["token-refused"]
+    assert finding.who == "gateway"
+    assert "no OAuth answer" in finding.summary
+    assert "no OAuth answer" not in found(token_request(400, b""), achieved=False)["token-refused"].summary
+
+
+def test_error_with_status_200_is_a_refusal() -> None:
+    assert list(found(token_request(200, {"error": "bad_code"}), achieved=False)) == ["token-refused"]
+
+
+def test_request_changed_by_hand_is_the_users() -> None:
+    sent = token_request(400, {"error": "invalid_grant"}, edited=("form.code",), code="x")
+    finding = found(sent, achieved=False)["token-refused"]
+    assert finding.who == "user"
+    assert "form.code" in finding.fix
+
+
+@pytest.mark.parametrize(
+    ("changes", "part"),
+    [
+        ({"access_token": None}, "body:/access_token"),
+        ({"access_token": 7}, "body:/access_token"),
+        ({"token_type": None}, "body:/token_type"),
+        ({"token_type": "mac"}, "body:/token_type"),
+    ],
+)
+def test_answer_without_a_usable_token(changes: dict[str, object], part: str) -> None:
+    finding = found(token_request(body=token_answer(**changes)), achieved=False)["token-answer-invalid"]
+    assert (finding.level, finding.part) == ("MUST", part)
+
+
+def test_token_type_is_read_in_any_case() -> None:
+    assert found(token_request(body=token_answer(token_type="bEARER"))) == {}
+
+
+def test_form_in_place_of_json_is_recognised() -> None:
+    finding = found(token_request(body=b"access_token=secret-1&token_type=bearer"), achieved=False)
+    assert "form" in finding["token-answer-invalid"].fix
+    assert "secret-1" not in str(finding)
+
+
+@pytest.mark.parametrize("expires", [None, "900", True])
+def test_lifetime_must_be_a_number(expires: object) -> None:
+    findings = found(token_request(body=token_answer(expires_in=expires)))
+    assert [(rule, one.level) for rule, one in findings.items()] == [("token-expiry-missing", "SHOULD")]
+
+
+def test_refresh_is_judged_by_the_same_rules_in_its_own_step() -> None:
+    piece = Piece("refresh", (refresh_request(body=token_answer(access_token="new", expires_in=None)),))
+    report = diagnose(tflow(piece, upto="refresh"))
+    assert {(one.rule, one.step) for one in report.findings} >= {("token-expiry-missing", "refresh")}
+
+
+@pytest.mark.parametrize(
+    ("audience", "complains"),
+    [
+        (URL, False),
+        ([URL], False),
+        (["https://else.example", URL], False),
+        (f"{URL}/", False),
+        ("https://mcp.example.com", False),
+        ("https://else.example", True),
+        ([ISSUER], True),
+        ("client-1", True),
+    ],
+)
+def test_audience_of_a_jwt(audience: object, complains: bool) -> None:
+    findings = found(token_request(body=token_answer(access_token=jwt(aud=audience))))
+    assert ("token-audience" in findings) is complains
+
+
+def test_wrong_audience_leads_where_the_token_is_then_rejected() -> None:
+    token = jwt(aud="https://else.example")
+    issued = Piece("token", (token_request(body=token_answer(access_token=token)),))
+    rejected = failed("mcp", mcp_request(rpc("initialize"), 401, token=token))
+    report = diagnose(tflow(issued, rejected))
+    assert [one.rule for one in report.findings] == ["token-audience", "token-rejected"]
+    assert report.failing_step == "mcp"
+    assert report.cause is not None
+    assert report.cause.rule == "token-audience"
+
+
+def test_no_secret_stands_in_a_finding() -> None:
+    findings = found(token_request(200, token_answer(token_type="x"), headers=(), code_verifier="secret-verifier"))
+    assert len(findings) > 2
+    assert not any(secret in str(findings) for secret in (ACCESS, CODE, "secret-verifier"))

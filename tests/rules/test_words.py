@@ -1,0 +1,54 @@
+"""Tests for the words for what came back."""
+
+from __future__ import annotations
+
+import pytest
+from factories import HTML, REDIRECT_URI, texchange
+
+from mcp_oauth_nb.records import Response
+from mcp_oauth_nb.rules.words import capped, is_page, kind_of, shown
+
+
+def test_cutting_never_leaves_half_a_word() -> None:
+    token = "t0k3n" * 20
+    assert capped(f"short {token}", 20) == "short …"
+    assert capped(f"a=1&b={token}", 20) == "a=1&…"
+    assert capped("x" * 300) == "x" * 300
+    assert capped("x" * 301) == "…"
+    assert len(capped("ab " * 200)) <= 300
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        (None, "null"),
+        ("a", '"a"'),
+        (["a", "b"], '["a", "b"]'),
+        ([1], "an array of 1"),
+        (["a"] * 9, "an array of 9"),
+        ({"a": 1}, "an object with 1 members"),
+        (True, "true"),
+        (7, "the number 7"),
+    ],
+)
+def test_values_in_few_words(value: object, words: str) -> None:
+    assert shown(value) == words
+
+
+@pytest.mark.parametrize(
+    ("body", "headers", "page"),
+    [
+        (b"  <!DOCTYPE html>", (), True),
+        (b"\xef\xbb\xbf<html>", (), True),
+        (b"<!-- x --><html>", (), True),
+        (b"Access denied", HTML, True),
+        (b'{"a": 1}', HTML, False),
+        (b"{", (), False),
+    ],
+)
+def test_pages_are_known_by_their_beginning_or_their_type(body: bytes, headers: object, page: bool) -> None:
+    assert is_page(Response(200, headers=headers, body=body)) is page
+
+
+def test_a_redirect_in_the_browser_is_no_missing_answer() -> None:
+    assert kind_of(texchange("callback", REDIRECT_URI, None, direction="in")) == "no answer"
