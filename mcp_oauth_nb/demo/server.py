@@ -23,6 +23,12 @@ from .provider import GRANT_TYPES, SCOPE, Provider
 from .tools import mcp_server
 
 
+class Endpoint(str):
+    """A URL that keeps its server alive, so that ``Debugger(DemoServer("no-s256").url)`` has somebody to talk to."""
+
+    server: "DemoServer"
+
+
 class DemoServer:
     """A healthy, or deliberately broken, MCP server with OAuth; it serves as soon as it is made.
 
@@ -40,8 +46,6 @@ class DemoServer:
         OSError: the port is taken.
     """
 
-    url: str
-    """The MCP endpoint, which is also the resource identifier."""
     issuer: str
     """The authorization server's issuer, as published."""
     public_client: DemoClient
@@ -62,10 +66,9 @@ class DemoServer:
         self._switch = Switch(named(fault) if fault is not None else None)
         listener = listen(port)
         self.issuer = f"http://127.0.0.1:{listener.getsockname()[1]}"
-        self.url = self.issuer + MCP
         self._provider = Provider(
             self.issuer,
-            self.url,
+            self.issuer + MCP,
             self._switch.behaviour,
             code_lifetime_s=code_lifetime_s,
             access_token_lifetime_s=access_token_lifetime_s,
@@ -78,6 +81,13 @@ class DemoServer:
             background = Background(self._layer, listener)
         self._stop = weakref.finalize(self, background.halt)
         background.start()
+
+    @property
+    def url(self) -> str:
+        """The MCP endpoint, which is also the resource identifier. Whoever holds it keeps the server running."""
+        url = Endpoint(self.issuer + MCP)
+        url.server = self
+        return url
 
     @property
     def faults(self) -> Mapping[str, Fault]:

@@ -229,7 +229,7 @@ left_running = DemoServer()
 def test_it_is_silent_in_a_fresh_process_that_logs_everything() -> None:
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
     command = [sys.executable, "-W", "error", "-X", "dev", "-c", FRESH]
-    done = subprocess.run(command, env=environment, capture_output=True, timeout=50, check=False, text=True)  # noqa: S603
+    done = subprocess.run(command, env=environment, capture_output=True, timeout=50, check=False, text=True)
     said = [line for line in done.stderr.splitlines() if "selector" not in line]
     assert (done.returncode, done.stdout, said) == (0, "", [])
 
@@ -243,3 +243,9 @@ def test_logging_of_others_is_left_alone(caplog: pytest.LogCaptureFixture) -> No
     assert [record.message for record in own if record.threadName == "mcp-oauth-nb-demo"] == []
     assert "mine" in [record.message for record in own]
     assert logging.getLogger("uvicorn.access").propagate
+
+
+def test_the_url_alone_keeps_the_server_running() -> None:
+    url = DemoServer().url
+    gc.collect()
+    assert httpx.post(url, json={}).status_code == 401
