@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from mcp_oauth_nb.redact import mask_text
 from mcp_oauth_nb.rules.rule import Finding
 from mcp_oauth_nb.vault import Vault
-from mcp_oauth_nb.views.html import Html, badge, block, link, one_line, quiet, strong, table, tag, text, wire, words
+from mcp_oauth_nb.views.html import Html, badge, block, link, one_line, quiet, strong, table, tag, text, unbroken, wire, words
 
 LONGEST_EVIDENCE = 1024
 """Characters shown of what was expected or observed; the exchange has the whole of it."""
@@ -16,10 +16,10 @@ LONGEST_EVIDENCE = 1024
 def finding_html(finding: Finding, vault: Vault, remark: str = "") -> Html:
     """The finding as a block; `remark` is a word of ours behind its summary."""
     rows = [
-        (tag("strong", text(name)), wire(value, LONGEST_EVIDENCE) if is_evidence else text(value))
+        (unbroken(strong(name)), wire(value, LONGEST_EVIDENCE) if is_evidence else text(value))
         for name, value, is_evidence in _rows(finding, vault)
     ]
-    rows.append((tag("strong", text("rule")), _reference(finding)))
+    rows.append((unbroken(strong("rule")), _reference(finding)))
     head = words(badge(finding.status), strong(mask_text(vault, finding.summary)), quiet(remark))
     return block(tag("div", head), table(rows), status=finding.status)
 

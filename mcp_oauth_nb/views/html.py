@@ -45,6 +45,7 @@ GREY = "#57606a"
 CELL = "text-align:left;vertical-align:top;padding:1px 12px 1px 0"
 WIRE = f"{CELL};font-family:monospace;word-break:break-all"
 _BADGE = "color:#fff;background:{};padding:0 6px;border-radius:3px;font-size:85%;font-weight:600;white-space:nowrap"
+_BUTTON = "color:#fff;background:#0550ae;padding:3px 12px;border-radius:3px;font-weight:600;text-decoration:none"
 _PRE = (
     f"font-family:monospace;font-size:12px;margin:2px 0;padding:2px 0 2px 8px;border-left:2px solid {EDGE};"
     "white-space:pre-wrap;word-wrap:break-word"
@@ -154,6 +155,13 @@ def link(url: str, label: str = "") -> Html:
     shown = text(label) if label else text(url)
     style = "" if label else "word-break:break-all"
     return tag("a", shown, style=style, href=url, rel="noopener noreferrer", target="_blank")
+
+
+def button_link(url: str, label: str) -> Html:
+    """A link that looks like something to press, where it is the one thing to do."""
+    if not is_link(url):
+        return wire(url)
+    return tag("a", text(label), style=_BUTTON, href=url, rel="noopener noreferrer", target="_blank")
 
 
 def details(summary: Html, *body: Html, unfold: bool = False) -> Html:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from mcp_oauth_nb.mime import Bundle
 from mcp_oauth_nb.rules.rule import Report
-from mcp_oauth_nb.views.html import Html, bundle, card, link, stack, strong, tag, text, words
+from mcp_oauth_nb.views.html import Html, bundle, button_link, card, quiet, stack, strong, tag, text, words
 from mcp_oauth_nb.views.report import summary_html, summary_text
 
 
@@ -27,5 +27,6 @@ def link_markup(url: str, problem: str, *, automatic: bool) -> Html:
         hints = [f"Nothing can listen for the redirect ({problem}): paste the address the browser ends on."]
     if automatic:
         hints.append("Continue goes on without a browser.")
-    first = words(strong("Open this link to log in and consent:"), link(url))
-    return stack(tag("div", first), tag("div", text(" ".join(hints))))
+    first = words(button_link(url, "Open the login page"), text(" ".join(hints)))
+    address = tag("div", quiet(url), style="word-break:break-all")
+    return tag("div", tag("div", first), address, style="line-height:1.6;margin:6px 0")

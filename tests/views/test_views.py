@@ -307,7 +307,7 @@ def test_the_configuration_has_its_three_sections() -> None:
         "Supported values",
         "grant types",
     )
-    in_order(flat(made["text/html"]), *parts, "Document: authorization server metadata", '"issuer"')
+    in_order(flat(made["text/html"]), *parts, "Documents", "authorization server metadata", '"issuer"')
     in_order(made["text/plain"], *parts)
 
 
