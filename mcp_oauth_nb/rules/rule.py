@@ -28,7 +28,7 @@ ANY = "any"
 """The step of a rule that may be broken in every step; each breach names its own."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Seen:
     """One breach: where it stands, what was expected there, what was observed. Both may hold server text.
 
@@ -54,6 +54,9 @@ class Seen:
     step: str = ""
     explains: tuple[str, ...] | None = None
 
+    def __repr__(self) -> str:
+        return f"<Seen at {self.part}>"
+
 
 @dataclass(frozen=True)
 class Finding:
@@ -76,6 +79,9 @@ class Finding:
     fix: str
     spec: Spec
     explains: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        return f"<Finding {self.rule} {self.level} at {self.step}>"
 
     @property
     def status(self) -> Status:
