@@ -7,6 +7,8 @@ A report is worked out when it is looked at, so that a run costs little more tha
 
 from __future__ import annotations
 
+import functools
+import importlib
 import secrets
 from collections.abc import Mapping
 from getpass import getpass
@@ -24,16 +26,16 @@ from mcp_oauth_nb.mime import Bundle
 from mcp_oauth_nb.records import Exchange, Request, Trace
 from mcp_oauth_nb.redact import learn_settings, mask_text
 from mcp_oauth_nb.rules import judge
-from mcp_oauth_nb.rules.rule import Report
+from mcp_oauth_nb.rules.rule import Report, StepStatus
 from mcp_oauth_nb.steps import AFTERWARDS, ROUTE, STEPS
 from mcp_oauth_nb.steps.mcp import call_step
-from mcp_oauth_nb.vault import Vault
 from mcp_oauth_nb.views.config import Config
 from mcp_oauth_nb.views.script import Script
 from mcp_oauth_nb.views.step import step_card
 from mcp_oauth_nb.wire.callback import Listener
 from mcp_oauth_nb.wire.driver import Browser, Driver, Running
-from mcp_oauth_nb.wire.http import Wire
+from mcp_oauth_nb.wire.http import Wire, seconds
+from mcp_oauth_nb.wire.learning import LearningVault
 
 
 class Debugger:
@@ -78,9 +80,27 @@ class Debugger:
         access_token: str | None = None,
         tool: str | tuple[str, Mapping[str, Any]] | None = None,
     ) -> None:
+        self._same = functools.partial(
+            Debugger,
+            url,
+            protocol=protocol,
+            client=client,
+            scope=scope,
+            resource=resource,
+            redirect_uri=redirect_uri,
+            browser=browser,
+            headers=headers,
+            verify=verify,
+            step_timeout_s=step_timeout_s,
+            callback_timeout_s=callback_timeout_s,
+            on_violation=on_violation,
+            access_token=access_token,
+            tool=tool,
+        )
         _check(url, protocol, client, browser, on_violation, redirect_uri)
-        custom = Override(headers=headers or {}).headers
-        self._vault = Vault()
+        _check_texts(scope=scope, resource=resource, access_token=access_token)
+        custom = Override(headers={} if headers is None else headers).headers
+        self._vault = LearningVault()
         learn_settings(self._vault, custom, url)
         for secret, kind in ((client and client.secret, "client_secret"), (access_token, "access_token")):
             if secret:
@@ -88,7 +108,12 @@ class Debugger:
         listener = Listener(redirect_uri)
         wire = Wire(verify=verify, timeout_s=step_timeout_s)
         self._driver = Driver(
-            wire, listener, self._vault, custom=custom, browser=browser, callback_timeout_s=callback_timeout_s
+            wire,
+            listener,
+            self._vault,
+            custom=_one_line_each(custom),
+            browser=browser,
+            callback_timeout_s=seconds("callback_timeout_s", callback_timeout_s),
         )
         settings = Settings(
             url=url,
@@ -140,6 +165,7 @@ class Debugger:
         if self._flow.pkce is None or "authorize" in self._before:
             self._rewind("pkce" if "pkce" in self._before else "authorize")
             self._run("pkce")
+        self._driver.listener.forget()
         self._run("authorize", params=params)
         self._listen()
         return self._link()
@@ -163,9 +189,12 @@ class Debugger:
             redirect = getpass("Paste the address the browser ended on, or the code: ")
         if redirect is not None:
             self.offer(redirect)
-        if timeout_s is not None:
-            self._driver.callback_timeout_s = timeout_s
-        report = self._run("callback")
+        usual = self._driver.callback_timeout_s
+        self._driver.callback_timeout_s = usual if timeout_s is None else seconds("timeout_s", timeout_s)
+        try:
+            report = self._run("callback")
+        finally:
+            self._driver.callback_timeout_s = usual
         if self._shown_link is not None:
             self._shown_link.close()
         return report
@@ -192,6 +221,9 @@ class Debugger:
         """
         if method is None:
             return self._run("mcp", headers=headers, json=json)
+        _check_texts(method=method)
+        if params is not None and not isinstance(params, Mapping):
+            raise BadSetting("params", f"a {type(params).__name__}", "a mapping", "mcp('tools/call', {'name': 'echo'})")
         if self._flow.session is None:
             opened = self._run("mcp", headers=headers)
             if self._flow.session is None:
@@ -228,9 +260,11 @@ class Debugger:
             if name == "callback" and self._driver.browser is None:
                 self._listen()
                 self._link().show()
-            self._run(name)
+            self._carry_out(name)
             if not self._driver.runs[-1].achieved:
                 break
+        if self._shown_link is not None:
+            self._shown_link.close()
         return self._report(None, route)
 
     # -- looking --------------------------------------------------------------------------------------------------
@@ -264,6 +298,16 @@ class Debugger:
         if step is not None and step not in STEPS:
             raise BadSetting("curl(step)", repr(step), "one of " + ", ".join(STEPS))
         return Script(curl_script(self.trace, step))
+
+    def again(self) -> Debugger:
+        """A new debugger with the same settings, before its first step."""
+        return self._same()
+
+    def runner(self, *, afterwards: bool = False) -> Any:
+        """This debugger behind buttons: a `FlowRunner` that goes on from here."""
+        # The one door that opens upward, by name: the buttons need ipywidgets, and know the debugger.
+        widgets = importlib.import_module("mcp_oauth_nb.widgets")
+        return widgets.FlowRunner(self, afterwards=afterwards)
 
     # -- for the runner -------------------------------------------------------------------------------------------
 
@@ -305,11 +349,14 @@ class Debugger:
         Raises:
             CallbackTimeout: no redirect came, or `interrupt` was called.
         """
-        self._driver.stop.clear()
         self._driver.person = person
         if person:
             self._driver.listener.start()
-        return self._finish(running)
+        try:
+            self._finish(running)
+        finally:
+            self._driver.person = False
+        return self._report(running.step.name)
 
     def interrupt(self) -> None:
         """Stop waiting for the redirect, from any thread."""
@@ -324,9 +371,9 @@ class Debugger:
         self._driver.listener.offer(pasted)
 
     def card(
-        self, name: str, route: tuple[str, ...], *, preview: Request | None = None, running: bool = False
+        self, name: str, route: tuple[str, ...], *, preview: Request | None = None, status: StepStatus | None = None
     ) -> Bundle:
-        """The display of one step of a route, also before it has run."""
+        """The display of one step of a route, also before it has run; `status` where the run is not recorded yet."""
         report = self._report(name, route)
         step, run = STEPS[name], self.trace.run(name)
         return step_card(
@@ -334,7 +381,7 @@ class Debugger:
             total=len(route),
             title=step.title,
             spec=step.spec,
-            status="running" if running else report.status_of(name),
+            status=status or report.status_of(name),
             run=run,
             exchanges=report.exchanges,
             findings=report.findings,
@@ -346,15 +393,18 @@ class Debugger:
 
     def _run(self, name: str, *, step: Any = None, **edits: Edits | None) -> Report:
         override = Override(**{part: edit for part, edit in edits.items() if edit is not None})
-        flow = self._flow_before(name)
-        return self._finish(self._driver.begin(step or STEPS[name], flow, override))
+        self._carry_out(name, step=step, override=override)
+        return self._report(name)
 
-    def _finish(self, running: Running) -> Report:
+    def _carry_out(self, name: str, *, step: Any = None, override: Override | None = None) -> None:
+        self._finish(self._driver.begin(step or STEPS[name], self._flow_before(name), override or Override()))
+
+    def _finish(self, running: Running) -> None:
         name = running.step.name
+        self._driver.stop.clear()
         self._rewind(name)
         self._before.setdefault(name, running.flow)
         self._flow = running.finish()
-        return self._report(name)
 
     def _flow_before(self, name: str) -> Flow:
         """The flow as it stood before a step last ran; as it stands now for a new step and for an extra call."""
@@ -413,7 +463,7 @@ def _check(
     """Refuse arguments that cannot work, before anything is sent."""
     if not isinstance(url, str) or split(url) is None or any(ord(c) < 33 for c in url):
         raise BadSetting("url", _brief(url), "the http(s) URL of an MCP endpoint", "Debugger('https://host/mcp')")
-    if protocol not in PROFILES:
+    if not isinstance(protocol, str) or protocol not in PROFILES:
         raise BadSetting("protocol", _brief(protocol), "one of " + ", ".join(PROFILES))
     if client is not None and not isinstance(client, Client):
         raise BadSetting("client", f"a {type(client).__name__}", "Client('id') or Client('id', secret=getpass())")
@@ -421,8 +471,31 @@ def _check(
         raise BadSetting("browser", _brief(browser), "None, 'follow', or a function of the authorization URL")
     if on_violation not in ("stop", "continue"):
         raise BadSetting("on_violation", _brief(on_violation), "'stop' or 'continue'")
-    if redirect_uri is not None and (not isinstance(redirect_uri, str) or "://" not in redirect_uri):
-        raise BadSetting("redirect_uri", _brief(redirect_uri), "an absolute URI, or None for a free port")
+    if redirect_uri is not None and not _is_redirect_uri(redirect_uri):
+        raise BadSetting("redirect_uri", _brief(redirect_uri), "an absolute URI without fragment, or None for a free port")
+
+
+def _is_redirect_uri(value: object) -> bool:
+    """An absolute URI without fragment (RFC 6749 3.1.2), of visible characters."""
+    if not isinstance(value, str) or any(ord(c) < 33 for c in value):
+        return False
+    scheme, colon, rest = value.partition(":")
+    return bool(colon and rest) and scheme[:1].isalpha() and "#" not in value
+
+
+def _check_texts(**given: object) -> None:
+    for name, value in given.items():
+        if value is not None and not isinstance(value, str):
+            raise BadSetting(name, f"a {type(value).__name__}", "text")
+
+
+def _one_line_each(headers: Mapping[str, Any]) -> dict[str, str]:
+    """Custom headers as they are sent: repeated values joined, those without a value left out."""
+    joined = {
+        str(name): ", ".join(map(str, value)) if isinstance(value, (list, tuple)) else value
+        for name, value in headers.items()
+    }
+    return {name: str(value) for name, value in joined.items() if value is not None}
 
 
 def _brief(value: object) -> str:
@@ -432,6 +505,11 @@ def _brief(value: object) -> str:
 
 
 def _tool(tool: str | tuple[str, Mapping[str, Any]] | None) -> ToolCall | None:
-    if tool is None:
-        return None
-    return ToolCall(tool) if isinstance(tool, str) else ToolCall(*tool)
+    match tool:
+        case None:
+            return None
+        case str():
+            return ToolCall(tool)
+        case (str(name), Mapping() as arguments):
+            return ToolCall(name, arguments)
+    raise BadSetting("tool", f"a {type(tool).__name__}", "a name, or a name with its arguments", "tool=('echo', {})")

@@ -13,6 +13,8 @@ traceback can show a secret.
 
 from __future__ import annotations
 
+from typing import Any
+
 
 class McpOAuthError(Exception):
     """Base of all errors of this package.
@@ -20,6 +22,10 @@ class McpOAuthError(Exception):
     IPython asks an exception for ``_render_traceback_`` before it prints a traceback: a message that already says how
     to go on is worth more in an incident than frames from the depths of the package.
     """
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Copy and pickle by the finished message: the arguments it was made of are gone."""
+        return _said_again, (type(self), str(self))
 
     def _render_traceback_(self) -> list[str]:
         return [f"{type(self).__name__}: {self}"]
@@ -55,3 +61,9 @@ class NotOurs(McpOAuthError, ValueError):
 
     def __init__(self, name: str, why: str) -> None:
         super().__init__(f"{name} holds no trace: {why}. Expected a file written by this package.")
+
+
+def _said_again(kind: type[McpOAuthError], message: str) -> McpOAuthError:
+    error = kind.__new__(kind)
+    BaseException.__init__(error, message)
+    return error

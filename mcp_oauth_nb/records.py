@@ -8,18 +8,27 @@ every field, so that the last line of a cell would write a bearer token into the
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any, Literal
 
 from mcp_oauth_nb.mime import Displayable
-from mcp_oauth_nb.vault import Vault
+from mcp_oauth_nb.vault import TAG, Vault
 
 Headers = tuple[tuple[str, str], ...]
 """Header fields in the order they went or came, names as written, repeats kept."""
 
+DEEPEST = 200
+"""JSON may be nested this deep; ours and everybody's is below ten."""
+_TOO_DEEP = "the JSON is nested too deeply to be read"
+_HOST = re.compile(r"[^\s\x00-\x20\x7f-\xa0\\<>\"']{1,255}")
+
+NEVER = datetime.min.replace(tzinfo=UTC)
+"""The time of an exchange that has not taken place."""
 FailureKind = Literal["url", "dns", "connect", "tls", "timeout", "protocol"]
 
 
@@ -29,7 +38,7 @@ class Parsed:
 
     value: Any = field(repr=False)
     problem: str = ""
-    repeated: tuple[str, ...] = ()
+    repeated: tuple[str, ...] = field(default=(), repr=False)
     """Member names that stand twice in one object; the last value counts, as in most parsers."""
 
 
@@ -97,7 +106,7 @@ class Failure:
     """Why there is no response. `kind` says where it broke; `message` what was seen, in words."""
 
     kind: FailureKind
-    message: str
+    message: str = field(repr=False)
 
 
 @dataclass(frozen=True, repr=False)
@@ -125,7 +134,7 @@ class Exchange(Displayable):
     response: Response | None = None
     failure: Failure | None = None
     direction: Literal["out", "in"] = "out"
-    started: datetime = datetime.min
+    started: datetime = NEVER
     elapsed_ms: float = 0.0
     hop: int = 0
     edited: tuple[str, ...] = ()
@@ -134,7 +143,8 @@ class Exchange(Displayable):
 
     def __repr__(self) -> str:
         came = self.response.status if self.response else self.failure.kind if self.failure else self.direction
-        return f"<Exchange {self.id} {self.step} {self.request.method} {origin_of(self.request.url)} {came}>"
+        line = f"<Exchange {self.id} {self.step} {self.request.method} {origin_of(self.request.url)} {came}>"
+        return self.vault.mask(line)
 
     @property
     def status(self) -> int | None:
@@ -165,7 +175,7 @@ class Run:
     step: str
     exchanges: tuple[int, ...] = ()
     achieved: bool = False
-    stopped: str = ""
+    stopped: str = field(default="", repr=False)
     learned: tuple[tuple[str, str], ...] = field(default=(), repr=False)
 
 
@@ -200,39 +210,55 @@ class Trace(Displayable):
 def read_json(body: bytes | str) -> Parsed:
     """Read JSON that somebody else wrote, without ever raising.
 
-    Nesting beyond the parser's depth, integers of thousands of digits, NaN, a byte order mark and broken UTF-8 are
-    data here. Integers that Python refuses to convert are kept as their digits.
+    Deep nesting, integers of thousands of digits, NaN, a byte order mark and broken UTF-8 are data here. Integers that
+    Python refuses to convert are kept as their digits. What is nested deeper than `DEEPEST` counts as unreadable, so
+    that whoever walks through a value may do so by recursion.
     """
     repeated: list[str] = []
 
     def pairs(members: list[tuple[str, Any]]) -> dict[str, Any]:
         result = dict(members)
         if len(result) < len(members):
-            names = [name for name, _ in members]
-            repeated.extend(sorted({name for name in names if names.count(name) > 1}))
+            counted = Counter(name for name, _ in members)
+            repeated.extend(sorted(name for name, times in counted.items() if times > 1))
         return result
 
     try:
-        text = body.decode("utf-8-sig") if isinstance(body, bytes) else body
+        text = (body.decode() if isinstance(body, bytes) else body).removeprefix("\ufeff")
         if not text.strip():
             return Parsed(None, "the body is empty")
         value = json.loads(text, object_pairs_hook=pairs, parse_int=_int_or_digits)
     except UnicodeDecodeError as error:
         return Parsed(None, f"the body is not UTF-8 (byte {error.start})")
     except RecursionError:
-        return Parsed(None, "the JSON is nested too deeply to be read")
+        return Parsed(None, _TOO_DEEP)
     except ValueError as error:
         return Parsed(None, f"the body is not JSON ({_where(error)})")
+    if _is_too_deep(value):
+        return Parsed(None, _TOO_DEEP)
     return Parsed(value, "", tuple(repeated))
 
 
 def origin_of(url: str) -> str:
     """Scheme, host and port of a URL as written; ``(not a URL)`` for anything else. Never the path, query or user."""
-    scheme, separator, rest = url.partition("://")
-    if not separator or not scheme.isalpha():
+    scheme, separator, rest = TAG.sub("", url).partition("://")
+    authority = re.split(r"[/?#]", rest, maxsplit=1)[0].rpartition("@")[2]
+    if not separator or not scheme.isalpha() or not _HOST.fullmatch(authority):
         return "(not a URL)"
-    authority = rest.replace("?", "/").replace("#", "/").partition("/")[0]
-    return f"{scheme}://{authority.rpartition('@')[2]}"
+    return f"{scheme}://{authority}"
+
+
+def _is_too_deep(value: Any) -> bool:
+    level: list[Any] = [value]
+    for _ in range(DEEPEST):
+        level = [inner for one in level for inner in _members(one)]
+        if not level:
+            return False
+    return True
+
+
+def _members(value: Any) -> Iterable[Any]:
+    return value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
 
 
 def _where(error: ValueError) -> str:

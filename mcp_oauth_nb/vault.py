@@ -1,9 +1,14 @@
-"""The secrets of one trace: known by value, shown by tag.
+r"""The secrets of one trace: known by value, shown by tag.
 
 A token shows up in many places and forms: in a header, URL-encoded in a Location, base64-encoded in Basic credentials,
-echoed in an error text. The vault knows every secret value that the trace has met and replaces each of its forms in
-any text by one tag, ``‹access_token#3f9a1c 43 chars›``. The fingerprint is keyed per vault, so a reader can tell that
-two places carry the same token, and nobody can test a guess against it.
+echoed in an error text, in JSON inside a JSON string. The vault knows every secret value that the trace has met and
+replaces each of its forms in any text by one tag, ``‹access_token#3f9a1c 43 chars›``. The fingerprint is keyed per
+vault, so a reader can tell that two places carry the same token, and nobody can test a guess against it.
+
+Escapes are looked through rather than foreseen: the same character may be written ``/``, ``%2F``, ``%252f``, ``\/``,
+``\u002f`` or ``&#47;``, in any mixture, so the text is searched as it stands and with up to three layers of escapes
+undone. The search looks at the first characters of every form at once: its time grows with the text, not with the
+number of secrets.
 
 It is a module of its own, below `records`, because an exchange must be safe to print wherever it has wandered to: each
 carries a reference to the vault of its trace. The vault itself never shows or stores anything but in memory.
@@ -18,8 +23,10 @@ import html
 import json
 import re
 import secrets
-import urllib.parse
-from collections.abc import Callable, Iterable
+from bisect import bisect_right
+from collections.abc import Callable, Iterable, Iterator
+from typing import NamedTuple
+from urllib.parse import unquote
 
 SHORTEST_ANYWHERE = 8
 """Values of at least this many characters are replaced wherever they stand, also inside a longer word."""
@@ -27,8 +34,30 @@ SHORTEST_AS_WORD = 4
 """Shorter ones down to this length are replaced only where they stand alone; below, only by field name."""
 SHORTEST_FRAGMENT = 6
 """A text that was cut may end in the beginning of a secret; from this length on it is replaced."""
+PIECE = 1024
+"""Longer forms are searched for in pieces, so that a secret of a megabyte costs no more than a short one."""
+LAYERS = 3
+"""So many layers of escapes are undone in search of a secret."""
 
-_WORD = r"[A-Za-z0-9_\-]"
+TAG = re.compile(r"‹[a-z0-9_]+#[0-9a-f]{6} \d+ chars›")
+"""What a tag looks like."""
+
+_WORD = re.compile(r"[A-Za-z0-9_\-]")
+_ESCAPE = re.compile(
+    r"%[0-7][0-9A-Fa-f]|%[C-Fc-f][0-9A-Fa-f](?:%[89ABab][0-9A-Fa-f]){1,3}"
+    r"|\\u[Dd][89ABab][0-9A-Fa-f]{2}\\u[Dd][C-Fc-f][0-9A-Fa-f]{2}|\\u[0-9A-Fa-f]{4}|\\x[0-9A-Fa-f]{2}"
+    r"|\\[\"'/\\bfnrt]|&(?:#[0-9]{1,7}|#[xX][0-9A-Fa-f]{1,6}|[A-Za-z]{2,8});"
+)
+_CUT_ESCAPE = re.compile(r"(?:(?:%[0-9A-Fa-f]{0,2})+|\\u?[0-9A-Fa-f]{0,3}|&#?\w{0,8}|\ufffd+)\Z")
+_CONTROLS = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
+
+
+class Span(NamedTuple):
+    """Where a secret stands in a text."""
+
+    start: int
+    end: int
+    value: str
 
 
 class Vault:
@@ -41,8 +70,14 @@ class Vault:
     def __init__(self, key: bytes | None = None) -> None:
         self._key = key or secrets.token_bytes(16)
         self._kinds: dict[str, str] = {}
-        self._pattern: re.Pattern[str] | None = None
-        self._owner: dict[str, str] = {}
+        self._forms: dict[str, str] = {}
+        self._heads: dict[int, dict[str, set[int]]] = {
+            size: {} for size in range(SHORTEST_AS_WORD, SHORTEST_ANYWHERE + 1)
+        }
+        self._beginnings: dict[str, list[str]] = {}
+        self._longest = 0
+        self._issued: set[str] = set()
+        self._names: set[str] = set()
 
     def __repr__(self) -> str:
         return f"<Vault of {len(self._kinds)} secrets>"
@@ -55,9 +90,21 @@ class Vault:
 
     def learn(self, value: str, kind: str) -> None:
         """Remember a secret. The kind it was first learned under stays, so that its tag is the same everywhere."""
-        if value and value not in self._kinds:
-            self._kinds[value] = kind
-            self._pattern = None
+        if not value or value in self._kinds:
+            return
+        self._kinds[value] = kind
+        for form in _forms(value):
+            last = max(0, len(form) - PIECE)
+            for start in (*range(0, last, PIECE), last):
+                self._index(form[start : start + PIECE], value)
+
+    def hide(self, name: str) -> None:
+        """Remember the name of a header field whose value is to be hidden, however short or plain it is."""
+        self._names.add(name.lower())
+
+    def hides(self, name: str) -> bool:
+        """Whether a header field of this name is to be hidden."""
+        return name.lower() in self._names
 
     def values(self) -> tuple[str, ...]:
         """Every secret learned, for handing to a leak check. Not for display."""
@@ -66,10 +113,12 @@ class Vault:
     def tag(self, value: str, kind: str) -> str:
         """The tag of a value, learned or not."""
         digest = hmac.new(self._key, value.encode("utf-8", "surrogatepass"), hashlib.sha256).hexdigest()
-        return f"‹{self._kinds.get(value, kind)}#{digest[:6]} {len(value)} chars›"
+        tag = f"‹{self._kinds.get(value, kind)}#{digest[:6]} {len(value)} chars›"
+        self._issued.add(tag)
+        return tag
 
     def mask(self, text: str, *, cut: bool = False) -> str:
-        """Replace every form of every known secret in `text`.
+        """Replace every form of every known secret in `text`. Tags that this vault made are left as they are.
 
         Args:
             text: any text.
@@ -77,77 +126,130 @@ class Vault:
         """
         if not self._kinds or not text:
             return text
-        masked = self._compiled().sub(self._tag_of_match, text)
-        return self._mask_tail(masked) if cut else masked
+        masked, start = [], 0
+        for match in TAG.finditer(text):
+            if match.group(0) in self._issued:
+                masked += [self._masked(text[start : match.start()]), match.group(0)]
+                start = match.end()
+        return "".join((*masked, self._masked(text[start:], cut=cut)))
 
-    def _tag_of_match(self, match: re.Match[str]) -> str:
-        value = self._owner[match.group(0)]
-        return self.tag(value, self._kinds[value])
+    def _index(self, form: str, value: str) -> None:
+        if len(form) < SHORTEST_AS_WORD or form in self._forms:
+            return
+        self._forms[form] = value
+        size = min(len(form), SHORTEST_ANYWHERE)
+        self._heads[size].setdefault(form[:size], set()).add(len(form))
+        self._beginnings.setdefault(form[:SHORTEST_FRAGMENT], []).append(form)
+        self._longest = max(self._longest, len(form))
 
-    def _compiled(self) -> re.Pattern[str]:
-        if self._pattern is None:
-            self._owner = {}
-            for value in sorted(self._kinds, key=len, reverse=True):
-                for form in _forms(value):
-                    self._owner.setdefault(form, value)
-            ordered = sorted(self._owner, key=len, reverse=True)
-            self._pattern = re.compile("|".join(map(_as_pattern, ordered)) or r"(?!)")
-        return self._pattern
+    def _masked(self, text: str, *, cut: bool = False) -> str:
+        pieces, start = [], 0
+        for span in _united(self._spans(text, cut)):
+            pieces += [text[start : span.start], self.tag(span.value, self._kinds[span.value])]
+            start = span.end
+        return "".join((*pieces, text[start:]))
 
-    def _mask_tail(self, text: str) -> str:
-        for form in sorted(self._owner, key=len, reverse=True):
-            for length in range(min(len(form) - 1, len(text)), SHORTEST_FRAGMENT - 1, -1):
-                if text.endswith(form[:length]):
-                    value = self._owner[form]
-                    return text[:-length] + self.tag(value, self._kinds[value])
-        return text
+    def _spans(self, text: str, cut: bool) -> Iterator[Span]:
+        """Secrets in the text as it stands and under its escapes, placed in the text as it stands."""
+        layers: list[_Layer] = []
+        layer: _Layer | None = _Layer(text, [0], [0])
+        while layer is not None and len(layers) <= LAYERS:
+            layers.append(layer)
+            for span in (*self._found(layer.text), *(self._tail(layer.text) if cut else ())):
+                start, end = span.start, span.end
+                for above in reversed(layers):
+                    start, end = above.back(start), above.back(end)
+                yield Span(start, end, span.value)
+            layer = _unescaped(layer.text)
+
+    def _found(self, text: str) -> Iterator[Span]:
+        for size, heads in self._heads.items():
+            if not heads:
+                continue
+            for start in [at for at in range(len(text) - size + 1) if text[at : at + size] in heads]:
+                for length in sorted(heads[text[start : start + size]], reverse=True):
+                    end, form = start + length, text[start : start + length]
+                    if form in self._forms and (length >= SHORTEST_ANYWHERE or _stands_alone(text, start, end)):
+                        yield Span(start, end, self._forms[form])
+                        break
+
+    def _tail(self, text: str) -> Iterator[Span]:
+        """The longest end of the text that is the beginning of a secret."""
+        unfinished = _CUT_ESCAPE.search(text, max(0, len(text) - 24))
+        last = unfinished.start() if unfinished else len(text)
+        for end in {last, len(text)}:
+            for start in range(max(0, end - self._longest), end - SHORTEST_FRAGMENT + 1):
+                fragment = text[start:end]
+                for form in self._beginnings.get(fragment[:SHORTEST_FRAGMENT], ()):
+                    if form.startswith(fragment):
+                        yield Span(start, len(text), self._forms[form])
+                        return
 
 
-def _as_pattern(form: str) -> str:
-    if len(form) >= SHORTEST_ANYWHERE:
-        return re.escape(form)
-    return f"(?<!{_WORD}){re.escape(form)}(?!{_WORD})"
+class _Layer(NamedTuple):
+    """A text with escapes undone. At `here[i]` in it the text it came from continues at `there[i]`."""
+
+    text: str
+    here: list[int]
+    there: list[int]
+
+    def back(self, at: int) -> int:
+        i = bisect_right(self.here, at) - 1
+        return self.there[i] + at - self.here[i]
+
+
+def _unescaped(text: str) -> _Layer | None:
+    """Undo one layer of escapes of every kind; None where there is none."""
+    pieces: list[str] = []
+    here, there, end, length = [0], [0], 0, 0
+    for match in _ESCAPE.finditer(text):
+        character = _character(match.group(0))
+        length += match.start() - end
+        here += [length, length + len(character)]
+        there += [match.start(), match.end()]
+        pieces += [text[end : match.start()], character]
+        length, end = length + len(character), match.end()
+    return _Layer("".join((*pieces, text[end:])), here, there) if pieces else None
+
+
+def _character(escape: str) -> str:
+    if escape[0] == "%":
+        return unquote(escape)
+    if escape[0] == "&":
+        return html.unescape(escape)
+    if escape[1] == "u":
+        return str(json.loads(f'"{escape}"'))
+    return chr(int(escape[2:], 16)) if escape[1] == "x" else _CONTROLS.get(escape[1], escape[1])
+
+
+def _united(spans: Iterable[Span]) -> list[Span]:
+    """Spans from left to right; those that overlap, or are pieces of one secret, as one with the value of the first."""
+    united: list[Span] = []
+    for span in sorted(spans, key=lambda span: (span.start, -span.end)):
+        if united and (span.start < united[-1].end or span[::2] == (united[-1].end, united[-1].value)):
+            united[-1] = united[-1]._replace(end=max(united[-1].end, span.end))
+        else:
+            united.append(span)
+    return united
+
+
+def _stands_alone(text: str, start: int, end: int) -> bool:
+    return not _WORD.match(text[start - 1 : start]) and not _WORD.match(text[end : end + 1])
 
 
 def _forms(value: str) -> Iterable[str]:
-    """Every form a value may take in text: itself, escaped, percent-encoded once and twice, hex, base64."""
+    """The forms of a value that no undoing of escapes uncovers: with ``+`` for blanks, in hex, in base64."""
     if len(value) < SHORTEST_AS_WORD:
         return
-    seen = {value}
-    yield value
-    for form in _encoded(value):
-        if form not in seen and len(form) >= SHORTEST_AS_WORD:
-            seen.add(form)
-            yield form
-
-
-def _encoded(value: str) -> Iterable[str]:
-    quoters: tuple[Callable[[str], str], ...] = (_quote, _quote_lower, urllib.parse.quote_plus, urllib.parse.quote)
     raw = value.encode("utf-8", "surrogatepass")
-    for quoter in quoters:
-        try:
-            once = quoter(value)
-        except UnicodeEncodeError:
-            continue
-        yield once
-        yield quoter(once)
-    yield json.dumps(value)[1:-1]
-    yield json.dumps(json.dumps(value))[3:-3]
-    yield html.escape(value)
+    yield value
+    yield value.replace(" ", "+")
     yield raw.hex()
     yield raw.hex().upper()
     if len(raw) >= SHORTEST_ANYWHERE:
         for encode in (base64.b64encode, base64.urlsafe_b64encode):
             yield encode(raw).decode()
             yield from _base64_inside(raw, encode)
-
-
-def _quote(value: str) -> str:
-    return urllib.parse.quote(value, safe="")
-
-
-def _quote_lower(value: str) -> str:
-    return re.sub(r"%[0-9A-F]{2}", lambda m: m.group(0).lower(), _quote(value))
 
 
 def _base64_inside(raw: bytes, encode: Callable[[bytes], bytes]) -> Iterable[str]:

@@ -25,13 +25,13 @@ from IPython.display import display
 from mcp_oauth_nb.debugger import Debugger
 from mcp_oauth_nb.errors import CallbackTimeout, McpOAuthError
 from mcp_oauth_nb.mime import Bundle
-from mcp_oauth_nb.rules.rule import Report
+from mcp_oauth_nb.rules.rule import Report, StepStatus
 from mcp_oauth_nb.steps import AFTERWARDS, ROUTE
-from mcp_oauth_nb.views.runner import controls_bundle, finished_bundle, link_markup
+from mcp_oauth_nb.views.runner import controls_bundle, finished_bundle, link_markup, moved_bundle
 from mcp_oauth_nb.wire.driver import Running
 
 WIDGET = "application/vnd.jupyter.widget-view+json"
-DETACHED = "If the steps below do not change, run this cell again."
+DETACHED = "Page reloaded? Run this cell again."
 
 
 class FlowRunner:
@@ -52,7 +52,6 @@ class FlowRunner:
     def __init__(self, target: str | Debugger, *, afterwards: bool = False, **settings: Any) -> None:
         self.dbg = target if isinstance(target, Debugger) else Debugger(target, **settings)
         self.route = ROUTE + (AFTERWARDS if afterwards else ())
-        self._again = partial(Debugger, self.dbg.url, **settings)
         self._jobs: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._running: Running | None = None
         self._waiting = self._automatic = self._ended = self._busy = False
@@ -73,6 +72,7 @@ class FlowRunner:
 
     def show(self) -> None:
         """Display controls and steps in this cell and take them over from any cell that showed them before."""
+        self._withdraw()
         self._prepare()
         if self._finished():
             display(dict(self._finished_bundle()), raw=True)
@@ -83,6 +83,13 @@ class FlowRunner:
         for name in self.route:
             self._shown[name] = self._card(name)
             self._handles[name] = display(dict(self._shown[name]), raw=True, display_id=True)
+
+    def _withdraw(self) -> None:
+        """Leave plain markup where controls and steps were shown before: two cells cannot both stay up to date."""
+        for handle in (self._controls, *self._handles.values()):
+            if handle is not None:
+                handle.update(dict(moved_bundle()), raw=True)
+        self._controls, self._handles = None, {}
 
     @property
     def status(self) -> str:
@@ -100,7 +107,7 @@ class FlowRunner:
 
     def restart(self) -> None:
         """Forget everything and begin again with the same settings."""
-        self.dbg = self._again()
+        self.dbg = self.dbg.again()
         self._running, self._ended = None, False
 
     # -- widgets --------------------------------------------------------------------------------------------------
@@ -127,8 +134,8 @@ class FlowRunner:
         pasted = button("Use pasted redirect", self._on_paste)
         self._asking = ipywidgets.VBox([self._link, ipywidgets.HBox([self._paste, pasted])])
         self._asking.layout.display = "none"
-        row = ipywidgets.HBox([*self._buttons.values(), self._label])
-        self._box = ipywidgets.VBox([row, self._asking, ipywidgets.Label(value=DETACHED)])
+        row = ipywidgets.HBox([*self._buttons.values(), ipywidgets.Label(value=DETACHED)])
+        self._box = ipywidgets.VBox([row, self._label, self._asking])
 
     def _live_controls(self) -> dict[str, Any]:
         view = {"version_major": 2, "version_minor": 0, "model_id": self._box.model_id}
@@ -202,7 +209,7 @@ class FlowRunner:
         self._running = None
         person = name == "callback" and not self._automatic
         self._say(f"{self._place(name)} is running")
-        self._update(name, running=True)
+        self._update(name, status="needs you" if person else "running")
         try:
             if person:
                 self._ask()
@@ -270,16 +277,16 @@ class FlowRunner:
     def _say(self, words: str) -> None:
         self._label.value = words
 
-    def _update(self, name: str, *, running: bool = False) -> None:
+    def _update(self, name: str, *, status: StepStatus | None = None) -> None:
         """Update a step's output, only when it changed: an update closes what a reader has unfolded in it."""
-        card = self._card(name, running=running)
+        card = self._card(name, status)
         if self._shown.get(name) != card and name in self._handles:
             self._shown[name] = card
             self._handles[name].update(dict(card), raw=True)
 
-    def _card(self, name: str, *, running: bool = False) -> Bundle:
+    def _card(self, name: str, status: StepStatus | None = None) -> Bundle:
         preview = self._running.preview if self._running and self._running.step.name == name else None
-        return self.dbg.card(name, self.route, preview=preview, running=running)
+        return self.dbg.card(name, self.route, preview=preview, status=status)
 
     def _finished_bundle(self) -> Bundle:
         return finished_bundle(self.status, self.report)

@@ -2,93 +2,109 @@
 
 The script repeats what this run sent, overrides included. Every secret in it is a shell variable: one that an earlier
 command of the script fills from an answer, one that it generates (PKCE, state), one that it asks for (the code), or
-one that must be in the environment (a client secret, an API key). What was public but is new on every run, such as the
-client id of a registration, is a variable as well, so that the whole script can be run again from its top.
+one that must be in the environment (a client secret, an API key). In the whole script what is public but new on every
+run is a variable as well (the client id of a registration, the endpoints of the metadata), so that it can be run again
+from its top. A single step has everything public in it as it was, and names the secrets it needs.
+
+What a server wrote is data for bash (`bash.quoted`) and for curl: URLs follow ``--url`` and are not globbed, only http
+and https are spoken, and a body is sent raw, for curl reads a file where data begins with ``@``.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from base64 import b64decode
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from urllib.parse import parse_qsl, unquote_plus
 
 from mcp_oauth_nb.errors import NotYet
+from mcp_oauth_nb.evidence.bash import joined, quoted, variable_name
 from mcp_oauth_nb.records import Exchange, Request, Run, Trace
 from mcp_oauth_nb.redact import is_secret_name
+from mcp_oauth_nb.vault import Vault
 
-LEFT_OUT = frozenset("host content-length user-agent accept-encoding connection cookie".split())
-"""Headers that curl sends by itself, or that belong to a browser."""
+LEFT_OUT = frozenset("host content-length user-agent accept-encoding connection".split())
+"""Headers that curl sends by itself."""
 
-VARIABLES: Mapping[str, str] = {
+SECRETS: Mapping[str, str] = {
     "code": "AUTH_CODE",
     "code_verifier": "CODE_VERIFIER",
     "code_challenge": "CODE_CHALLENGE",
     "state": "STATE",
-    "client_id": "CLIENT_ID",
     "client_secret": "CLIENT_SECRET",
     "access_token": "ACCESS_TOKEN",
     "refresh_token": "REFRESH_TOKEN",
     "mcp-session-id": "SESSION_ID",
-    "resource": "RESOURCE",
-    "redirect_uri": "REDIRECT_URI",
 }
-"""Names whose value is a variable wherever it stands alone under that name."""
+"""The variable for a value of the flow, by the name of its parameter, member or header field."""
 
-FILLED_BY: Mapping[str, tuple[str, ...]] = {
-    "register": ('CLIENT_ID=$(jq -r .client_id <<<"$BODY")', 'CLIENT_SECRET=$(jq -r \'.client_secret // ""\' <<<"$BODY")'),
-    "token": (
-        'ACCESS_TOKEN=$(jq -r .access_token <<<"$BODY")',
-        'REFRESH_TOKEN=$(jq -r \'.refresh_token // ""\' <<<"$BODY")',
-    ),
+ENDPOINTS: Mapping[str, str] = {
+    "registration_endpoint": "REGISTRATION_ENDPOINT",
+    "authorization_endpoint": "AUTH_ENDPOINT",
+    "token_endpoint": "TOKEN_ENDPOINT",
+    "revocation_endpoint": "REVOCATION_ENDPOINT",
+}
+"""The variable for each endpoint of the authorization server metadata."""
+
+PUBLIC: Mapping[str, str] = {"client_id": "CLIENT_ID", "redirect_uri": "REDIRECT_URI", "resource": "RESOURCE"}
+"""The variable for a public value of the flow that stands in the whole script under this name."""
+
+FILLS: Mapping[str, tuple[tuple[str, str], ...]] = {
+    "register": (("CLIENT_ID", "$(member client_id)"), ("CLIENT_SECRET", "$(member_or_nothing client_secret)")),
+    "pkce": (("CODE_VERIFIER", ""), ("CODE_CHALLENGE", ""), ("STATE", "")),
+    "callback": (("AUTH_CODE", ""),),
+    "token": (("ACCESS_TOKEN", "$(member access_token)"), ("REFRESH_TOKEN", "$(member_or_nothing refresh_token)")),
+    "mcp": (("SESSION_ID", ""),),
     "refresh": (
-        'OLD_REFRESH_TOKEN="$REFRESH_TOKEN"',
-        'ACCESS_TOKEN=$(jq -r .access_token <<<"$BODY")',
-        'REFRESH_TOKEN=$(jq -r --arg old "$REFRESH_TOKEN" \'.refresh_token // $old\' <<<"$BODY")',
+        ("OLD_REFRESH_TOKEN", "$REFRESH_TOKEN"),
+        ("ACCESS_TOKEN", "$(member access_token)"),
+        ("REFRESH_TOKEN", "$(member_or_nothing refresh_token)"),
+        ("REFRESH_TOKEN", "${REFRESH_TOKEN:-$OLD_REFRESH_TOKEN}"),
     ),
 }
-"""What a script reads out of the answer of a step."""
+"""The variables that a step fills, with what it reads them from where that is its answer."""
 
-_HEADER = """#!/usr/bin/env bash
+_HEADER = r"""#!/usr/bin/env bash
 # The OAuth authorization of one MCP server, step by step. Needs bash, curl, jq and openssl.
 # Secrets are shell variables: none stands in this file.
 set -euo pipefail
+SESSION_ID=""
 
-send() {  # runs curl, shows the answer's head, keeps the body in BODY
-  local head; head=$(mktemp)
-  BODY=$(curl -sS --max-time 60 -D "$head" "$@"); sed 's/\\r$//' "$head" | sed -n '1p;/^[Ww][Ww][Ww]-[Aa]/p'
-  SESSION_ID=${SESSION_ID:-$(sed 's/\\r$//' "$head" | awk 'tolower($1)=="mcp-session-id:"{print $2}')}
+visible() {  # text as a terminal may show it
+  LC_ALL=C tr -cd '[:print:]\n'
+}
+send() {  # runs curl; shows status and challenge, keeps the body in BODY and the session in SESSION_ID
+  local head id; head=$(mktemp)
+  BODY=$(curl -sS -g --proto =http,https --max-time 30 -D "$head" "$@") || [ $? -eq 28 ]  # an event stream may stay open
+  sed -n '1p;/^[Ww][Ww][Ww]-[Aa]/p' "$head" | visible
+  id=$(tr -d '\r' <"$head" | awk 'tolower($1) == "mcp-session-id:" {print $2}')
+  [ -z "$id" ] || SESSION_ID=$id
   rm -f "$head"
 }
+show() {  # the body, its tokens hidden
+  local json; json=$(sed -n 's/^data: *//p' <<<"$BODY" | grep . || printf '%s' "$BODY")
+  jq 'walk(if type == "object" then with_entries(
+    if (.key | test("(^|_)(token|secret)$")) and (.value | type == "string") then .value = "(kept in a variable)" else . end
+  ) else . end)' <<<"$json" 2>/dev/null || head -c 400 <<<"$BODY" | visible
+}
+member() {  # a text member of the body
+  jq -er --arg name "$1" '.[$name] | strings' <<<"$BODY" || { echo "the answer holds no $1" >&2; return 1; }
+}
+member_or_nothing() {
+  jq -r --arg name "$1" '.[$name] // ""' <<<"$BODY"
+}
 """
+_ADD = """glue='?'
+add() { AUTH_URL+="$glue$(jq -rn --arg n "$1" --arg v "$2" '"\\($n|@uri)=\\($v|@uri)"')"; glue='&'; }"""
 _PKCE = """CODE_VERIFIER=$(openssl rand -base64 32 | tr '+/' '-_' | tr -d '=\\n')
 CODE_CHALLENGE=$(printf %s "$CODE_VERIFIER" | openssl dgst -sha256 -binary | openssl base64 -A | tr '+/' '-_' | tr -d '=')
 STATE=$(openssl rand -hex 16)"""
-_CODE = """echo 'Open this URL in a browser, then paste the code of the address it ends on:'
-echo "$AUTH_URL"
-read -r -p 'code: ' AUTH_CODE"""
-
-
-@dataclass
-class _Names:
-    """Finds the variable for a value: by its name where it has one, by the kind of secret it is everywhere else."""
-
-    secrets: Mapping[str, str]
-    outside: list[str] = field(default_factory=list)
-
-    def named(self, name: str, value: str) -> str | None:
-        if name.lower() in VARIABLES:
-            return VARIABLES[name.lower()]
-        return self.secret(value, name) if is_secret_name(name) or value in self.secrets else None
-
-    def secret(self, value: str, name: str = "secret") -> str:
-        variable = self.secrets.get(value) or VARIABLES.get(name.lower()) or re.sub(r"\W", "_", name).upper()
-        if variable not in _PROVIDED and variable not in self.outside:
-            self.outside.append(variable)
-        return variable
-
-
-_PROVIDED = frozenset(VARIABLES.values()) - {"CLIENT_SECRET"} | {"OLD_REFRESH_TOKEN"}
+_LINK = """echo 'Open this URL in a browser:'
+printf '%s\\n' "$AUTH_URL" | LC_ALL=C tr -cd '[:print:]\\n'"""
+_CODE = """echo 'Paste the code from the address that the browser ended on:'
+read -r AUTH_CODE"""
+_NO_CODE = "# the browser's part: it ends on the redirect URI with ?code=...&state=..."
 
 
 def curl_script(trace: Trace, step: str | None = None) -> str:
@@ -100,141 +116,229 @@ def curl_script(trace: Trace, step: str | None = None) -> str:
     runs = [run for run in trace.runs if step in (None, run.step)]
     if not runs:
         raise NotYet(f"run of {step}" if step else "run of any step", f"dbg.{step or 'run'}()")
-    names = _Names(_secret_variables(trace))
-    sections = [_section(trace, run, names, whole=step is None) for run in runs]
-    body = "\n\n".join(section for section in sections if section)
-    if step is not None:
-        return "\n".join((*_needed(names, runs), body))
-    head = "\n".join((_HEADER, f"REDIRECT_URI={_quoted(trace.settings.get('redirect_uri', ''))}", *_given(trace, runs)))
-    return "\n".join((head, *_needed(names, runs), "", body, ""))
+    return _whole(trace, runs) if step is None else _single(trace, runs[0])
 
 
-def _needed(names: _Names, runs: Iterable[Run]) -> Iterator[str]:
-    registers = any(run.step == "register" and run.exchanges for run in runs)
-    for variable in names.outside:
-        if not (variable == "CLIENT_SECRET" and registers):
-            yield f': "${{{variable}:?set {variable} in the environment}}"'
-
-
-def _given(trace: Trace, runs: Iterable[Run]) -> Iterator[str]:
-    """Values that no answer fills: those of a pre-registered client and of the resource indicator."""
-    if trace.settings.get("client_id"):
-        yield f"CLIENT_ID={_quoted(trace.settings['client_id'])}"
+def _whole(trace: Trace, runs: list[Run]) -> str:
+    names = _Names(_flow_secrets(trace), trace.vault, whole=True, provided={"SESSION_ID"})
+    given = list(names.give(_given(trace)))
+    sections = []
     for run in runs:
-        for exchange in trace.of(run):
-            for name, value in _pairs(exchange.request):
-                if name == "resource":
-                    yield f"RESOURCE={_quoted(value)}"
-                    return
+        body = "\n".join(_section(trace, run, names))
+        sections.append(f"# -- {run.step} {'-' * (100 - len(run.step))}\n{body}")
+    needed = [f': "${{{name}:?set {name} in the environment}}"' for name in names.needed]
+    return "\n".join((_HEADER, *given, *needed, "", "\n\n".join(sections), ""))
 
 
-def _secret_variables(trace: Trace) -> dict[str, str]:
-    """A variable for each secret of the trace, by value. Tokens of different steps share one: scripts run in order."""
+def _single(trace: Trace, run: Run) -> str:
+    names = _Names(_flow_secrets(trace), trace.vault, whole=False)
+    if run.step == "authorize":
+        names.provided |= {"CODE_CHALLENGE", "STATE"}
+    lines = list(_section(trace, run, names))
+    if run.step == "authorize":
+        lines.insert(0, _PKCE)
+    title = f"# {run.step}" + (f"; needs {' '.join(names.needed)}" if names.needed else "")
+    return "\n".join((title, *lines))
+
+
+@dataclass
+class _Names:
+    """Finds the variable that stands for a value, and remembers which ones nothing in the script fills.
+
+    Attributes:
+        flow: variables of the flow's own secrets, by value. Tokens of different steps share one: scripts run in order.
+        vault: every secret of the trace; one in a form that no variable stands for becomes its tag.
+        whole: the script is that of the whole flow, in which public values may be variables, too.
+        public: variables of such values, by value.
+        provided: variables that the script has filled so far.
+        needed: variables that must come from the environment, in order of use.
+    """
+
+    flow: Mapping[str, str]
+    vault: Vault
+    whole: bool
+    public: dict[str, str] = field(default_factory=dict)
+    provided: set[str] = field(default_factory=set)
+    needed: list[str] = field(default_factory=list)
+    own: dict[str, str] = field(default_factory=dict)
+    replays: bool = False
+
+    def __post_init__(self) -> None:
+        self.known = frozenset(self.vault.values())
+
+    def give(self, values: Iterator[tuple[str, str]]) -> Iterator[str]:
+        """Public values that a script states at its top."""
+        for variable, value in values:
+            if value and value not in self.public:
+                self.public[value] = variable
+                yield f"{variable}={self.literal(value)}"
+
+    def expansion(self, variable: str) -> str:
+        """``${NAME}``, checked where the script may be pasted alone."""
+        if self.replays and variable == "REFRESH_TOKEN":
+            variable = "OLD_REFRESH_TOKEN"
+        if variable not in self.provided and variable not in self.public.values() and variable not in self.needed:
+            self.needed.append(variable)
+        return f"${{{variable}}}" if self.whole else f"${{{variable}:?}}" if variable in self.needed else f"${variable}"
+
+    def of(self, name: str, value: str, *, edited: bool = False) -> str | None:
+        """The variable of a whole value under a name; None where the value may be read by everybody."""
+        if not edited and self.public.get(value) == PUBLIC.get(name, ""):
+            return self.public[value]
+        if not value or not (value in self.flow or value in self.known or is_secret_name(name)):
+            return "CODE_CHALLENGE" if name == "code_challenge" and "CODE_CHALLENGE" in self.provided else None
+        if edited:
+            return self._own(value, f"edited_{name}")
+        return self.flow.get(value) or self._own(value, name)
+
+    def _own(self, value: str, name: str) -> str:
+        """A variable for a secret of the user; two secrets under one name get two."""
+        wanted = variable_name(name)
+        taken = {variable for other, variable in self.own.items() if other != value} | set(SECRETS.values())
+        variable = next(v for n in range(1, len(taken) + 2) if (v := wanted if n == 1 else f"{wanted}_{n}") not in taken)
+        return self.own.setdefault(value, variable)
+
+    def literal(self, text: str) -> str:
+        """Text as a bash word that means it; what is secret in it becomes its tag."""
+        return quoted(self.vault.mask(text))
+
+    def pieces(self, *pieces: tuple[str, bool]) -> str:
+        """Literals and expansions as one bash word."""
+        return joined((text if expands else self.vault.mask(text), expands) for text, expands in pieces)
+
+    def word(self, text: str) -> str:
+        """Any text as a bash word, with every secret of the flow in it as its variable."""
+        if self.public.get(text, "CLIENT_ID") != "CLIENT_ID":
+            return joined([(self.expansion(self.public[text]), True)])
+        found = [value for value in (*self.flow, *self.own) if len(value) >= 8 and value in text]
+        pattern = "|".join(re.escape(value) for value in sorted(found, key=len, reverse=True))
+        pieces = re.split(f"({pattern})", text) if found else [text]
+        return self.pieces(*((self._piece(p), True) if n % 2 else (p, False) for n, p in enumerate(pieces)))
+
+    def _piece(self, value: str) -> str:
+        return self.expansion(self.flow.get(value) or self.own[value])
+
+
+def _given(trace: Trace) -> Iterator[tuple[str, str]]:
+    """Values that no answer fills: redirect URI, a pre-registered client, the resource indicator."""
+    yield "REDIRECT_URI", trace.settings.get("redirect_uri", "")
+    yield "CLIENT_ID", trace.settings.get("client_id", "")
+    asked = (pair for run in trace.runs for exchange in trace.of(run) for pair in _pairs(exchange.request))
+    yield "RESOURCE", next((value for name, value in asked if name == "resource"), "")
+
+
+def _flow_secrets(trace: Trace) -> dict[str, str]:
+    """A variable for each secret of the flow, by value: what answers hold, and what requests sent under their names."""
     variables: dict[str, str] = {}
     for exchange in trace.exchanges:
+        edited = {name.partition(".")[2].lower() for name in exchange.edited}
         for name, value in (*_pairs(exchange.request), *exchange.request.headers):
-            if is_secret_name(name) and name.lower() != "authorization":
-                variables.setdefault(value, VARIABLES.get(name.lower(), re.sub(r"\W", "_", name).upper()))
-        document = exchange.document if exchange.response else None
+            if name.lower() in SECRETS and name.lower() != "code_challenge" and value and name.lower() not in edited:
+                variables.setdefault(value, SECRETS[name.lower()])
+        scheme, _, credentials = (exchange.request.header("authorization") or "").partition(" ")
+        if scheme.lower() == "bearer" and "authorization" not in edited:
+            variables.setdefault(credentials, "ACCESS_TOKEN")
         for name in ("access_token", "refresh_token", "client_secret"):
-            if document and isinstance(document.get(name), str):
-                variables[document[name]] = VARIABLES[name]
-        if exchange.step == "replay":
-            variables.update({value: "OLD_REFRESH_TOKEN" for name, value in _pairs(exchange.request) if name == "refresh_token"})
+            issued = (exchange.document or {}).get(name)
+            if isinstance(issued, str) and issued:
+                variables[issued] = SECRETS[name]
     return variables
 
 
-def _section(trace: Trace, run: Run, names: _Names, *, whole: bool) -> str:
-    title = f"# -- {run.step} " + "-" * max(3, 90 - len(run.step))
-    if run.step == "pkce":
-        return f"{title}\n{_PKCE}"
+def _section(trace: Trace, run: Run, names: _Names) -> Iterator[str]:
     exchanges = [exchange for exchange in trace.of(run) if exchange.direction == "out"]
-    if run.step == "callback":
-        return f"{title}\n{_CODE}" if whole else f"{title}\n# the browser's part: it ends on the redirect URI with ?code=...&state=..."
-    if run.step == "authorize" and exchanges:
-        return f"{title}\n{_authorization_url(exchanges[-1].request, names)}"
-    lines = [title]
-    if not exchanges:
-        lines.append("# nothing was sent in this step")
-    for exchange in exchanges:
-        lines.append(curl_command(exchange, names, command="send" if whole else "curl -sS -i"))
-        if whole:
-            lines.append("jq . <<<\"$BODY\" 2>/dev/null | sed -E 's/(\"[a-z_]*(token|secret)\": *)\"[^\"]*\"/\\1\"(kept in a variable)\"/' || true")
-    if whole and run.achieved and exchanges:
-        lines += FILLED_BY.get(run.step, ())
-        if run.step == "challenge":
-            lines.append('SESSION_ID=""')
-    return "\n".join(lines)
+    names.replays = run.step == "replay"
+    if run.step == "pkce":
+        yield _PKCE
+    elif run.step == "callback":
+        yield _CODE if names.whole and run.achieved else _NO_CODE
+    elif run.step == "authorize" and exchanges:
+        yield from _authorization_url(exchanges[-1], names)
+    elif not exchanges:
+        yield "# nothing was sent in this step"
+    else:
+        for exchange in exchanges:
+            yield curl_command(exchange, names)
+            if names.whole:
+                yield "show"
+    if run.achieved and (exchanges or run.step in ("pkce", "callback")):
+        yield from _filled(run.step, exchanges, names)
 
 
-def curl_command(exchange: Exchange, names: _Names, *, command: str = "curl -sS -i") -> str:
+def _filled(step: str, exchanges: list[Exchange], names: _Names) -> Iterator[str]:
+    """What a whole script keeps of a step."""
+    if not names.whole:
+        return
+    for variable, source in FILLS.get(step, ()):
+        names.provided.add(variable)
+        if source:
+            yield f"{variable}={source}"
+    document = exchanges[-1].document if exchanges else None
+    if step == "register" and document and isinstance(document.get("client_id"), str):
+        names.public[document["client_id"]] = "CLIENT_ID"
+    if step == "server_metadata" and document:
+        for name, variable in ENDPOINTS.items():
+            url = document.get(name)
+            if isinstance(url, str) and url not in names.public and url not in names.known:
+                names.public[url] = variable
+                yield f'{variable}="$(member {name})"'
+
+
+def curl_command(exchange: Exchange, names: _Names) -> str:
     """One exchange as one curl command, a line per argument."""
     request = exchange.request
-    parts = [f"{command} -X {request.method} {_text(request.url, names)}"]
+    command = "send" if names.whole else "curl -sS -i -g --proto =http,https"
+    parts = [f"{command} -X {request.method} --url {names.word(request.url)}"]
     for name, value in request.headers:
-        if name.lower() not in LEFT_OUT:
-            parts.append(_header(name, value, names))
+        is_form_type = _is_form(request) and name.lower() == "content-type"
+        if name.lower() not in LEFT_OUT and not is_form_type:
+            parts.append(_header(exchange, name, value, names))
     if _is_form(request):
-        parts += [f"--data-urlencode {_pair(name, value, names)}" for name, value in _pairs(request)]
-        parts = [part for part in parts if "application/x-www-form-urlencoded" not in part]
+        parts += [f"--data-urlencode {_pair(exchange, name, value, names)}" for name, value in _pairs(request)]
     elif request.body:
-        parts.append(f"--data {_text(request.body.decode('utf-8', 'replace'), names)}")
+        parts.append(f"--data-raw {names.word(request.body.decode('utf-8', 'replace'))}")
     return " \\\n  ".join(parts)
 
 
-def _header(name: str, value: str, names: _Names) -> str:
+def _header(exchange: Exchange, name: str, value: str, names: _Names) -> str:
+    edited = f"headers.{name.lower()}" in {one.lower() for one in exchange.edited}
     scheme, space, credentials = value.partition(" ")
-    if name.lower() == "authorization" and space and scheme.lower() == "basic":
-        return f'-u "${{CLIENT_ID}}:${{{names.secret("", "client_secret")}}}"'
-    if name.lower() == "authorization" and space:
-        return f'-H "Authorization: {scheme} ${{{names.secret(credentials, "access_token")}}}"'
-    variable = names.named(name, value)
-    return f'-H "{_escaped(name)}: ${{{variable}}}"' if variable else f"-H {_text(f'{name}: {value}', names)}"
+    if name.lower() == "authorization" and space and not edited:
+        if scheme.lower() == "basic":
+            return f"-u {_basic(credentials, names)}"
+        variable = names.of("access_token", credentials) or "ACCESS_TOKEN"
+        return f"-H {names.pieces((f'{name}: {scheme} ', False), (names.expansion(variable), True))}"
+    found = names.of(name, value, edited=edited)
+    if found:
+        return f"-H {names.pieces((f'{name}: ', False), (names.expansion(found), True))}"
+    return f"-H {names.word(f'{name}: {value}' if value else f'{name};')}"  # curl's way to send an empty value
 
 
-def _authorization_url(request: Request, names: _Names) -> str:
-    base, _, query = request.url.partition("?")
-    lines = [f"AUTH_URL={_quoted(base)}", "glue='?'"]
-    lines.append('add() { AUTH_URL+="${glue}$1=$(jq -rn --arg v "$2" \'$v|@uri\')"; glue=\'&\'; }')
-    for name, value in parse_qsl(query, keep_blank_values=True):
-        variable = names.named(name, value)
-        lines.append(f'add {_quoted(name)} "${{{variable}}}"' if variable else f"add {_quoted(name)} {_quoted(value)}")
-    return "\n".join(lines)
+def _basic(credentials: str, names: _Names) -> str:
+    """Id and secret for curl; both are form-encoded in there, which is seen where it changes them (RFC 6749 2.3.1)."""
+    client_id, _, secret = b64decode(credentials + "==").decode("utf-8", "replace").partition(":")
+    known = names.public.get(unquote_plus(client_id)) == "CLIENT_ID"
+    variable = names.expansion("CLIENT_SECRET")
+    if unquote_plus(secret) != secret:
+        variable = f"$(jq -rn --arg v \"{variable}\" '$v|@uri')"
+    name = (names.expansion("CLIENT_ID"), True) if known and unquote_plus(client_id) == client_id else (client_id, False)
+    return names.pieces(name, (":", False), (variable, True))
 
 
-def _pair(name: str, value: str, names: _Names) -> str:
-    variable = "CLIENT_ID" if name == "client_id" else names.secrets.get(value) or names.named(name, value)
-    return f'"{_escaped(name)}=${{{variable}}}"' if variable else _quoted(f"{name}={value}")
+def _authorization_url(exchange: Exchange, names: _Names) -> Iterator[str]:
+    base, _, query = exchange.request.url.partition("#")[0].partition("?")
+    yield f"AUTH_URL={names.word(base)}"
+    yield _ADD
+    for name, value in parse_qsl(query, keep_blank_values=True, errors="replace"):
+        variable = names.of(name, value, edited=f"params.{name}" in exchange.edited)
+        shown = f'"{names.expansion(variable)}"' if variable else names.literal(value)
+        yield f"add {names.literal(name)} {shown}"
+    yield _LINK
 
 
-def _text(text: str, names: _Names) -> str:
-    """Quote text for bash, with every known secret in it as its variable."""
-    found = [value for value in names.secrets if len(value) >= 4 and value in text]
-    if not found:
-        return _quoted(text)
-    pattern = "|".join(re.escape(value) for value in sorted(found, key=len, reverse=True))
-    return '"' + _joined(re.split(f"({pattern})", text), names.secret) + '"'
-
-
-def _joined(pieces: Iterable[str], variable_of: Callable[[str], str]) -> str:
-    return "".join(_escaped(piece) if n % 2 == 0 else f"${{{variable_of(piece)}}}" for n, piece in enumerate(pieces))
-
-
-def _quoted(text: str) -> str:
-    """A bash word that means exactly `text`, control characters included, so that pasting it does nothing else."""
-    if any(ord(c) < 32 or ord(c) == 127 or 0x80 <= ord(c) < 0xA0 for c in text):
-        return "$'" + "".join(_ansi(c) for c in text) + "'"
-    return "'" + text.replace("'", "'\\''") + "'"
-
-
-def _ansi(character: str) -> str:
-    if character in "'\\":
-        return "\\" + character
-    return f"\\u{ord(character):04x}" if ord(character) < 32 or 0x7F <= ord(character) < 0xA0 else character
-
-
-def _escaped(text: str) -> str:
-    return re.sub(r'([\\"$`])', r"\\\1", text)
+def _pair(exchange: Exchange, name: str, value: str, names: _Names) -> str:
+    variable = names.of(name, value, edited=f"form.{name}" in exchange.edited)
+    return names.pieces((f"{name}=", False), (names.expansion(variable), True) if variable else (value, False))
 
 
 def _is_form(request: Request) -> bool:
@@ -243,5 +347,6 @@ def _is_form(request: Request) -> bool:
 
 def _pairs(request: Request) -> tuple[tuple[str, str], ...]:
     """The parameters of a request: of its form, or else of its query."""
-    text = request.body.decode("utf-8", "replace") if _is_form(request) else request.url.partition("?")[2]
-    return tuple((unquote_plus(name), value) for name, value in parse_qsl(text, keep_blank_values=True))
+    query = request.url.partition("#")[0].partition("?")[2]
+    text = request.body.decode("utf-8", "replace") if _is_form(request) else query
+    return tuple(parse_qsl(text, keep_blank_values=True, errors="replace"))

@@ -16,13 +16,16 @@ _BLANK = re.compile(r"[ \t]*")
 _BARE = re.compile(r"[^\s,]+")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Challenge:
     """One challenge: its scheme as written, token68 or parameters (names in lower case, repeats kept)."""
 
     scheme: str
     parameters: tuple[tuple[str, str], ...] = ()
     token68: str | None = None
+
+    def __repr__(self) -> str:
+        return f"<Challenge of {len(self.parameters)} parameters>"
 
     def get(self, name: str) -> str | None:
         """The first value of a parameter; None where it is absent. An empty value is an empty string."""
@@ -34,7 +37,7 @@ class Challenges:
     """All challenges of a response, in order, and what was malformed about them."""
 
     items: tuple[Challenge, ...] = ()
-    notes: tuple[str, ...] = ()
+    notes: tuple[str, ...] = field(default=(), repr=False)
 
     def bearer(self) -> Challenge | None:
         """The challenge to act on: Bearer or DPoP with ``resource_metadata``, else the first Bearer, else None."""
@@ -44,14 +47,15 @@ class Challenges:
         return next(iter(pointing + bearers), None)
 
 
-@dataclass
+@dataclass(repr=False)
 class _Reader:
     """Reads one field value from left to right."""
 
     text: str
     at: int = 0
     items: list[tuple[str, list[tuple[str, str]], str | None]] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
+    notes: dict[str, None] = field(default_factory=dict)
+    named: set[str] = field(default_factory=set)
 
     def read(self) -> None:
         while self.at < len(self.text):
@@ -80,6 +84,7 @@ class _Reader:
 
     def _scheme(self, scheme: str) -> None:
         self.items.append((scheme, [], None))
+        self.named = set()
         if self._skip(_BLANK) and self.at < len(self.text):
             start, token68 = self.at, self._take(_TOKEN68)
             if token68 is not None and not self._is_scheme_alone(token68):
@@ -97,10 +102,10 @@ class _Reader:
         if not self.items:
             self._note("param-before-scheme")
             self.items.append(("", [], None))
-        parameters = self.items[-1][1]
-        if any(key == name for key, _ in parameters):
+        if name in self.named:
             self._note(f"duplicate:{name}")
-        parameters.append((name, value))
+        self.named.add(name)
+        self.items[-1][1].append((name, value))
         before = self.at
         self._skip(_BLANK)
         if self.at < len(self.text) and self.text[self.at] != ",":
@@ -138,17 +143,16 @@ class _Reader:
         return bool(self._take(pattern))
 
     def _note(self, note: str) -> None:
-        if note not in self.notes:
-            self.notes.append(note)
+        self.notes[note] = None
 
 
 def parse_challenges(lines: Iterable[str]) -> Challenges:
     """Read the WWW-Authenticate field lines of one response. Never raises; what is malformed stands in `notes`."""
     items: list[Challenge] = []
-    notes: list[str] = []
+    notes: dict[str, None] = {}
     for line in lines:
         reader = _Reader(line.strip(" \t"))
         reader.read()
         items += [Challenge(scheme, tuple(parameters), token68) for scheme, parameters, token68 in reader.items]
-        notes += [note for note in reader.notes if note not in notes]
+        notes |= reader.notes
     return Challenges(tuple(items), tuple(notes))

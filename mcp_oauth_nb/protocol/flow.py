@@ -15,13 +15,30 @@ from mcp_oauth_nb.errors import BadSetting, NotYet
 from mcp_oauth_nb.protocol.challenge import Challenges
 from mcp_oauth_nb.protocol.pkce import Pkce
 from mcp_oauth_nb.protocol.profiles import Profile
+from mcp_oauth_nb.records import origin_of
 
 Pairs = tuple[tuple[str, str], ...]
+_TELLING_MEMBERS = (
+    "resource",
+    "authorization_servers",
+    "issuer",
+    "scopes_supported",
+    "code_challenge_methods_supported",
+)
 AUTH_METHODS = ("none", "client_secret_basic", "client_secret_post")
 T = TypeVar("T")
 
 
-@dataclass(frozen=True)
+class _Fact:
+    """Mixin: shows what it is and where it came from, and nothing that a server wrote."""
+
+    exchange: int
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} of exchange {self.exchange}>"
+
+
+@dataclass(frozen=True, repr=False)
 class Client:
     """An OAuth client: one that was registered beforehand, or the one that registration returned.
 
@@ -45,11 +62,16 @@ class Client:
 
     def __post_init__(self) -> None:
         if not isinstance(self.client_id, str) or not self.client_id.strip():
-            raise BadSetting("Client(client_id)", repr(self.client_id)[:20], "the id the authorization server gave out")
+            seen = "no text" if isinstance(self.client_id, str) else f"a {type(self.client_id).__name__}"
+            raise BadSetting("Client(client_id)", seen, "the id the authorization server gave out")
         if self.source == "pre-registered" and self.auth_method not in (None, *AUTH_METHODS):
-            raise BadSetting("Client(auth_method=)", repr(self.auth_method), "one of " + ", ".join(AUTH_METHODS))
+            raise BadSetting("Client(auth_method=)", "something else", "one of " + ", ".join(AUTH_METHODS))
         if self.source == "pre-registered" and self.auth_method in AUTH_METHODS[1:] and not self.secret:
             raise BadSetting("Client(secret=)", "no secret", f"a secret for {self.auth_method}", "Use getpass().")
+
+    def __repr__(self) -> str:
+        kind = "public" if self.is_public else "confidential"
+        return f"<Client {kind}, {self.source}>"
 
     @property
     def is_public(self) -> bool:
@@ -59,7 +81,7 @@ class Client:
     def shown(self) -> Pairs:
         kind = "public" if self.is_public else "confidential"
         pairs = (("client_id", self.client_id), ("client", f"{kind}, {self.source}"))
-        return (*pairs, ("token endpoint authentication", self.auth_method)) if self.auth_method else pairs
+        return (*pairs, ("token_endpoint_auth_method", self.auth_method)) if self.auth_method else pairs
 
 
 @dataclass(frozen=True)
@@ -67,10 +89,10 @@ class ToolCall:
     """The one tool that the authenticated step may call. Tools are called only by name, never by default."""
 
     name: str
-    arguments: Mapping[str, Any] = field(default_factory=dict)
+    arguments: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Settings:
     """What the user chose before the first request.
 
@@ -89,7 +111,7 @@ class Settings:
     url: str
     profile: Profile
     redirect_uri: str
-    entropy: Callable[[int], bytes] = field(repr=False)
+    entropy: Callable[[int], bytes]
     client: Client | None = None
     scope: str | None = None
     resource: str | None = None
@@ -97,9 +119,12 @@ class Settings:
     client_name: str = "mcp-oauth-nb"
     on_violation: Literal["stop", "continue"] = "stop"
 
+    def __repr__(self) -> str:
+        return f"<Settings {origin_of(self.url)} {self.profile.version}>"
 
-@dataclass(frozen=True)
-class Challenged:
+
+@dataclass(frozen=True, repr=False)
+class Challenged(_Fact):
     """How the MCP server answered without a token."""
 
     status: int
@@ -112,8 +137,8 @@ class Challenged:
         return pairs if bearer is None else (*pairs, ("scheme", bearer.scheme), *bearer.parameters)
 
 
-@dataclass(frozen=True)
-class Document:
+@dataclass(frozen=True, repr=False)
+class Document(_Fact):
     """A JSON document as published: never a strict model, because the broken ones are the ones to show.
 
     Attributes:
@@ -124,7 +149,7 @@ class Document:
         exchange: id of the exchange.
     """
 
-    value: Mapping[str, Any] = field(repr=False)
+    value: Mapping[str, Any]
     url: str
     kind: str
     identifier: str
@@ -142,19 +167,19 @@ class Document:
 
     def shown(self) -> Pairs:
         pairs: list[tuple[str, str]] = [("found at", self.url)]
-        for name in ("resource", "authorization_servers", "issuer", "scopes_supported", "code_challenge_methods_supported"):
+        for name in _TELLING_MEMBERS:
             if name in self.value:
                 listed = " ".join(self.texts(name))
-                pairs.append((name, self.text(name) or listed or str(self.value[name])[:200]))
+                pairs.append((name, self.text(name) or listed or str(self.value[name])))
         return tuple(pairs)
 
 
-@dataclass(frozen=True)
-class Authorization:
+@dataclass(frozen=True, repr=False)
+class Authorization(_Fact):
     """One authorization request, with everything recorded that its response must be held against."""
 
-    url: str = field(repr=False)
-    state: str = field(repr=False)
+    url: str
+    state: str
     redirect_uri: str
     token_endpoint: str
     issuer: str | None
@@ -167,24 +192,24 @@ class Authorization:
         return tuple((name, value if value is not None else "(not sent)") for name, value in pairs)
 
 
-@dataclass(frozen=True)
-class AuthorizationCode:
+@dataclass(frozen=True, repr=False)
+class AuthorizationCode(_Fact):
     """The code that the authorization response carried."""
 
-    code: str = field(repr=False)
+    code: str
     exchange: int
 
     def shown(self) -> Pairs:
         return (("code", self.code),)
 
 
-@dataclass(frozen=True)
-class Tokens:
+@dataclass(frozen=True, repr=False)
+class Tokens(_Fact):
     """What the token endpoint issued. `expires_in_s` is None where the answer did not say."""
 
-    access_token: str = field(repr=False)
-    refresh_token: str | None = field(default=None, repr=False)
-    token_type: str = "Bearer"
+    access_token: str
+    refresh_token: str | None = None
+    token_type: str = "Bearer"  # noqa: S105 - the type, not a token
     scope: str | None = None
     expires_in_s: float | None = None
     exchange: int = 0
@@ -197,12 +222,12 @@ class Tokens:
         return tuple(pairs)
 
 
-@dataclass(frozen=True)
-class Session:
+@dataclass(frozen=True, repr=False)
+class Session(_Fact):
     """What the MCP server agreed to. `id` is None where the server keeps no session."""
 
     protocol_version: str
-    id: str | None = field(default=None, repr=False)
+    id: str | None = None
     server_name: str = ""
     tools: tuple[str, ...] = ()
     exchange: int = 0
@@ -214,8 +239,8 @@ class Session:
         return tuple(pairs)
 
 
-@dataclass(frozen=True)
-class Outcome:
+@dataclass(frozen=True, repr=False)
+class Outcome(_Fact):
     """What a request after the main flow led to, in words."""
 
     summary: str
@@ -225,7 +250,7 @@ class Outcome:
         return (("outcome", self.summary),)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Flow:
     """Settings and the facts learned so far. `old_refresh_token` is the one that the last refresh replaced."""
 
@@ -240,10 +265,14 @@ class Flow:
     tokens: Tokens | None = None
     session: Session | None = None
     called: Outcome | None = None
-    old_refresh_token: str | None = field(default=None, repr=False)
+    old_refresh_token: str | None = None
     replayed: Outcome | None = None
     revoked: Outcome | None = None
     after_revocation: Outcome | None = None
+
+    def __repr__(self) -> str:
+        known = [f.name for f in fields(self) if f.name != "settings" and getattr(self, f.name) is not None]
+        return f"<Flow {origin_of(self.settings.url)} knows {', '.join(known) or 'nothing'}>"
 
     def learn(self, **facts: Any) -> Flow:
         """A new Flow that also knows these facts."""

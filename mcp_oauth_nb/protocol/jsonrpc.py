@@ -20,11 +20,18 @@ _LINE_END = re.compile(r"\r\n|\n|\r")
 
 @dataclass(frozen=True)
 class Event:
-    """One event of a stream; `data` is the joined text."""
+    """One event of a stream.
+
+    Attributes:
+        data: the joined text.
+        event: the event's name.
+        id: the last id that was set, in this event or before it.
+        retry_ms: the last waiting time that was set, milliseconds.
+    """
 
     data: str = field(repr=False)
-    event: str = "message"
-    id: str | None = None
+    event: str = field(default="message", repr=False)
+    id: str | None = field(default=None, repr=False)
     retry_ms: int | None = None
 
 
@@ -37,7 +44,7 @@ def events(body: bytes) -> Iterator[Event]:
         if not line:
             if data:
                 yield Event("\n".join(data), name or "message", identifier, retry_ms)
-            data, name, retry_ms = [], "", None
+            data, name = [], ""
             continue
         key, _, value = line.partition(":")
         value = value.removeprefix(" ")
@@ -64,7 +71,7 @@ def messages(response: Response) -> tuple[Mapping[str, Any], ...]:
 def answer(response: Response, request_id: int | str) -> Mapping[str, Any] | None:
     """The message that answers a request: it carries the request's id and a result or an error."""
     for message in messages(response):
-        if message.get("id") == request_id and ("result" in message or "error" in message):
+        if _is_same_id(message.get("id"), request_id) and ("result" in message or "error" in message):
             return message
     return None
 
@@ -83,6 +90,11 @@ def request(method: str, params: Mapping[str, Any] | None, request_id: int | str
     if params is not None:
         message["params"] = dict(params)
     return message
+
+
+def _is_same_id(one: object, other: int | str) -> bool:
+    """Ids are equal as JSON: 1 is neither "1" nor true, although Python says that it is True."""
+    return one == other and not isinstance(one, bool)
 
 
 def _objects(value: Any) -> Iterator[Mapping[str, Any]]:

@@ -15,6 +15,10 @@ class Pkce:
     challenge: str
     method: str = "S256"
 
+    def shown(self) -> tuple[tuple[str, str], ...]:
+        """What a reader should see of it, once masked."""
+        return (("code_verifier", self.verifier), ("code_challenge", self.challenge), ("method", self.method))
+
 
 def pkce_from(entropy: bytes) -> Pkce:
     """Derive the pair from 32 random bytes: a verifier of 43 characters and its S256 challenge (RFC 7636 4.1, 4.2)."""

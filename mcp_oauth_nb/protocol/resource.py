@@ -8,7 +8,7 @@ from mcp_oauth_nb.protocol.wellknown import same_origin, split
 
 Match = Literal["same", "spelling", "parent", "other"]
 """``same`` string; differs in ``spelling`` only (slash, case of the host, default port); a ``parent`` path on the same
-origin, which covers whole segments; ``other``."""
+origin, which covers whole segments and any query; ``other``."""
 
 
 def resource_match(resource: str | None, identifier: str, url: str) -> Match:
@@ -21,14 +21,12 @@ def resource_match(resource: str | None, identifier: str, url: str) -> Match:
         return "other"
     if resource in (identifier, url):
         return "same"
-    if not same_origin(resource, url):
+    ours, theirs = split(url), split(resource)
+    if ours is None or theirs is None or not same_origin(resource, url) or "#" in resource:
         return "other"
-    ours, theirs = _path(url), _path(resource)
-    if ours == theirs:
-        return "spelling"
-    return "parent" if ours.startswith(theirs.rstrip("/") + "/") else "other"
-
-
-def _path(url: str) -> str:
-    parts = split(url)
-    return (parts.path.removesuffix("/") + parts.query) if parts else url
+    our_path, their_path = ours.path.removesuffix("/"), theirs.path.removesuffix("/")
+    if theirs.query:
+        return "spelling" if (our_path, ours.query) == (their_path, theirs.query) else "other"
+    if our_path == their_path:
+        return "parent" if ours.query else "spelling"
+    return "parent" if our_path.startswith(f"{their_path}/") else "other"

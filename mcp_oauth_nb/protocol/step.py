@@ -11,7 +11,7 @@ import json
 from collections.abc import Callable, Generator, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
-from urllib.parse import quote, urlencode
+from urllib.parse import quote, unquote_plus, urlencode
 
 from mcp_oauth_nb.errors import BadSetting
 from mcp_oauth_nb.protocol.flow import Flow
@@ -97,8 +97,12 @@ class Override:
                 seen = type(getattr(self, part)).__name__
                 raise BadSetting(f"{part}=", f"a {seen}", "a mapping of names to values, None to remove one")
         for name, value in self.headers.items():
-            if value is not None and not _is_field_value(str(name), str(value)):
+            if not all(_is_field_value(*pair) for pair in _values(str(name), value)):
                 raise BadSetting(f"headers[{name!r}]", "a line break or control character", "one line of visible text")
+        try:
+            json.dumps(dict(self.json))
+        except (TypeError, ValueError, RecursionError):
+            raise BadSetting("json=", "a value that JSON cannot hold", "text, numbers, lists and mappings") from None
 
     def __bool__(self) -> bool:
         return bool(self.params or self.form or self.headers or self.json)
@@ -106,13 +110,15 @@ class Override:
     def apply(self, call: Call) -> Call:
         """The call with the user's changes in it, each named in `Call.edited`."""
         edited = [f"params.{name}" for name in self.params] + [f"headers.{name}" for name in self.headers]
-        call = replace(call, params=_edit(call.params, self.params), headers=_edit(call.headers, self.headers, fold=True))
+        url, params = _without_parameters(call.url, self.params), _edit(call.params, self.params)
+        call = replace(call, url=url, params=params, headers=_edit(call.headers, self.headers, fold=True))
         if call.form is not None and self.form:
             call = replace(call, form=_edit(call.form, self.form))
             edited += [f"form.{name}" for name in self.form]
         if call.json is not None and self.json and not call.handshake:
+            removed = {name for name, value in self.json.items() if value is None}
             merged = {**call.json, **self.json}
-            call = replace(call, json={name: value for name, value in merged.items() if value is not None})
+            call = replace(call, json={name: value for name, value in merged.items() if name not in removed})
             edited += [f"json.{name}" for name in self.json]
         return replace(call, edited=(*call.edited, *edited))
 
@@ -136,14 +142,14 @@ class Open:
 class AwaitRedirect:
     """Wait until the browser comes back to `redirect_uri`."""
 
-    redirect_uri: str
+    redirect_uri: str = field(repr=False)
 
 
 @dataclass(frozen=True)
 class Stopped:
     """The step could not get what it is for. `flow` keeps what it learned on the way, when it learned anything."""
 
-    reason: str
+    reason: str = field(repr=False)
     flow: Flow | None = None
 
 
@@ -192,6 +198,15 @@ def _edit(pairs: Pairs, edits: Edits, *, fold: bool = False) -> Pairs:
     return tuple(result)
 
 
+def _without_parameters(url: str, edits: Edits) -> str:
+    """The URL without the parameters in its own query that the user edits; every other byte stays."""
+    base, question, query = url.partition("#")[0].partition("?")
+    kept = [pair for pair in query.split("&") if unquote_plus(pair.partition("=")[0]) not in edits]
+    if len(kept) == len(query.split("&")):
+        return url
+    return base + (question if kept else "") + "&".join(kept) + url[len(base + question + query) :]
+
+
 def _values(name: str, value: Any) -> list[tuple[str, str]]:
     if value is None:
         return []
@@ -200,4 +215,4 @@ def _values(name: str, value: Any) -> list[tuple[str, str]]:
 
 
 def _is_field_value(name: str, value: str) -> bool:
-    return bool(name) and not any(ord(c) < 32 and c != "\t" or ord(c) == 127 for c in name + value)
+    return bool(name) and not any((ord(c) < 32 and c != "\t") or ord(c) == 127 for c in name + value)

@@ -14,7 +14,7 @@ PROTECTED_RESOURCE = "/.well-known/oauth-protected-resource"
 AUTHORIZATION_SERVER = "/.well-known/oauth-authorization-server"
 OPENID_CONFIGURATION = "/.well-known/openid-configuration"
 
-_URL = re.compile(r"(?i)(https?://[^/?#]+)([^?#]*)(\?[^#]*)?(#.*)?", re.DOTALL)
+_URL = re.compile(r"(https?://[^/?#\\]+)(/[^?#]*|)(\?[^#]*)?(#.*)?", re.DOTALL | re.IGNORECASE | re.ASCII)
 
 
 class Candidate(NamedTuple):
@@ -28,6 +28,9 @@ class Candidate(NamedTuple):
     kind: str
     identifier: str
 
+    def __repr__(self) -> str:
+        return f"<Candidate {self.kind}>"
+
 
 class Parts(NamedTuple):
     """A URL cut, not interpreted: `origin` with scheme and authority, `path`, `query` with its question mark."""
@@ -35,6 +38,9 @@ class Parts(NamedTuple):
     origin: str
     path: str
     query: str
+
+    def __repr__(self) -> str:
+        return "<Parts of a URL>"
 
 
 def split(url: str) -> Parts | None:
@@ -81,7 +87,7 @@ def is_loopback(url: str) -> bool:
         return False
     host = parts.origin.partition("://")[2].rpartition("@")[2]
     host = host[: host.index("]") + 1] if host.startswith("[") and "]" in host else host.partition(":")[0]
-    return host.lower() in ("localhost", "[::1]") or bool(re.fullmatch(r"127(\.\d{1,3}){3}", host))
+    return host.lower() in ("localhost", "[::1]") or bool(re.fullmatch(r"127(\.[0-9]{1,3}){3}", host))
 
 
 def same_origin(one: str, other: str) -> bool:

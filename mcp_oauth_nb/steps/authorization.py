@@ -11,6 +11,7 @@ from mcp_oauth_nb.protocol.pkce import pkce_from
 from mcp_oauth_nb.protocol.spec import Spec
 from mcp_oauth_nb.protocol.step import BARE_CODE, AwaitRedirect, Call, Open, Stopped, Wants, step
 from mcp_oauth_nb.records import Exchange
+from mcp_oauth_nb.steps.words import brief
 
 
 @step(title="Generate PKCE parameters", spec=Spec("RFC 7636", "4.1"))
@@ -100,7 +101,7 @@ def callback(flow: Flow) -> Wants:
     if not unchecked and not _issuer_fits(answer.get("iss"), asked, flow):
         return Stopped("`iss` is not the issuer that was asked: the code must not be redeemed")
     if "error" in answer:
-        return Stopped(f"the authorization server answered error={answer['error']}")
+        return Stopped(f"the authorization server answered error={brief(answer['error'])}")
     if not answer.get("code"):
         return Stopped("the redirect carries neither code nor error")
     return flow.learn(code=AuthorizationCode(answer["code"], exchange.id))

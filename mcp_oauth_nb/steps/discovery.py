@@ -18,6 +18,7 @@ from mcp_oauth_nb.protocol.wellknown import (
 )
 from mcp_oauth_nb.records import Exchange
 from mcp_oauth_nb.steps.mcp import initialize_call, later_call
+from mcp_oauth_nb.steps.words import unanswered
 
 NO_TOKEN = "the URL you typed; no token is sent, to see the challenge"
 
@@ -29,7 +30,7 @@ def challenge(flow: Flow) -> Wants:
     if exchange.status is not None and exchange.status // 100 == 2:
         exchange = yield from _open_as_anybody(flow, exchange)
     if exchange.response is None:
-        return Stopped(_unanswered(exchange))
+        return Stopped(unanswered(exchange))
     lines = exchange.response.header_lines("www-authenticate")
     fact = Challenged(exchange.response.status, parse_challenges(lines), exchange.id)
     learned = flow.learn(challenge=fact)
@@ -119,7 +120,7 @@ def _judged_server(flow: Flow, found: Document) -> Flow | Stopped:
 
 
 def _document(exchange: Exchange, candidate: Candidate) -> Document | None:
-    if exchange.status != 200 or exchange.document is None:
+    if exchange.failure is not None or exchange.status != 200 or exchange.document is None:
         return None
     return Document(exchange.document, candidate.url, candidate.kind, candidate.identifier, exchange.id)
 
@@ -127,13 +128,9 @@ def _document(exchange: Exchange, candidate: Candidate) -> Document | None:
 def _no_document(name: str, last: Exchange | None) -> str:
     if last is None:
         return f"there is no URL at which {name} could be asked for"
-    if last.response is None:
-        return _unanswered(last)
+    if last.failure is not None or last.response is None:
+        return unanswered(last)
     what = last.response.parsed.problem or "no JSON object"
     if last.response.status != 200:
         what = f"status {last.response.status}"
     return f"expected {name}: 200 with a JSON object; the last URL gave {what}"
-
-
-def _unanswered(exchange: Exchange) -> str:
-    return exchange.failure.message if exchange.failure else "no answer came"

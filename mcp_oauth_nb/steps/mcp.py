@@ -10,6 +10,7 @@ from mcp_oauth_nb.protocol.jsonrpc import answer, request
 from mcp_oauth_nb.protocol.spec import Spec
 from mcp_oauth_nb.protocol.step import Call, Send, Step, Stopped, Wants, step
 from mcp_oauth_nb.records import Exchange
+from mcp_oauth_nb.steps.words import brief, unanswered
 
 ACCEPT = ("Accept", "application/json, text/event-stream")
 CLIENT_INFO = {"name": "mcp-oauth-nb", "version": "0.1.0"}
@@ -94,14 +95,18 @@ def _one(method: str, params: Mapping[str, Any]) -> Callable[[Flow], Wants]:
 
 @step(title="MCP request after revocation", spec=Spec("RFC 7009", "2"), probe=True)
 def revoked(flow: Flow) -> Wants:
-    """Use the revoked access token. A refusal is the healthy outcome."""
+    """Use the revoked access token. A refusal with 401 is the healthy outcome, a result the unhealthy one.
+
+    Any other answer, a 500 or a page of HTML, leaves the question open.
+    """
     need(flow.revoked, "revocation", "dbg.revoke()")
     tokens = need(flow.tokens, "access token", "dbg.token()")
     exchange = yield Send(initialize_call(flow, tokens, "the URL you typed, with the revoked token"), answer_id=1)
-    if exchange.response is None:
-        return Stopped(_refused(exchange, 1))
-    said = "refused with 401" if exchange.status == 401 else f"answered {exchange.status}"
-    return flow.learn(after_revocation=Outcome(f"revoked access token {said}", exchange.id))
+    if exchange.status == 401:
+        return flow.learn(after_revocation=Outcome("revoked access token refused with 401", exchange.id))
+    if _has_result(exchange, 1):
+        return flow.learn(after_revocation=Outcome("revoked access token still accepted", exchange.id))
+    return Stopped(_failed(exchange) or f"expected 401, got {_answered(exchange)}")
 
 
 def _bearer(tokens: Tokens | None) -> tuple[tuple[str, str], ...]:
@@ -143,9 +148,16 @@ def _has_result(exchange: Exchange, request_id: int) -> bool:
 
 
 def _refused(exchange: Exchange, request_id: int) -> str:
-    if exchange.response is None:
-        return exchange.failure.message if exchange.failure else "no answer came"
-    error = (answer(exchange.response, request_id) or {}).get("error")
+    error = (answer(exchange.response, request_id) or {}).get("error") if exchange.response else None
     if isinstance(error, dict):
-        return f"expected a result, got {exchange.status} with JSON-RPC error {error.get('code')}"
-    return f"expected a JSON-RPC result, got {exchange.status} {exchange.response.media_type or 'without a media type'}"
+        return f"expected a result, got {exchange.status} with JSON-RPC error {brief(error.get('code'))}"
+    return _failed(exchange) or f"expected a JSON-RPC result, got {_answered(exchange)}"
+
+
+def _failed(exchange: Exchange) -> str:
+    return unanswered(exchange) if exchange.failure or exchange.response is None else ""
+
+
+def _answered(exchange: Exchange) -> str:
+    media_type = exchange.response.media_type if exchange.response else ""
+    return f"{exchange.status} {brief(media_type) or 'without a media type'}"

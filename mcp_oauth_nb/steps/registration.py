@@ -10,6 +10,7 @@ from mcp_oauth_nb.protocol.flow import AUTH_METHODS, Client, Document, Flow, nee
 from mcp_oauth_nb.protocol.spec import Spec
 from mcp_oauth_nb.protocol.step import Call, Send, Stopped, Wants, step
 from mcp_oauth_nb.records import Exchange
+from mcp_oauth_nb.steps.words import said
 
 
 @step(title="Client registration", spec=Spec("RFC 7591", "3.1"))
@@ -22,10 +23,10 @@ def register(flow: Flow) -> Wants:
     if endpoint is None:
         return Stopped("the metadata names no registration_endpoint; give a client: Debugger(url, client=Client('id'))")
     body = registration_body(flow)
-    call = Call("POST", endpoint, (("Accept", "application/json"),), json=body, why=f"registration_endpoint in {metadata.url}")
-    exchange = yield Send(call)
+    why = f"registration_endpoint in {metadata.url}"
+    exchange = yield Send(Call("POST", endpoint, (("Accept", "application/json"),), json=body, why=why))
     client = _registered(exchange)
-    if client is None:
+    if client is None or exchange.failure is not None:
         return Stopped(_refused(exchange))
     return flow.learn(client=client)
 
@@ -77,6 +78,5 @@ def _method(document: Mapping[str, Any], secret: str | None) -> str:
 def _refused(exchange: Exchange) -> str:
     if exchange.failure is not None:
         return exchange.failure.message
-    error = (exchange.document or {}).get("error")
-    said = f" ({error})" if isinstance(error, str) else ""
-    return f"expected 201 with a client_id, got {exchange.status}{said}"
+    without = " without one" if exchange.status in (200, 201) else ""
+    return f"expected 201 with a client_id, got {said(exchange)}{without}"

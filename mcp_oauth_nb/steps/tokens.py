@@ -13,6 +13,11 @@ from mcp_oauth_nb.protocol.spec import Spec
 from mcp_oauth_nb.protocol.step import Call, Pairs, Send, Stopped, Wants, step
 from mcp_oauth_nb.records import Exchange
 from mcp_oauth_nb.steps.authorization import wanted_resource
+from mcp_oauth_nb.steps.words import said
+
+
+STOLEN = "a stolen refresh token would go on working"
+NO_TOKEN_ENDPOINT = "the authorization server metadata names no token_endpoint"
 
 
 @step(title="Get access token", spec=Spec("RFC 6749", "4.1.3"))
@@ -22,7 +27,7 @@ def token(flow: Flow) -> Wants:
     code = need(flow.code, "authorization code", "dbg.callback()")
     pair = need(flow.pkce, "PKCE pair", "dbg.pkce()")
     if not asked.token_endpoint:
-        return Stopped("the authorization server metadata names no token_endpoint")
+        return Stopped(NO_TOKEN_ENDPOINT)
     form = (
         ("grant_type", "authorization_code"),
         ("code", code.code),
@@ -32,7 +37,7 @@ def token(flow: Flow) -> Wants:
     )
     exchange = yield Send(_as_client(flow, asked.token_endpoint, form))
     tokens = _issued(exchange)
-    if tokens is None:
+    if tokens is None or exchange.failure is not None:
         return Stopped(_refused(exchange))
     return flow.learn(tokens=replace(tokens, scope=tokens.scope or asked.scope))
 
@@ -43,9 +48,12 @@ def refresh(flow: Flow) -> Wants:
     held = need(flow.tokens, "access token", "dbg.token()")
     if held.refresh_token is None:
         return Stopped("no refresh token was issued, so that there is nothing to refresh with")
-    exchange = yield Send(_as_client(flow, _token_endpoint(flow), _refresh_form(flow, held.refresh_token)))
+    endpoint = _token_endpoint(flow)
+    if endpoint is None:
+        return Stopped(NO_TOKEN_ENDPOINT)
+    exchange = yield Send(_as_client(flow, endpoint, _refresh_form(flow, held.refresh_token)))
     tokens = _issued(exchange)
-    if tokens is None:
+    if tokens is None or exchange.failure is not None:
         return Stopped(_refused(exchange))
     kept = replace(tokens, refresh_token=tokens.refresh_token or held.refresh_token, scope=tokens.scope or held.scope)
     return flow.learn(tokens=kept, old_refresh_token=held.refresh_token)
@@ -53,14 +61,20 @@ def refresh(flow: Flow) -> Wants:
 
 @step(title="Replay the old refresh token", spec=Spec("OAuth 2.1", "4.3.1"), probe=True)
 def replay(flow: Flow) -> Wants:
-    """Present the replaced refresh token again. A refusal is the healthy outcome; it may revoke the whole grant."""
+    """Present the replaced refresh token again. A refusal is the healthy outcome; it may revoke the whole grant.
+
+    Only an acceptance or a refusal tells something: an error of the server leaves the question open.
+    """
     old = need(flow.old_refresh_token, "replaced refresh token", "dbg.refresh()")
-    exchange = yield Send(_as_client(flow, _token_endpoint(flow), _refresh_form(flow, old)))
-    if exchange.response is None:
-        return Stopped(_refused(exchange))
-    accepted = _issued(exchange) is not None
-    said = "accepted: a stolen refresh token would go on working" if accepted else f"refused with {exchange.status}"
-    return flow.learn(replayed=Outcome(f"old refresh token {said}", exchange.id))
+    endpoint = _token_endpoint(flow)
+    if endpoint is None:
+        return Stopped(NO_TOKEN_ENDPOINT)
+    exchange = yield Send(_as_client(flow, endpoint, _refresh_form(flow, old)))
+    if exchange.failure is None and _issued(exchange) is not None:
+        return flow.learn(replayed=Outcome(f"old refresh token accepted: {STOLEN}", exchange.id))
+    if exchange.failure is None and exchange.status in (400, 401):
+        return flow.learn(replayed=Outcome(f"old refresh token refused with {exchange.status}", exchange.id))
+    return Stopped(_neither(exchange, "400 (invalid_grant)"))
 
 
 @step(title="Revoke the tokens", spec=Spec("RFC 7009", "2.1"))
@@ -76,8 +90,8 @@ def revoke(flow: Flow) -> Wants:
         if value is not None:
             form = (("token", value), ("token_type_hint", hint))
             exchange = yield Send(_as_client(flow, endpoint, form, why=f"revocation_endpoint in {metadata.url}"))
-            if exchange.status != 200:
-                return Stopped(_refused(exchange))
+            if exchange.failure is not None or exchange.status != 200:
+                return Stopped(_neither(exchange, "200"))
     assert exchange is not None, "there is always an access token to revoke"
     return flow.learn(revoked=Outcome("revocation answered 200", exchange.id))
 
@@ -90,9 +104,9 @@ def _refresh_form(flow: Flow, refresh_token: str) -> Iterable[tuple[str, str | N
     )
 
 
-def _token_endpoint(flow: Flow) -> str:
+def _token_endpoint(flow: Flow) -> str | None:
     metadata = need(flow.server_metadata, "authorization server metadata", "dbg.server_metadata()")
-    return need(metadata.text("token_endpoint"), "token_endpoint in the metadata", "dbg.server_metadata()")
+    return metadata.text("token_endpoint")
 
 
 def _as_client(flow: Flow, endpoint: str, form: Iterable[tuple[str, str | None]], *, why: str = "") -> Call:
@@ -144,8 +158,10 @@ def _seconds(value: object) -> float | None:
 
 
 def _refused(exchange: Exchange) -> str:
-    if exchange.failure is not None:
-        return exchange.failure.message
-    error = (exchange.document or {}).get("error")
-    said = f" ({error})" if isinstance(error, str) else ""
-    return f"expected 200, got {exchange.status}{said}" if exchange.status != 200 else "the answer holds no access_token"
+    if exchange.failure is None and exchange.status == 200:
+        return "the answer holds no access_token"
+    return _neither(exchange, "200")
+
+
+def _neither(exchange: Exchange, expected: str) -> str:
+    return exchange.failure.message if exchange.failure else f"expected {expected}, got {said(exchange)}"

@@ -14,6 +14,12 @@ def controls_bundle(status: str) -> Bundle:
     return bundle(card(tag("p", text(line))), line)
 
 
+def moved_bundle() -> Bundle:
+    """In place of controls and steps that are shown by another cell by now."""
+    line = "Shown again by a later cell."
+    return bundle(card(quiet(line)), line)
+
+
 def finished_bundle(status: str, report: Report) -> Bundle:
     """In place of the controls when the flow has ended."""
     line = f"Flow {status}. Save the notebook now. Run this cell again to start over; runner.show() goes on from here."

@@ -1,14 +1,16 @@
 """Where the browser comes back to: a loopback listener, and what may be pasted instead (RFC 8252 7.3, 8.3).
 
-The listener answers with a page that never changes and echoes nothing. Of the redirect it keeps only the parameters of
+The listener answers with a page that never changes and echoes nothing; whatever is not the redirect is not found. Of the redirect it keeps only the parameters of
 an authorization response, and no header at all: behind a Jupyter proxy the headers carry the Jupyter session's cookie.
 """
 
 from __future__ import annotations
 
+import contextlib
 import queue
 import socket
 import threading
+import time
 import weakref
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import NamedTuple
@@ -58,7 +60,7 @@ class Listener:
     def __init__(self, redirect_uri: str | None = None) -> None:
         self.problem = ""
         self._sockets: list[socket.socket] = []
-        self._servers: list[ThreadingHTTPServer] = []
+        self._servers: list[_Server] = []
         self.arrived: queue.Queue[Arrived] = queue.Queue()
         self._closing = weakref.finalize(self, _close, self._sockets, self._servers)
         if redirect_uri is None:
@@ -74,38 +76,53 @@ class Listener:
         return bool(self._sockets)
 
     def _hold(self, redirect_uri: str) -> None:
-        host, port = _host_and_port(redirect_uri)
         if not is_loopback(redirect_uri):
             self.problem = "the redirect URI is not on this machine"
             return
-        try:
-            for family in ("127.0.0.1", "::1") if host == "localhost" else (host,):
+        if not redirect_uri.lower().startswith("http:"):
+            self.problem = "the redirect URI is https, and nothing here has a certificate for it"
+            return
+        host, port = _host_and_port(redirect_uri)
+        reasons = []
+        for family in ("127.0.0.1", "::1") if host == "localhost" else (host,):
+            try:
                 self._sockets.append(_bind(family, port))
-        except OSError as error:
-            if not self._sockets:
-                self.problem = f"port {port} cannot be listened on ({error.strerror})"
+            except OSError as error:
+                reasons.append(error.strerror or str(error))
+        if not self._sockets:
+            self.problem = f"port {port} cannot be listened on ({reasons[0]})"
 
     def start(self) -> None:
         """Begin to answer, on daemon threads. Once is enough."""
         if self._servers:
             return
         for held in self._sockets:
-            server = _server(held, self.redirect_uri, self.arrived)
+            server = _Server(held, self.redirect_uri, self.arrived)
             self._servers.append(server)
-            threading.Thread(target=server.serve_forever, args=(0.1,), name="redirect listener", daemon=True).start()
+            server.thread.start()
 
     def offer(self, pasted: str) -> None:
-        """Hand on what the user pasted: the whole URL, its query string, or the bare code."""
-        self.arrived.put(read_pasted(pasted, self.redirect_uri))
+        """Hand on what the user pasted: the whole URL, its query string, or the bare code. It goes before all else."""
+        arrived = read_pasted(pasted, self.redirect_uri)
+        self.forget()
+        self.arrived.put(arrived)
+
+    def forget(self) -> None:
+        """Drop redirects that nobody has waited for: they belong to an attempt that was given up."""
+        with contextlib.suppress(queue.Empty):
+            while True:
+                self.arrived.get_nowait()
 
     def wait(self, timeout_s: float, stop: threading.Event | None = None) -> Arrived | None:
         """The next redirect; None after `timeout_s` seconds or once `stop` is set. Interruptible."""
-        left = timeout_s
-        while left > 0 and not (stop is not None and stop.is_set()):
+        until = time.monotonic() + timeout_s
+        while not (stop is not None and stop.is_set()):
+            left = until - time.monotonic()
             try:
-                return self.arrived.get(timeout=min(0.1, left))
+                return self.arrived.get(timeout=min(0.1, left)) if left > 0 else self.arrived.get_nowait()
             except queue.Empty:
-                left -= 0.1
+                if left <= 0:
+                    return None
         return None
 
     def close(self) -> None:
@@ -113,22 +130,35 @@ class Listener:
         self._closing()
 
 
-def read_pasted(pasted: str, redirect_uri: str) -> Arrived:
+def read_pasted(pasted: object, redirect_uri: str) -> Arrived:
     """Read a pasted URL, query string or bare code as the redirect it stands for.
 
     Raises:
-        BadSetting: it is empty, or a URL or query without code and without error.
+        BadSetting: it is no text, it is empty, or it is a URL or query without code and without error.
     """
-    text = pasted.strip().strip("'\"")
-    query = text.partition("#")[0].partition("?")[2] if "?" in text else text
-    if "=" not in query and "://" not in text and text:
-        return Arrived(Request("GET", _with_query(redirect_uri, [("code", text)])), (BARE_CODE,))
-    pairs = [pair for pair in parse_qsl(query, errors="replace") if pair[0] in KEPT]
-    if not {"code", "error"} & {name for name, _ in pairs}:
-        expected = "the address the browser ended on, its query string, or the bare code"
+    expected = "the address the browser ended on, its query string, or the bare code"
+    if not isinstance(pasted, str):
+        raise BadSetting("the redirect", f"a {type(pasted).__name__}", expected)
+    text = pasted.strip().strip("'\"<>").strip()
+    base, mark, behind = text.partition("#")[0].partition("?")
+    is_address = "://" in base
+    query = behind if mark else "" if is_address else base
+    pairs = _kept(query) if "=" in query else []
+    if {"code", "error"} & {name for name, _ in pairs}:
+        return Arrived(Request("GET", _with_query(base if is_address else redirect_uri, pairs)))
+    if is_address or mark or not _is_code(text):
         raise BadSetting("the pasted redirect", f"{len(text)} characters without code= or error=", expected)
-    base = text.partition("?")[0] if "://" in text.partition("?")[0] else redirect_uri
-    return Arrived(Request("GET", _with_query(base, pairs)))
+    return Arrived(Request("GET", _with_query(redirect_uri, [("code", text)])), (BARE_CODE,))
+
+
+def _is_code(text: str) -> bool:
+    """A code is visible ASCII (RFC 6749 A.11). One with an equals sign in its middle is a query that lacks its code."""
+    return bool(text) and all(33 <= ord(c) < 127 for c in text) and "=" not in text.rstrip("=")
+
+
+def _kept(query: str) -> list[tuple[str, str]]:
+    """The parameters of an authorization response; names and values as sent, the rest dropped."""
+    return [pair for pair in parse_qsl(query, keep_blank_values=True, errors="replace") if pair[0] in KEPT]
 
 
 def _with_query(base: str, pairs: list[tuple[str, str]]) -> str:
@@ -136,10 +166,16 @@ def _with_query(base: str, pairs: list[tuple[str, str]]) -> str:
 
 
 def _host_and_port(redirect_uri: str) -> tuple[str, int]:
+    """Of a loopback URI. A port that is no number is one that cannot be bound."""
     parts = split(redirect_uri)
     authority = parts.origin.partition("://")[2].rpartition("@")[2] if parts else ""
-    host, _, port = authority.rpartition(":") if not authority.endswith("]") and ":" in authority else (authority, "", "")
-    return (host or authority).strip("[]").lower(), int(port) if port.isdigit() else 80
+    if authority.startswith("["):
+        host, _, port = authority[1:].partition("]")
+        port = port.removeprefix(":")
+    else:
+        host, _, port = authority.partition(":")
+    number = int(port) if port.isascii() and port.isdecimal() and len(port) < 7 else 0
+    return host.lower(), (number or -1) if port else 80
 
 
 def _bind(host: str, port: int) -> socket.socket:
@@ -154,54 +190,78 @@ def _bind(host: str, port: int) -> socket.socket:
     return held
 
 
-def _server(held: socket.socket, redirect_uri: str, arrived: queue.Queue[Arrived]) -> ThreadingHTTPServer:
-    parts = split(redirect_uri)
-    path = (parts.path if parts else "") or "/"
-    port = held.getsockname()[1]
-    hosts = {f"{host}:{port}" for host in ("127.0.0.1", "localhost", "[::1]")} | ({"localhost"} if port == 80 else set())
+class _Server(ThreadingHTTPServer):
+    """Answers on one socket, in a thread of its own, until it is told to stop."""
 
-    class Handler(BaseHTTPRequestHandler):
-        """Answers one GET on the redirect path; anything else is not found."""
+    daemon_threads = True
+    timeout = 0.1
 
-        timeout = 5
-        server_version, sys_version = "notebook", ""
+    def __init__(self, held: socket.socket, redirect_uri: str, arrived: queue.Queue[Arrived]) -> None:
+        super().__init__(held.getsockname()[:2], _Handler, bind_and_activate=False)
+        self.socket.close()
+        self.socket = held
+        parts = split(redirect_uri)
+        self.redirect_uri, self.arrived = redirect_uri, arrived
+        self.path = (parts.path if parts else "") or "/"
+        host, port = _host_and_port(redirect_uri)
+        named = {host if ":" not in host else f"[{host}]", "127.0.0.1", "localhost", "[::1]"}
+        self.hosts = {f"{name}:{port}" for name in named} | (named if port == 80 else set())
+        self.stopping = False
+        self.thread = threading.Thread(target=self._serve, name="redirect listener", daemon=True)
 
-        def do_GET(self) -> None:
-            asked, _, query = self.path.partition("?")
-            pairs = [pair for pair in parse_qsl(query, errors="replace") if pair[0] in KEPT]
-            known_host = self.headers.get("Host", "").lower() in hosts or "x-forwarded-for" in self.headers
-            if asked != path or not pairs or not known_host:
-                self._answer(404, b"")
-                return
-            arrived.put(Arrived(Request("GET", _with_query(redirect_uri, pairs))))
-            self._answer(200, _PAGE)
+    def _serve(self) -> None:
+        """`serve_forever` is not used: its `shutdown` waits without end when the garbage collector calls it here."""
+        with contextlib.suppress(OSError, ValueError):
+            while not self.stopping:
+                self.handle_request()
 
-        def _answer(self, status: int, page: bytes) -> None:
-            self.send_response(status)
-            for name, value in _HEADERS.items():
-                self.send_header(name, value)
-            self.send_header("Content-Length", str(len(page)))
-            self.end_headers()
-            self.wfile.write(page)
+    def stop(self) -> None:
+        """Return once nothing is served any more."""
+        self.stopping = True
+        if self.thread.is_alive() and self.thread is not threading.current_thread():
+            self.thread.join(1)
 
-        def log_message(self, *_: object) -> None:
-            """Nothing is logged: the request line holds the code."""
-
-    server = _Quiet(held.getsockname()[:2], Handler, bind_and_activate=False)
-    server.socket.close()
-    server.socket = held
-    server.daemon_threads = True
-    return server
-
-
-class _Quiet(ThreadingHTTPServer):
     def handle_error(self, *_: object) -> None:
         """A browser that hangs up is nobody's news; the default prints a traceback into some cell."""
 
 
-def _close(sockets: list[socket.socket], servers: list[ThreadingHTTPServer]) -> None:
+class _Handler(BaseHTTPRequestHandler):
+    """Takes a GET on the redirect path; anything else is not found."""
+
+    server: _Server
+    timeout = 5
+    server_version, sys_version = "notebook", ""
+
+    def do_GET(self) -> None:
+        asked, _, query = self.path.partition("?")
+        pairs = _kept(query)
+        known_host = self.headers.get("Host", "").lower() in self.server.hosts or "x-forwarded-for" in self.headers
+        if asked != self.server.path or not pairs or not known_host:
+            self.send_error(404)
+            return
+        self.server.arrived.put(Arrived(Request("GET", _with_query(self.server.redirect_uri, pairs))))
+        self._answer(200, _PAGE)
+
+    def send_error(self, *_: object, **__: object) -> None:
+        """Whatever is wrong with a request is not found: the default page would repeat parts of it."""
+        self.close_connection = True
+        self._answer(404, b"")
+
+    def _answer(self, status: int, page: bytes) -> None:
+        self.send_response(status)
+        for name, value in _HEADERS.items():
+            self.send_header(name, value)
+        self.send_header("Content-Length", str(len(page)))
+        self.end_headers()
+        self.wfile.write(page)
+
+    def log_message(self, *_: object) -> None:
+        """Nothing is logged: the request line holds the code."""
+
+
+def _close(sockets: list[socket.socket], servers: list[_Server]) -> None:
     for server in servers:
-        server.shutdown()
-        server.server_close()
+        server.stop()
     for held in sockets:
         held.close()
+    sockets.clear()

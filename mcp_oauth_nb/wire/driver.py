@@ -15,15 +15,14 @@ from urllib.parse import urljoin
 
 import httpx
 
-from mcp_oauth_nb.errors import CallbackTimeout
+from mcp_oauth_nb.errors import CallbackTimeout, McpOAuthError
 from mcp_oauth_nb.protocol.flow import Flow
 from mcp_oauth_nb.protocol.step import AwaitRedirect, Call, Open, Override, Send, Step, Stopped, Want
 from mcp_oauth_nb.protocol.wellknown import same_origin, split
 from mcp_oauth_nb.records import Exchange, Failure, Request, Response, Run, Trace
-from mcp_oauth_nb.redact import learn
-from mcp_oauth_nb.vault import Vault
 from mcp_oauth_nb.wire.callback import Arrived, Listener, read_pasted
 from mcp_oauth_nb.wire.http import Sent, Wire
+from mcp_oauth_nb.wire.learning import LearningVault
 
 MOST_HOPS = 10
 Browser = Callable[[str], str] | str | None
@@ -51,7 +50,7 @@ class Driver:
         self,
         wire: Wire,
         listener: Listener,
-        vault: Vault,
+        vault: LearningVault,
         *,
         custom: Mapping[str, str],
         browser: Browser = None,
@@ -82,9 +81,9 @@ class Driver:
         self.runs = [*(earlier for earlier in self.runs if earlier.step != run.step), run]
 
     def record(self, step: str, request: Request, **rest: Any) -> Exchange:
-        """Record one try and learn its secrets."""
+        """Record one try; its secrets are learned before anything is shown."""
         exchange = Exchange(id=len(self.exchanges) + 1, step=step, request=request, vault=self.vault, **rest)
-        learn(exchange)
+        self.vault.note(exchange)
         self.exchanges.append(exchange)
         return exchange
 
@@ -100,7 +99,7 @@ class Running:
     def __init__(self, driver: Driver, step: Step, flow: Flow, override: Override) -> None:
         self.step, self.flow = step, flow
         self._driver, self._override = driver, override
-        self._first = len(driver.exchanges)
+        self._ids: list[int] = []
         self._steps = step.run(flow)
         self._want: Want | None = None
         self._result: Flow | Stopped | None = None
@@ -121,7 +120,7 @@ class Running:
         """Carry out the rest and record the run. Returns the flow with what was learned.
 
         Raises:
-            CallbackTimeout: no redirect came; the exchanges so far are kept.
+            CallbackTimeout: no redirect came. As with any other interruption the exchanges so far are kept.
         """
         try:
             while self._want is not None:
@@ -129,25 +128,37 @@ class Running:
         except CallbackTimeout as error:
             self._keep("waiting for the redirect: " + str(error), self.flow)
             raise
+        except BaseException as error:
+            self._keep(f"waiting to be run again: interrupted by {type(error).__name__}", self.flow)
+            raise
         result = self._result
-        if isinstance(result, Stopped):
-            flow = result.flow or self.flow
-            self._keep(result.reason, flow)
-            return flow
-        assert result is not None, "a generator ends with a result"
-        self._keep("", result)
-        return result
+        if isinstance(result, Flow):
+            self._keep("", result)
+            return result
+        flow = (result.flow if result else None) or self.flow
+        self._keep(result.reason if result else "the step ended without a result", flow)
+        return flow
 
     def _advance(self, exchange: Exchange | None) -> None:
+        """Go on to the next want. A step that trips over what a server sent has stopped; it has not failed the user."""
         try:
             self._want = next(self._steps) if exchange is None else self._steps.send(exchange)
         except StopIteration as ended:
             self._want, self._result = None, ended.value
+        except McpOAuthError:
+            raise
+        except Exception as error:  # noqa: BLE001 - hostile data must become a reason, never a traceback
+            self._want, self._result = None, Stopped(f"the answer could not be read ({type(error).__name__})")
 
     def _keep(self, stopped: str, flow: Flow) -> None:
-        ids = tuple(range(self._first + 1, len(self._driver.exchanges) + 1))
-        achieved = not stopped
-        self._driver.keep(Run(self.step.name, ids, achieved, stopped, flow.news(self.flow)))
+        run = Run(self.step.name, tuple(self._ids), not stopped, stopped, flow.news(self.flow))
+        self._driver.keep(run)
+
+    def _note(self, request: Request, **rest: Any) -> Exchange:
+        """Record one try of this step."""
+        exchange = self._driver.record(self.step.name, request, **{"started": datetime.now(UTC), **rest})
+        self._ids.append(exchange.id)
+        return exchange
 
     def _carry_out(self, want: Want) -> Exchange:
         if isinstance(want, Send):
@@ -170,8 +181,7 @@ class Running:
         return self._record(sent, edited=call.edited, why=call.why)
 
     def _record(self, sent: Sent, **rest: Any) -> Exchange:
-        return self._driver.record(
-            self.step.name,
+        return self._note(
             sent.request,
             response=sent.response,
             failure=sent.failure,
@@ -185,14 +195,10 @@ class Running:
         call = self._override.apply(want.call)
         request = Request("GET", call.full_url())
         failure = None if is_openable(request.url) else Failure("url", "this is no http(s) URL that a browser may open")
-        now = datetime.now(UTC)
-        return self._driver.record(
-            self.step.name, request, failure=failure, started=now, edited=call.edited, why=call.why
-        )
+        return self._note(request, failure=failure, edited=call.edited, why=call.why)
 
     def _await(self, want: AwaitRedirect) -> Exchange:
-        authorization = self.flow.authorization
-        url = authorization.url if authorization else ""
+        url = self.flow.authorization.url if self.flow.authorization else ""
         driver = self._driver
         arrived: Arrived | None = None
         automatic = driver.listener.arrived.empty() and not driver.person
@@ -208,8 +214,7 @@ class Running:
         return self._arrived(arrived, started, elapsed_ms)
 
     def _arrived(self, arrived: Arrived, started: datetime, elapsed_ms: float, hop: int = 0) -> Exchange:
-        return self._driver.record(
-            self.step.name,
+        return self._note(
             arrived.request,
             direction="in",
             started=started,
@@ -227,27 +232,45 @@ class Running:
             location = _location(exchange.response, url)
             if location is None:
                 return exchange
-            if location.partition("?")[0] == redirect_uri.partition("?")[0]:
+            if _bare(location) == _bare(redirect_uri):
                 return self._arrived(read_or_keep(location, redirect_uri), exchange.started, 0.0, hop + 1)
             url = location
         failure = Failure("protocol", f"more than {MOST_HOPS} redirects without reaching the redirect URI")
-        return self._driver.record(self.step.name, Request("GET", url), failure=failure, started=datetime.now(UTC))
+        return self._note(Request("GET", url), failure=failure, hop=MOST_HOPS)
 
     def _hop(self, url: str, hop: int, cookies: httpx.Cookies) -> Exchange:
-        headers: tuple[tuple[str, str], ...] = (("Accept", "*/*"),)
         if hop and not is_openable(url):
             failure = Failure("url", "a redirect leads to a URL that is not http(s)")
-            return self._driver.record(self.step.name, Request("GET", url), failure=failure, hop=hop)
-        jar = httpx.Request("GET", url if split(url) else "http://invalid.invalid")
-        cookies.set_cookie_header(jar)
-        if "cookie" in jar.headers:
-            headers = (*headers, ("Cookie", jar.headers["cookie"]))
-        sent = self._driver.wire.send(Request("GET", url, headers))
+            return self._note(Request("GET", url), failure=failure, hop=hop)
+        sent = self._driver.wire.send(Request("GET", url, (("Accept", "*/*"), *_cookie(cookies, url))))
         why = "Location of the hop before" if hop else "the authorization URL, followed without a browser"
         exchange = self._record(sent, hop=hop, why=why)
-        if sent.response is not None:
-            cookies.extract_cookies(httpx.Response(200, headers=list(sent.response.headers), request=jar))
+        lines = exchange.response.header_lines("set-cookie") if exchange.response else ()
+        if lines:
+            baked = [(b"set-cookie", line.encode("utf-8", "replace")) for line in lines]
+            cookies.extract_cookies(httpx.Response(200, headers=baked, request=_cookie_request(url)))
         return exchange
+
+
+def _bare(url: str) -> str:
+    return url.partition("#")[0].partition("?")[0]
+
+
+def _cookie(cookies: httpx.Cookies, url: str) -> tuple[tuple[str, str], ...]:
+    """The Cookie header for a URL, if there is one to send."""
+    if not cookies:
+        return ()
+    request = _cookie_request(url)
+    cookies.set_cookie_header(request)
+    return tuple(("Cookie", value) for value in request.headers.get_list("cookie"))
+
+
+def _cookie_request(url: str) -> httpx.Request:
+    """A request to ask a cookie jar about; one to nowhere for a URL that is none."""
+    try:
+        return httpx.Request("GET", url)
+    except (httpx.InvalidURL, ValueError):
+        return httpx.Request("GET", "http://invalid.invalid")
 
 
 def is_openable(url: str) -> bool:

@@ -2,9 +2,8 @@
 
 It speaks through httpx's transport rather than its client: a client adds headers, cookies, redirects, netrc and log
 lines of its own, and a debugger must send exactly what it shows. Three limits hold for every request: one deadline for
-connecting, sending and reading together (httpx's timeouts are per read, so a server that drips bytes never ends), a
-number of bytes counted after decompression, and no redirect is followed. httpcore's debug log carries headers, so it
-is silent for requests of ours and stays as it was for everybody else's.
+everything together, a number of bytes counted after decompression, and no redirect is followed. httpcore's debug log
+carries headers, so it is silent for requests of ours and stays as it was for everybody else's.
 """
 
 from __future__ import annotations
@@ -15,7 +14,7 @@ import socket
 import ssl
 import threading
 import time
-import urllib.request
+import weakref
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -25,22 +24,28 @@ import httpcore
 import httpx
 
 from mcp_oauth_nb.errors import BadSetting
-from mcp_oauth_nb.protocol.jsonrpc import EVENT_STREAM, holds_answer
-from mcp_oauth_nb.protocol.wellknown import is_loopback
+from mcp_oauth_nb.protocol.wellknown import split
 from mcp_oauth_nb.records import Failure, FailureKind, Request, Response, origin_of
+from mcp_oauth_nb.wire.incoming import BODY_BYTES, Incoming, Unreadable, decoded
+from mcp_oauth_nb.wire.transport import Transport, proxy_for
 
-BODY_BYTES = 1_048_576
-"""How much of a body is kept, counted after decompression."""
+__all__ = ["BODY_BYTES", "DEFAULT_HEADERS", "LONGEST_S", "Sent", "Wire", "seconds"]
+
 DEFAULT_HEADERS = (
     ("User-Agent", "mcp-oauth-nb/0.1.0"),
     ("Accept-Encoding", "gzip, deflate"),
     ("Connection", "keep-alive"),
 )
+LONGEST_S = 86_400.0
+"""The longest time that can be waited for anything: a day."""
 _sending = threading.local()
 
 
 class Sent(NamedTuple):
-    """What came of a request: as it was really sent, with its response and the failure that ended it, if any."""
+    """What came of a request: as it was really sent, with its response and the failure that ended it, if any.
+
+    Both are there where an answer broke off: the response then holds what had arrived.
+    """
 
     request: Request
     response: Response | None
@@ -61,201 +66,114 @@ class Wire:
     """
 
     def __init__(self, *, verify: bool | str | Path = True, timeout_s: float = 30) -> None:
-        if not isinstance(timeout_s, (int, float)) or isinstance(timeout_s, bool) or not timeout_s > 0:
-            raise BadSetting("step_timeout_s", repr(timeout_s), "a number of seconds above 0")
-        self.timeout_s = float(timeout_s)
-        self._ssl = _ssl_context(verify if isinstance(verify, bool) else str(verify))
+        self.timeout_s = seconds("step_timeout_s", timeout_s)
+        self._ssl = _usual_context(verify) if isinstance(verify, bool) else _own_context(verify)
         self._local = threading.local()
-        self._transports: list[_Transport] = []
+        self._transports: weakref.WeakSet[Transport] = weakref.WeakSet()
 
     def send(self, request: Request, *, answer_id: int | str | None = None) -> Sent:
         """Send a request and read its answer. Never raises for anything a server or a URL can do."""
         started, clock = datetime.now(UTC), time.perf_counter()
-        _sending.now, response, sent = True, None, request
+        _sending.now, response, failure, sent, proxy = True, None, None, request, None
         try:
-            built, sent = _build(request)
-            transport = self._transport(request.url)
-            transport.deadline.at = time.monotonic() + self.timeout_s
-            incoming = _Incoming(transport.handle_request(built), answer_id)
+            proxy = proxy_for(request.url)
+            built, sent = _build(request, proxied=proxy is not None)
+            transport = self._transport(proxy)
+            transport.deadline.in_(self.timeout_s)
+            incoming = Incoming(transport.handle_request(built), answer_id, transport.deadline)
             try:
                 incoming.read()
             finally:
                 response = incoming.response()
                 incoming.close()
-            failure = None
-        except Exception as error:
-            failure = _failure(error, request.url, self.timeout_s)
+        except Exception as error:  # noqa: BLE001 - whatever breaks is what this package exists to show
+            failure = _failure(error, _named(request.url, proxy), self.timeout_s, begun=response is not None)
         finally:
             _sending.now = False
         return Sent(sent, response, failure, started, (time.perf_counter() - clock) * 1000)
 
     def close(self) -> None:
-        """Close every connection."""
-        while self._transports:
-            self._transports.pop().close()
+        """Close every connection. Dropping the wire does the same."""
+        for transport in list(self._transports):
+            transport.close()
+        self._local = threading.local()
 
-    def _transport(self, url: str) -> _Transport:
-        proxy = _proxy_for(url)
-        kept: dict[str | None, _Transport] = self._local.__dict__.setdefault("kept", {})
+    def _transport(self, proxy: str | None) -> Transport:
+        kept: dict[str | None, Transport] = self._local.__dict__.setdefault("kept", {})
         if proxy not in kept:
-            kept[proxy] = _Transport(self._ssl, proxy)
-            self._transports.append(kept[proxy])
+            kept[proxy] = Transport(self._ssl, proxy)
+            self._transports.add(kept[proxy])
         return kept[proxy]
 
 
-class _Deadline:
-    """A moment (monotonic clock) after which nothing waits any more."""
+def seconds(name: str, value: object) -> float:
+    """A time to wait, as the user gave it.
 
-    at = float("inf")
-
-    def left(self, timeout: float | None) -> float:
-        left = self.at - time.monotonic()
-        if left <= 0:
-            raise httpcore.ReadTimeout("the deadline has passed")
-        return left if timeout is None else min(left, timeout)
-
-
-class _Stream(httpcore.NetworkStream):
-    """A stream whose every wait ends at the deadline."""
-
-    def __init__(self, inner: httpcore.NetworkStream, deadline: _Deadline) -> None:
-        self._inner, self._deadline = inner, deadline
-
-    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        return self._inner.read(max_bytes, self._deadline.left(timeout))
-
-    def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        self._inner.write(buffer, self._deadline.left(timeout))
-
-    def close(self) -> None:
-        self._inner.close()
-
-    def start_tls(
-        self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
-    ) -> httpcore.NetworkStream:
-        inner = self._inner.start_tls(ssl_context, server_hostname, self._deadline.left(timeout))
-        return _Stream(inner, self._deadline)
-
-    def get_extra_info(self, info: str) -> Any:
-        return self._inner.get_extra_info(info)
+    Raises:
+        BadSetting: it is no number above 0, or longer than a day.
+    """
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    if not is_number or not 0 < value <= LONGEST_S:  # type: ignore[operator]
+        seen = repr(value)[:40] if is_number else f"a {type(value).__name__}"
+        raise BadSetting(name, seen, f"a number of seconds above 0, at most {LONGEST_S:.0f}")
+    return float(value)  # type: ignore[arg-type]
 
 
-class _Backend(httpcore.SyncBackend):
-    """Connects under the deadline."""
-
-    def __init__(self, deadline: _Deadline) -> None:
-        super().__init__()
-        self._deadline = deadline
-
-    def connect_tcp(
-        self,
-        host: str,
-        port: int,
-        timeout: float | None = None,
-        local_address: str | None = None,
-        socket_options: Iterable[Any] | None = None,
-    ) -> httpcore.NetworkStream:
-        left = self._deadline.left(timeout)
-        return _Stream(super().connect_tcp(host, port, left, local_address, socket_options), self._deadline)
-
-
-class _Transport(httpx.HTTPTransport):
-    """httpx's transport over a pool of ours, which is the one thing its constructor does not let through."""
-
-    def __init__(self, context: ssl.SSLContext, proxy: str | None) -> None:
-        super().__init__(verify=context)
-        self.deadline = _Deadline()
-        backend = _Backend(self.deadline)
-        if proxy is None:
-            self._pool = httpcore.ConnectionPool(ssl_context=context, network_backend=backend)
-        else:
-            self._pool = httpcore.HTTPProxy(_proxy_url(proxy), ssl_context=context, network_backend=backend)
-
-
-class _Incoming:
-    """A response while it is read: bytes so far, and whether to stop."""
-
-    def __init__(self, source: httpx.Response, answer_id: int | str | None) -> None:
-        self._source, self._answer_id = source, answer_id
-        self._body = bytearray()
-        self._truncated = True
-
-    def read(self) -> None:
-        """Read to the end, to the byte limit, or to the answer that an event stream was opened for."""
-        streaming = (self._source.headers.get("content-type") or "").lower().startswith(EVENT_STREAM)
-        for chunk in self._source.iter_bytes():
-            self._body += chunk
-            if len(self._body) > BODY_BYTES:
-                return
-            if streaming and self._answer_id is not None and holds_answer(bytes(self._body), self._answer_id):
-                break
-        self._truncated = False
-
-    def response(self) -> Response:
-        """What has been read so far, as a record."""
-        extensions = self._source.extensions
-        return Response(
-            status=self._source.status_code,
-            reason=extensions.get("reason_phrase", b"").decode("latin-1"),
-            headers=_decoded(self._source.headers.raw),
-            body=bytes(self._body[:BODY_BYTES]),
-            truncated=self._truncated,
-            http_version=extensions.get("http_version", b"HTTP/1.1").decode("latin-1"),
-        )
-
-    def close(self) -> None:
-        self._source.close()
-
-
-def _build(request: Request) -> tuple[httpx.Request, Request]:
-    """The request for the transport, and the record of it with every header that goes out."""
+def _build(request: Request, *, proxied: bool) -> tuple[httpx.Request, Request]:
+    """The request for the transport, and the record of it with every header that goes out, in the order it goes."""
+    if split(request.url) is None:
+        raise httpx.UnsupportedProtocol("not an http(s) URL")
     given = {name.lower() for name, _ in request.headers}
     headers = [*request.headers, *((name, value) for name, value in DEFAULT_HEADERS if name.lower() not in given)]
+    headers.sort(key=lambda pair: pair[0].lower() != "host")  # h11 writes it first, wherever it stands
     raw = [(name.encode("utf-8", "replace"), value.encode("utf-8", "replace")) for name, value in headers]
     built = httpx.Request(request.method, request.url, headers=raw, content=request.body)
-    return built, Request(request.method, request.url, _decoded(built.headers.raw), request.body)
+    target = None if proxied else _target(request.url)
+    if target is not None:
+        built.extensions["target"] = target
+    return built, Request(request.method, request.url, decoded(built.headers.raw), request.body)
 
 
-def _decoded(raw: Iterable[tuple[bytes, bytes]]) -> tuple[tuple[str, str], ...]:
-    return tuple((name.decode("latin-1"), value.decode("utf-8", "replace")) for name, value in raw)
+def _target(url: str) -> bytes | None:
+    """Path and query as written, so that the bytes sent are the string shown; httpx would resolve dots and re-encode.
+
+    None where they cannot be sent as they are. A proxy's request line is another one, and is left to httpcore.
+    """
+    parts = split(url)
+    written = f"{parts.path or '/'}{parts.query}" if parts else ""
+    return written.encode("ascii") if written and all(33 <= ord(c) < 127 for c in written) else None
 
 
-@functools.lru_cache(maxsize=8)
-def _ssl_context(verify: bool | str) -> ssl.SSLContext:
-    """One context per process and setting: making one costs more than a whole flow on loopback."""
-    if isinstance(verify, bool):
-        return httpx.create_ssl_context(verify=verify)
+@functools.cache
+def _usual_context(verify: bool) -> ssl.SSLContext:
+    """One context per process: making one costs more than a whole flow on loopback."""
+    return httpx.create_ssl_context(verify=verify)
+
+
+def _own_context(verify: str | Path) -> ssl.SSLContext:
+    """A context for the user's bundle, read anew each time: a bundle is mended while the kernel runs."""
     try:
-        return ssl.create_default_context(cafile=verify) if not Path(verify).is_dir() else _from_folder(verify)
-    except (OSError, ssl.SSLError) as error:
+        path = Path(verify or "no path")
+        return ssl.create_default_context(capath=path) if path.is_dir() else ssl.create_default_context(cafile=path)
+    except (OSError, TypeError, ValueError) as error:
         why = type(error).__name__
         raise BadSetting("verify", f"a CA bundle that cannot be read ({why})", "the path of a PEM file") from None
 
 
-def _from_folder(folder: str) -> ssl.SSLContext:
-    return ssl.create_default_context(capath=folder)
+def _named(url: str, proxy: str | None) -> str:
+    through = proxy if proxy is None or "://" in proxy else f"http://{proxy}"
+    return origin_of(url) + (f" (through the proxy {origin_of(through)})" if through else "")
 
 
-def _proxy_for(url: str) -> str | None:
-    """The proxy that the environment names for a URL. This machine is never asked for through a proxy."""
-    proxies = urllib.request.getproxies_environment()
-    if not proxies or is_loopback(url):
-        return None
-    scheme, _, host = origin_of(url).partition("://")
-    if urllib.request.proxy_bypass_environment(host, proxies):
-        return None
-    return proxies.get(scheme.lower()) or proxies.get("all")
-
-
-def _proxy_url(proxy: str) -> str:
-    return proxy if "://" in proxy else f"http://{proxy}"
-
-
-def _failure(error: Exception, url: str, timeout_s: float) -> Failure:
+def _failure(error: Exception, where: str, timeout_s: float, *, begun: bool) -> Failure:
     """Sort an exception into what a reader can act on. Its text may quote the URL, so only the cause's text is kept."""
-    where, causes = origin_of(url), list(_chain(error))
+    causes = list(_chain(error))
     if isinstance(error, httpx.TimeoutException | httpcore.TimeoutException):
-        return Failure("timeout", f"{where} did not answer completely within {timeout_s:g} s")
+        connecting = isinstance(error, httpx.ConnectTimeout | httpcore.ConnectTimeout)
+        did = "let nobody connect" if connecting else "did not answer completely"
+        return Failure("timeout", f"{where} {did} within {timeout_s:g} s")
+    if isinstance(error, httpx.ConnectError) and any(isinstance(cause, UnicodeError) for cause in causes):
+        return Failure("dns", f"the name in {where} is no host name")
     for cause in causes:
         if isinstance(cause, socket.gaierror):
             return Failure("dns", f"the name in {where} does not resolve ({cause.strerror})")
@@ -263,23 +181,30 @@ def _failure(error: Exception, url: str, timeout_s: float) -> Failure:
             return Failure("tls", f"the certificate of {where} is not trusted here: {cause.verify_message}")
         if isinstance(cause, ssl.SSLError):
             return Failure("tls", f"TLS with {where} failed: {cause.reason or 'handshake broke'}")
-    kind, what = _kind(error)
+    kind, what = _kind(error, begun=begun)
     reason = next((f" ({cause.strerror})" for cause in causes if isinstance(cause, OSError) and cause.strerror), "")
-    return Failure(kind, f"{what} {where}{reason}")
+    return Failure(kind, what.format(where) + reason)
 
 
-def _kind(error: Exception) -> tuple[FailureKind, str]:
-    if isinstance(error, httpx.ConnectError):
-        return "connect", "no connection to"
-    if isinstance(error, httpx.ProxyError):
-        return "connect", "the proxy gave no connection to"
-    if isinstance(error, httpx.NetworkError):
-        return "connect", "the connection broke while talking to"
-    if isinstance(error, httpx.RemoteProtocolError):
-        return "protocol", "no valid HTTP answer from"
-    if isinstance(error, httpx.DecodingError):
-        return "protocol", "the body could not be decompressed, from"
-    return "url", f"this is no request that can be sent ({type(error).__name__}), to"
+_KINDS: tuple[tuple[type[Exception], FailureKind, str], ...] = (
+    (httpx.ConnectError, "connect", "no connection to {}"),
+    (httpx.ProxyError, "connect", "the proxy gave no connection to {}"),
+    (httpx.NetworkError, "protocol", "{} broke the connection without an answer"),
+    (httpx.RemoteProtocolError, "protocol", "no valid HTTP answer from {}"),
+)
+
+
+def _kind(error: Exception, *, begun: bool) -> tuple[FailureKind, str]:
+    if isinstance(error, Unreadable):
+        return "protocol", f"the body from {{}} cannot be decompressed: {error}"
+    if begun:
+        return "protocol", "the answer of {} broke off before its end"
+    if isinstance(error, httpx.RemoteProtocolError) and "disconnected" in str(error):
+        return "protocol", "{} closed the connection without an answer"
+    for kind, name, words in _KINDS:
+        if isinstance(error, kind):
+            return name, words
+    return "url", f"this is no request that can be sent ({type(error).__name__}), to {{}}"
 
 
 def _chain(error: BaseException) -> Iterable[BaseException]:
@@ -296,5 +221,9 @@ class _Quiet(logging.Filter):
         return not getattr(_sending, "now", False)
 
 
-for _name in ("connection", "http11", "http2", "proxy", "socks"):
-    logging.getLogger(f"httpcore.{_name}").addFilter(_Quiet())
+def _silence(names: Iterable[str], quiet: Any) -> None:
+    for name in names:
+        logging.getLogger(f"httpcore.{name}").addFilter(quiet)
+
+
+_silence(("connection", "http11", "http2", "proxy", "socks"), _Quiet())

@@ -1,0 +1,18 @@
+"""A clean environment around every test: no proxy, no netrc, no credentials of whoever runs the tests."""
+
+import pytest
+
+LEAKING = (
+    *(f"{scheme}_proxy" for scheme in ("http", "https", "all", "no")),
+    *(f"{scheme}_PROXY" for scheme in ("HTTP", "HTTPS", "ALL", "NO")),
+    *("NETRC", "SSL_CERT_FILE", "SSL_CERT_DIR", "SSLKEYLOGFILE", "REQUESTS_CA_BUNDLE", "BROWSER"),
+    *("ACCESS_TOKEN", "CLIENT_ID", "CLIENT_SECRET", "BINDER_SERVICE_HOST", "JUPYTERHUB_USER"),
+)
+"""Environment variables that would change what a test sends or shows."""
+
+
+@pytest.fixture(autouse=True)
+def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Take every such variable out for the length of one test."""
+    for name in LEAKING:
+        monkeypatch.delenv(name, raising=False)

@@ -1,0 +1,27 @@
+"""The route: names, order, and that each step says what it is."""
+
+from __future__ import annotations
+
+import pytest
+
+from mcp_oauth_nb import Debugger
+from mcp_oauth_nb.rules import STEP_ORDER
+from mcp_oauth_nb.steps import AFTERWARDS, ROUTE, STEPS
+
+
+def test_every_step_of_the_route_is_there_once() -> None:
+    assert set(ROUTE) | set(AFTERWARDS) | {"call"} == set(STEPS)
+    assert len(set(ROUTE + AFTERWARDS)) == len(ROUTE + AFTERWARDS)
+    assert set(STEP_ORDER) == set(STEPS)
+
+
+@pytest.mark.parametrize("name", STEPS)
+def test_a_step_is_named_like_its_call(name: str) -> None:
+    assert STEPS[name].name == name
+    assert STEPS[name].title
+    assert str(STEPS[name].spec)
+    assert name == "call" or callable(getattr(Debugger, name))
+
+
+def test_only_probes_send_what_a_client_would_not() -> None:
+    assert {name for name, step in STEPS.items() if step.probe} == {"replay", "revoked"}
