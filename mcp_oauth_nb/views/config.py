@@ -22,7 +22,6 @@ from mcp_oauth_nb.views.html import (
     bundle,
     card,
     details,
-    heading,
     link,
     one_line,
     pre,

@@ -7,7 +7,21 @@ from collections.abc import Iterator
 from mcp_oauth_nb.redact import mask_text
 from mcp_oauth_nb.rules.rule import Finding
 from mcp_oauth_nb.vault import Vault
-from mcp_oauth_nb.views.html import Html, badge, block, link, one_line, quiet, strong, table, tag, text, unbroken, wire, words
+from mcp_oauth_nb.views.html import (
+    Html,
+    badge,
+    block,
+    link,
+    one_line,
+    quiet,
+    strong,
+    table,
+    tag,
+    text,
+    unbroken,
+    wire,
+    words,
+)
 
 LONGEST_EVIDENCE = 1024
 """Characters shown of what was expected or observed; the exchange has the whole of it."""

@@ -40,7 +40,6 @@ from mcp_oauth_nb.views.html import (
     words,
 )
 
-
 URL_IN_TITLE = 42
 """Characters of a URL in the title line of a card."""
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.browser.files import REPOSITORY, write_notebook
+from tests.saved import REPOSITORY, write_notebook
 from tests.browser.kernels import Kernels
 from tests.browser.page import Notebook, chromium
 from tests.browser.server import Lab, lab

@@ -6,7 +6,7 @@ import json
 import re
 from typing import Any
 
-from tests.browser.files import plain
+from tests.saved import plain
 from tests.browser.page import Notebook
 
 STEPS = 9

@@ -14,7 +14,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.browser.files import REPOSITORY
+from tests.saved import REPOSITORY
 
 LINES = ("6.31", "7.3", "7.4")
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from tests.browser import flow
-from tests.browser.files import leaks, plain
+from tests.saved import leaks, plain
 from tests.browser.page import Notebook
 
 pytestmark = pytest.mark.browser

@@ -10,7 +10,7 @@ import pytest
 
 from tests.browser import flow
 from tests.browser.conftest import Opener
-from tests.browser.files import leaks, problems
+from tests.saved import leaks, problems
 from tests.browser.page import Notebook
 from tests.browser.waiting import until
 

@@ -11,7 +11,7 @@ import pytest
 
 from tests.browser import flow
 from tests.browser.conftest import Opener
-from tests.browser.files import (
+from tests.saved import (
     REPOSITORY,
     copy_notebook,
     leaks,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from mcp_oauth_nb.protocol.spec import Spec
 from mcp_oauth_nb.rules.rule import Finding, Seen
 
+
 def test_a_finding_and_a_breach_show_no_server_text_in_their_repr() -> None:
     spec = Spec("RFC 6749", "5")
     finding = Finding("a-rule", "token", "MUST", "client", "a secret", "x", "a secret", 1, "body", "fix", spec)

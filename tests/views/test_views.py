@@ -166,7 +166,11 @@ def test_a_failed_step_says_why_first_and_unfolds_its_last_exchange() -> None:
     in_order(flat(made["text/html"]), "failed", parts[0], reason, *parts[2:], "exchange #3", "Exchanges", "#3", "#4")
     assert made["text/plain"].startswith("[FAILED] 3. Request authorization server metadata  GET https://login.")
     in_order(made["text/plain"].splitlines()[0], "openid-configuration -> 404 Not Found (46 ms)")
-    in_order(made["text/plain"], parts[0], f"reason: expected authorization server metadata: 200 with a JSON object; {reason}")
+    in_order(
+        made["text/plain"],
+        parts[0],
+        f"reason: expected authorization server metadata: 200 with a JSON object; {reason}",
+    )
     in_order(made["text/plain"], *parts, "seen in: exchange #3, status", "exchanges", "#3", "Response headers", "#4")
     folds = [attributes for name, attributes in read_markup(made["text/html"]).elements if name == "details"]
     assert ["open" in fold for fold in folds] == [True, False, True]

@@ -15,7 +15,7 @@ from typing import Any
 
 from tests.markup import read_markup
 
-REPOSITORY = Path(__file__).resolve().parents[2]
+REPOSITORY = Path(__file__).resolve().parents[1]
 KINDS = {"text/plain", "text/html"}
 SHORTEST = 8
 """Shorter values are no secrets to search for: they stand in other words by chance."""
