@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from tests.saved import REPOSITORY, write_notebook
 from tests.browser.kernels import Kernels
 from tests.browser.page import Notebook, chromium
 from tests.browser.server import Lab, lab
+from tests.saved import REPOSITORY, write_notebook
 
 RESULTS = REPOSITORY / "test-results"
 OPENED = pytest.StashKey[list[Notebook]]()

@@ -6,8 +6,8 @@ import json
 import re
 from typing import Any
 
-from tests.saved import plain
 from tests.browser.page import Notebook
+from tests.saved import plain
 
 STEPS = 9
 BEFORE_THE_REDIRECT = 6

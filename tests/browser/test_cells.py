@@ -7,8 +7,8 @@ from collections.abc import Callable
 import pytest
 
 from tests.browser import flow
-from tests.saved import leaks, plain
 from tests.browser.page import Notebook
+from tests.saved import leaks, plain
 
 pytestmark = pytest.mark.browser
 

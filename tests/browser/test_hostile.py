@@ -11,10 +11,10 @@ import pytest
 
 from tests.browser import flow
 from tests.browser.conftest import Opener
-from tests.saved import joined, problems
 from tests.browser.hostile import MARK, STAGES, hostile
 from tests.browser.page import Notebook
 from tests.browser.waiting import until
+from tests.saved import joined, problems
 
 pytestmark = pytest.mark.browser
 

@@ -10,9 +10,9 @@ import pytest
 
 from tests.browser import flow
 from tests.browser.conftest import Opener
-from tests.saved import leaks, problems
 from tests.browser.page import Notebook
 from tests.browser.waiting import until
+from tests.saved import leaks, problems
 
 pytestmark = pytest.mark.browser
 

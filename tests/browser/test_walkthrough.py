@@ -11,6 +11,9 @@ import pytest
 
 from tests.browser import flow
 from tests.browser.conftest import Opener
+from tests.browser.kernels import LINES, Kernels
+from tests.browser.page import Notebook
+from tests.browser.server import Lab
 from tests.saved import (
     REPOSITORY,
     copy_notebook,
@@ -21,9 +24,6 @@ from tests.saved import (
     words,
     words_of,
 )
-from tests.browser.kernels import LINES, Kernels
-from tests.browser.page import Notebook
-from tests.browser.server import Lab
 
 pytestmark = pytest.mark.browser
 
