@@ -7,10 +7,9 @@ A report is worked out when it is looked at, so that a run costs little more tha
 
 from __future__ import annotations
 
-import functools
 import importlib
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from getpass import getpass
 from pathlib import Path
 from typing import Any, Literal
@@ -18,11 +17,11 @@ from typing import Any, Literal
 from mcp_oauth_nb.errors import BadSetting, NotYet
 from mcp_oauth_nb.evidence.curl import curl_script
 from mcp_oauth_nb.link import AuthorizationLink
+from mcp_oauth_nb.mime import Bundle
 from mcp_oauth_nb.protocol.flow import Client, Flow, Settings, Tokens, ToolCall
 from mcp_oauth_nb.protocol.profiles import LATEST, PROFILES
 from mcp_oauth_nb.protocol.step import Edits, Override
 from mcp_oauth_nb.protocol.wellknown import split
-from mcp_oauth_nb.mime import Bundle
 from mcp_oauth_nb.records import Exchange, Request, Trace
 from mcp_oauth_nb.redact import learn_settings, mask_text
 from mcp_oauth_nb.rules import judge
@@ -80,8 +79,8 @@ class Debugger:
         access_token: str | None = None,
         tool: str | tuple[str, Mapping[str, Any]] | None = None,
     ) -> None:
-        self._same = functools.partial(
-            Debugger,
+        # A closure, because the repr of a partial shows its arguments, and some are secrets.
+        self._same: Callable[[], Debugger] = lambda: Debugger(
             url,
             protocol=protocol,
             client=client,
@@ -224,6 +223,7 @@ class Debugger:
         _check_texts(method=method)
         if params is not None and not isinstance(params, Mapping):
             raise BadSetting("params", f"a {type(params).__name__}", "a mapping", "mcp('tools/call', {'name': 'echo'})")
+        Override(json={"params": dict(params or {})})  # refuses what JSON cannot hold
         if self._flow.session is None:
             opened = self._run("mcp", headers=headers)
             if self._flow.session is None:
@@ -295,8 +295,8 @@ class Debugger:
         Raises:
             NotYet: that step has not run.
         """
-        if step is not None and step not in STEPS:
-            raise BadSetting("curl(step)", repr(step), "one of " + ", ".join(STEPS))
+        if step is not None and (not isinstance(step, str) or step not in STEPS):
+            raise BadSetting("curl(step)", _brief(step), "one of " + ", ".join(STEPS))
         return Script(curl_script(self.trace, step))
 
     def again(self) -> Debugger:
@@ -304,7 +304,7 @@ class Debugger:
         return self._same()
 
     def runner(self, *, afterwards: bool = False) -> Any:
-        """This debugger behind buttons: a `FlowRunner` that goes on from here."""
+        """The buttons for this debugger: a `FlowRunner` that goes on from here."""
         # The one door that opens upward, by name: the buttons need ipywidgets, and know the debugger.
         widgets = importlib.import_module("mcp_oauth_nb.widgets")
         return widgets.FlowRunner(self, afterwards=afterwards)
@@ -472,7 +472,8 @@ def _check(
     if on_violation not in ("stop", "continue"):
         raise BadSetting("on_violation", _brief(on_violation), "'stop' or 'continue'")
     if redirect_uri is not None and not _is_redirect_uri(redirect_uri):
-        raise BadSetting("redirect_uri", _brief(redirect_uri), "an absolute URI without fragment, or None for a free port")
+        expected = "an absolute URI without fragment, or None for a free port"
+        raise BadSetting("redirect_uri", _brief(redirect_uri), expected)
 
 
 def _is_redirect_uri(value: object) -> bool:
@@ -511,5 +512,6 @@ def _tool(tool: str | tuple[str, Mapping[str, Any]] | None) -> ToolCall | None:
         case str():
             return ToolCall(tool)
         case (str(name), Mapping() as arguments):
+            Override(json={"arguments": dict(arguments)})  # refuses what JSON cannot hold
             return ToolCall(name, arguments)
     raise BadSetting("tool", f"a {type(tool).__name__}", "a name, or a name with its arguments", "tool=('echo', {})")

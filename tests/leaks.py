@@ -17,7 +17,7 @@ def shown(dbg: Debugger) -> Iterator[str]:
     things += [type(report)(report.trace, run.step, report.route, report.judge) for run in dbg.trace.runs]
     yield from map(repr, things)
     yield from map(str, things)
-    yield repr([vars(dbg), vars(dbg._driver), dbg._flow])
+    yield repr([dbg._flow, dbg._same, dbg._driver, dbg._driver.listener, dbg._driver.wire])
     for thing in things:
         try:
             yield from render(thing).values()

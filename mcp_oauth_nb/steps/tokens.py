@@ -15,7 +15,6 @@ from mcp_oauth_nb.records import Exchange
 from mcp_oauth_nb.steps.authorization import wanted_resource
 from mcp_oauth_nb.steps.words import said
 
-
 STOLEN = "a stolen refresh token would go on working"
 NO_TOKEN_ENDPOINT = "the authorization server metadata names no token_endpoint"
 

@@ -1,7 +1,8 @@
 """Where the browser comes back to: a loopback listener, and what may be pasted instead (RFC 8252 7.3, 8.3).
 
-The listener answers with a page that never changes and echoes nothing; whatever is not the redirect is not found. Of the redirect it keeps only the parameters of
-an authorization response, and no header at all: behind a Jupyter proxy the headers carry the Jupyter session's cookie.
+The listener answers with a page that never changes and echoes nothing; whatever is not the redirect is not found. Of
+the redirect it keeps only the parameters of an authorization response, and no header at all: behind a Jupyter proxy the
+headers carry the Jupyter session's cookie.
 """
 
 from __future__ import annotations
@@ -12,8 +13,8 @@ import socket
 import threading
 import time
 import weakref
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import NamedTuple
+from functools import partial
+from typing import NamedTuple, Protocol
 from urllib.parse import parse_qsl, urlencode
 
 from mcp_oauth_nb.errors import BadSetting
@@ -21,20 +22,11 @@ from mcp_oauth_nb.protocol.step import BARE_CODE
 from mcp_oauth_nb.protocol.wellknown import is_loopback, split
 from mcp_oauth_nb.records import Request
 
+_HOLDING: weakref.WeakValueDictionary[int, Listener] = weakref.WeakValueDictionary()
+"""Who holds which fixed port in this process. A cell that is run again makes a new debugger while the old one is still
+alive: the new one takes the port over, because only one of them is waiting for a redirect."""
 KEPT = ("code", "state", "iss", "error", "error_description", "error_uri")
 """The parameters of an authorization response (RFC 6749 4.1.2, RFC 9207 2); everything else is dropped on arrival."""
-
-_PAGE = b"""<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Back to the notebook</title>
-<style>body{font:16px/1.5 system-ui,sans-serif;max-width:32rem;margin:15vh auto;padding:0 1rem;color:#1f2328;
-background:#fff}h1{font-size:1.3rem}</style></head><body><h1>The redirect has arrived.</h1>
-<p>The notebook has received the authorization response. You can close this tab and go on there.</p></body></html>"""
-_HEADERS = {
-    "Content-Type": "text/html; charset=utf-8",
-    "Cache-Control": "no-store",
-    "Referrer-Policy": "no-referrer",
-    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'",
-    "X-Content-Type-Options": "nosniff",
-}
 
 
 class Arrived(NamedTuple):
@@ -42,6 +34,12 @@ class Arrived(NamedTuple):
 
     request: Request
     note: tuple[str, ...] = ()
+
+
+class Stoppable(Protocol):
+    """What a listener must be able to do with its servers."""
+
+    def stop(self) -> None: ...
 
 
 class Listener:
@@ -60,7 +58,7 @@ class Listener:
     def __init__(self, redirect_uri: str | None = None) -> None:
         self.problem = ""
         self._sockets: list[socket.socket] = []
-        self._servers: list[_Server] = []
+        self._servers: list[Stoppable] = []
         self.arrived: queue.Queue[Arrived] = queue.Queue()
         self._closing = weakref.finalize(self, _close, self._sockets, self._servers)
         if redirect_uri is None:
@@ -83,6 +81,10 @@ class Listener:
             self.problem = "the redirect URI is https, and nothing here has a certificate for it"
             return
         host, port = _host_and_port(redirect_uri)
+        earlier = _HOLDING.get(port)
+        if earlier is not None:
+            earlier.close()
+            earlier.problem = f"port {port} was taken over by a later flow of this notebook"
         reasons = []
         for family in ("127.0.0.1", "::1") if host == "localhost" else (host,):
             try:
@@ -91,13 +93,19 @@ class Listener:
                 reasons.append(error.strerror or str(error))
         if not self._sockets:
             self.problem = f"port {port} cannot be listened on ({reasons[0]})"
+            return
+        _HOLDING[port] = self
 
     def start(self) -> None:
         """Begin to answer, on daemon threads. Once is enough."""
         if self._servers:
             return
+        from mcp_oauth_nb.wire.redirect_server import RedirectServer  # noqa: PLC0415 - only who waits needs a server
+
+        parts = split(self.redirect_uri)
+        path, hosts = (parts.path if parts else "") or "/", _hosts(self.redirect_uri)
         for held in self._sockets:
-            server = _Server(held, self.redirect_uri, self.arrived)
+            server = RedirectServer(held, path, hosts, partial(take, self.arrived, self.redirect_uri))
             self._servers.append(server)
             server.thread.start()
 
@@ -143,12 +151,12 @@ def read_pasted(pasted: object, redirect_uri: str) -> Arrived:
     base, mark, behind = text.partition("#")[0].partition("?")
     is_address = "://" in base
     query = behind if mark else "" if is_address else base
-    pairs = _kept(query) if "=" in query else []
+    pairs = kept(query) if "=" in query else []
     if {"code", "error"} & {name for name, _ in pairs}:
-        return Arrived(Request("GET", _with_query(base if is_address else redirect_uri, pairs)))
+        return Arrived(Request("GET", with_query(base if is_address else redirect_uri, pairs)))
     if is_address or mark or not _is_code(text):
         raise BadSetting("the pasted redirect", f"{len(text)} characters without code= or error=", expected)
-    return Arrived(Request("GET", _with_query(redirect_uri, [("code", text)])), (BARE_CODE,))
+    return Arrived(Request("GET", with_query(redirect_uri, [("code", text)])), (BARE_CODE,))
 
 
 def _is_code(text: str) -> bool:
@@ -156,13 +164,29 @@ def _is_code(text: str) -> bool:
     return bool(text) and all(33 <= ord(c) < 127 for c in text) and "=" not in text.rstrip("=")
 
 
-def _kept(query: str) -> list[tuple[str, str]]:
+def take(arrived: queue.Queue[Arrived], redirect_uri: str, query: str) -> bool:
+    """Hand on the redirect with this query; False where it holds no parameter of an authorization response."""
+    pairs = kept(query)
+    if pairs:
+        arrived.put(Arrived(Request("GET", with_query(redirect_uri, pairs))))
+    return bool(pairs)
+
+
+def kept(query: str) -> list[tuple[str, str]]:
     """The parameters of an authorization response; names and values as sent, the rest dropped."""
     return [pair for pair in parse_qsl(query, keep_blank_values=True, errors="replace") if pair[0] in KEPT]
 
 
-def _with_query(base: str, pairs: list[tuple[str, str]]) -> str:
+def with_query(base: str, pairs: list[tuple[str, str]]) -> str:
+    """A URL with these parameters behind the query it has."""
     return f"{base}{'&' if '?' in base else '?'}{urlencode(pairs, errors='replace')}"
+
+
+def _hosts(redirect_uri: str) -> frozenset[str]:
+    """What a browser of this machine writes into its Host header: the URI's own host, or another name of loopback."""
+    host, port = _host_and_port(redirect_uri)
+    named = {f"[{host}]" if ":" in host else host, "127.0.0.1", "localhost", "[::1]"}
+    return frozenset({f"{name}:{port}" for name in named} | (named if port == 80 else set()))
 
 
 def _host_and_port(redirect_uri: str) -> tuple[str, int]:
@@ -190,76 +214,7 @@ def _bind(host: str, port: int) -> socket.socket:
     return held
 
 
-class _Server(ThreadingHTTPServer):
-    """Answers on one socket, in a thread of its own, until it is told to stop."""
-
-    daemon_threads = True
-    timeout = 0.1
-
-    def __init__(self, held: socket.socket, redirect_uri: str, arrived: queue.Queue[Arrived]) -> None:
-        super().__init__(held.getsockname()[:2], _Handler, bind_and_activate=False)
-        self.socket.close()
-        self.socket = held
-        parts = split(redirect_uri)
-        self.redirect_uri, self.arrived = redirect_uri, arrived
-        self.path = (parts.path if parts else "") or "/"
-        host, port = _host_and_port(redirect_uri)
-        named = {host if ":" not in host else f"[{host}]", "127.0.0.1", "localhost", "[::1]"}
-        self.hosts = {f"{name}:{port}" for name in named} | (named if port == 80 else set())
-        self.stopping = False
-        self.thread = threading.Thread(target=self._serve, name="redirect listener", daemon=True)
-
-    def _serve(self) -> None:
-        """`serve_forever` is not used: its `shutdown` waits without end when the garbage collector calls it here."""
-        with contextlib.suppress(OSError, ValueError):
-            while not self.stopping:
-                self.handle_request()
-
-    def stop(self) -> None:
-        """Return once nothing is served any more."""
-        self.stopping = True
-        if self.thread.is_alive() and self.thread is not threading.current_thread():
-            self.thread.join(1)
-
-    def handle_error(self, *_: object) -> None:
-        """A browser that hangs up is nobody's news; the default prints a traceback into some cell."""
-
-
-class _Handler(BaseHTTPRequestHandler):
-    """Takes a GET on the redirect path; anything else is not found."""
-
-    server: _Server
-    timeout = 5
-    server_version, sys_version = "notebook", ""
-
-    def do_GET(self) -> None:
-        asked, _, query = self.path.partition("?")
-        pairs = _kept(query)
-        known_host = self.headers.get("Host", "").lower() in self.server.hosts or "x-forwarded-for" in self.headers
-        if asked != self.server.path or not pairs or not known_host:
-            self.send_error(404)
-            return
-        self.server.arrived.put(Arrived(Request("GET", _with_query(self.server.redirect_uri, pairs))))
-        self._answer(200, _PAGE)
-
-    def send_error(self, *_: object, **__: object) -> None:
-        """Whatever is wrong with a request is not found: the default page would repeat parts of it."""
-        self.close_connection = True
-        self._answer(404, b"")
-
-    def _answer(self, status: int, page: bytes) -> None:
-        self.send_response(status)
-        for name, value in _HEADERS.items():
-            self.send_header(name, value)
-        self.send_header("Content-Length", str(len(page)))
-        self.end_headers()
-        self.wfile.write(page)
-
-    def log_message(self, *_: object) -> None:
-        """Nothing is logged: the request line holds the code."""
-
-
-def _close(sockets: list[socket.socket], servers: list[_Server]) -> None:
+def _close(sockets: list[socket.socket], servers: list[Stoppable]) -> None:
     for server in servers:
         server.stop()
     for held in sockets:

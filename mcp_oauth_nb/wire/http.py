@@ -20,14 +20,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import httpcore
 import httpx
 
 from mcp_oauth_nb.errors import BadSetting
 from mcp_oauth_nb.protocol.wellknown import split
 from mcp_oauth_nb.records import Failure, FailureKind, Request, Response, origin_of
 from mcp_oauth_nb.wire.incoming import BODY_BYTES, Incoming, Unreadable, decoded
-from mcp_oauth_nb.wire.transport import Transport, proxy_for
+from mcp_oauth_nb.wire.proxy import proxy_for
 
 __all__ = ["BODY_BYTES", "DEFAULT_HEADERS", "LONGEST_S", "Sent", "Wire", "seconds"]
 
@@ -68,6 +67,9 @@ class Wire:
     def __init__(self, *, verify: bool | str | Path = True, timeout_s: float = 30) -> None:
         self.timeout_s = seconds("step_timeout_s", timeout_s)
         self._ssl = _usual_context(verify) if isinstance(verify, bool) else _own_context(verify)
+        from mcp_oauth_nb.wire.transport import Transport  # noqa: PLC0415 - brings httpcore, which only sending needs
+
+        self._new_transport = Transport
         self._local = threading.local()
         self._transports: weakref.WeakSet[Transport] = weakref.WeakSet()
 
@@ -98,10 +100,10 @@ class Wire:
             transport.close()
         self._local = threading.local()
 
-    def _transport(self, proxy: str | None) -> Transport:
-        kept: dict[str | None, Transport] = self._local.__dict__.setdefault("kept", {})
+    def _transport(self, proxy: str | None) -> Any:
+        kept: dict[str | None, Any] = self._local.__dict__.setdefault("kept", {})
         if proxy not in kept:
-            kept[proxy] = Transport(self._ssl, proxy)
+            kept[proxy] = self._new_transport(self._ssl, proxy)
             self._transports.add(kept[proxy])
         return kept[proxy]
 
@@ -168,9 +170,8 @@ def _named(url: str, proxy: str | None) -> str:
 def _failure(error: Exception, where: str, timeout_s: float, *, begun: bool) -> Failure:
     """Sort an exception into what a reader can act on. Its text may quote the URL, so only the cause's text is kept."""
     causes = list(_chain(error))
-    if isinstance(error, httpx.TimeoutException | httpcore.TimeoutException):
-        connecting = isinstance(error, httpx.ConnectTimeout | httpcore.ConnectTimeout)
-        did = "let nobody connect" if connecting else "did not answer completely"
+    if isinstance(error, httpx.TimeoutException | TimeoutError):
+        did = "let nobody connect" if isinstance(error, httpx.ConnectTimeout) else "did not answer completely"
         return Failure("timeout", f"{where} {did} within {timeout_s:g} s")
     if isinstance(error, httpx.ConnectError) and any(isinstance(cause, UnicodeError) for cause in causes):
         return Failure("dns", f"the name in {where} is no host name")

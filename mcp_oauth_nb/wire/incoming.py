@@ -51,7 +51,7 @@ class Incoming:
         """Read to the end, to the byte limit, or to the answer that an event stream was opened for."""
         try:
             self._read()
-        except httpx.TransportError:
+        except (httpx.TransportError, TimeoutError):
             if not self._answered:
                 raise
         self._cut = len(self._body) > BODY_BYTES

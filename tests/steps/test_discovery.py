@@ -64,9 +64,16 @@ class TestChallenge:
             challenge={"status": 200, "exchange": 3}
         )
 
-    @pytest.mark.parametrize("body", [b"<html>", {"id": 1, "error": {"code": -1}}, {"id": 2, "result": {}}, [], b""])
-    def test_a_200_that_opens_nothing_is_asked_no_further(self, body) -> None:
-        play(challenge, known()).gets(200, body).learns(challenge={"status": 200, "exchange": 1})
+    def test_a_refusal_in_json_rpc_is_asked_no_further(self) -> None:
+        refused = {"id": 1, "error": {"code": -1}}
+        play(challenge, known()).gets(200, refused).learns(challenge={"status": 200, "exchange": 1})
+
+    @pytest.mark.parametrize("body", [b"<html>", {"id": 3, "result": {}}, {"id": {"a": 1}, "result": "x"}, [], b""])
+    def test_a_200_that_answers_nothing_is_no_mcp_server(self, body) -> None:
+        play(challenge, known()).gets(200, body).stops("expected 401 with a challenge, got 200")
+
+    def test_an_answer_that_broke_off(self) -> None:
+        play(challenge, known()).fails("protocol", after=b'{"id": 1, "error": {}}').stops("a protocol failure")
 
     def test_no_answer_to_the_second_question(self) -> None:
         play(challenge, known()).gets(200, RESULT).gets(202).fails("timeout").stops("a timeout failure")
@@ -167,7 +174,9 @@ class TestServerMetadata:
         begun.sends("GET", f"{issuer}/.well-known/openid-configuration").gets(404).stops("status 404")
 
     def test_a_document_of_another_issuer_is_passed_over(self) -> None:
-        begun = play(server_metadata, known("resource_metadata")).gets(200, server_document(issuer="https://evil.example"))
+        begun = play(server_metadata, known("resource_metadata")).gets(
+            200, server_document(issuer="https://evil.example")
+        )
         begun.sends("GET", OIDC).gets(200, server_document()).learns(server_metadata={"kind": "oidc"})
 
     def test_none_of_the_right_issuer(self) -> None:

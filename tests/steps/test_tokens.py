@@ -124,9 +124,7 @@ class TestRefresh:
     def test_a_new_pair(self) -> None:
         form = {"grant_type": "refresh_token", "refresh_token": "the-refresh-token", "resource": URL, "code": None}
         begun = play(refresh, known("tokens")).sends("POST", ENDPOINT, form=form).gets(200, ISSUED)
-        begun.learns(
-            tokens={"access_token": "a-2", "refresh_token": "r-2"}, old_refresh_token="the-refresh-token"
-        )
+        begun.learns(tokens={"access_token": "a-2", "refresh_token": "r-2"}, old_refresh_token="the-refresh-token")
 
     def test_an_answer_without_refresh_token_keeps_the_old_one(self) -> None:
         begun = play(refresh, known("tokens")).gets(200, {"access_token": "a-2"})
@@ -196,9 +194,7 @@ class TestRevoke:
     def test_no_refresh_token(self) -> None:
         held = replace(FACTS["tokens"], refresh_token=None)
         begun = play(revoke, known("session", facts={"tokens": held}))
-        begun.sends("POST", self.ENDPOINT, form={"token": "the-access-token"}).gets(200).learns(
-            revoked={"exchange": 1}
-        )
+        begun.sends("POST", self.ENDPOINT, form={"token": "the-access-token"}).gets(200).learns(revoked={"exchange": 1})
 
     def test_no_endpoint(self) -> None:
         play(revoke, known("session", facts=WITHOUT)).stops("names no revocation_endpoint")

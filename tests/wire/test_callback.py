@@ -161,6 +161,24 @@ class TestListener:
 
 
 class TestAddresses:
+    def test_a_later_listener_takes_the_port_over(self) -> None:
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            uri = f"http://127.0.0.1:{free.getsockname()[1]}/callback"
+        earlier = Listener(uri)
+        earlier.start()
+        later = Listener(uri)
+        try:
+            later.start()
+            assert later.reachable
+            assert not earlier.reachable
+            assert "taken over" in earlier.problem
+            assert httpx.get(f"{uri}?code=c&state=s").status_code == 200
+            assert earlier.wait(0) is None
+            assert later.wait(5) is not None
+        finally:
+            later.close()
+
     def test_a_port_that_is_taken(self) -> None:
         with socket.create_server(("127.0.0.1", 0)) as held:
             port = held.getsockname()[1]

@@ -278,15 +278,17 @@ class TestFailures:
         monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
         sent = wire.send(get("https://nowhere.example/x"))
         assert sent.failure.kind == "dns"
-        assert sent.failure.message == "the name in https://nowhere.example does not resolve (Name or service not known)"
+        assert (
+            sent.failure.message == "the name in https://nowhere.example does not resolve (Name or service not known)"
+        )
 
     def test_a_dead_address_is_followed_by_the_next(self, hasty: Wire, monkeypatch: pytest.MonkeyPatch) -> None:
         with RawServer(ok()) as server, socket.create_server(("127.0.0.2", 0)) as dead:
             dead.close()
-            found = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (ip, server.port)) for ip in ("127.0.0.2", "127.0.0.1")]
-            monkeypatch.setattr(
-                socket, "getaddrinfo", _only("two.example", found, socket.getaddrinfo)
-            )
+            found = [
+                (socket.AF_INET, socket.SOCK_STREAM, 6, "", (ip, server.port)) for ip in ("127.0.0.2", "127.0.0.1")
+            ]
+            monkeypatch.setattr(socket, "getaddrinfo", _only("two.example", found, socket.getaddrinfo))
             sent = hasty.send(get(f"http://two.example:{server.port}/"))
         assert sent.response.body == b"hello"
 
@@ -418,7 +420,7 @@ class TestFailures:
 
     @pytest.mark.parametrize("timeout", [0, -1, float("nan"), float("inf"), 1e9, "30", None, True, [1]])
     def test_a_time_that_is_none(self, timeout) -> None:
-        with pytest.raises(BadSetting, match="step_timeout_s: got .*; expected a number of seconds"):
+        with pytest.raises(BadSetting, match=r"step_timeout_s: got .*; expected a number of seconds"):
             Wire(timeout_s=timeout)
 
 
@@ -594,9 +596,17 @@ class TestConnections:
             assert server.connections == 1
 
     def test_one_that_was_closed_meanwhile_is_replaced(self, wire: Wire) -> None:
-        with RawServer(says(response(b"x"), then_close=True)) as server:
+        closed = threading.Semaphore(0)
+
+        def answer(connection: socket.socket, _: bytes) -> None:
+            connection.sendall(response(b"x"))
+            connection.shutdown(socket.SHUT_RDWR)
+            closed.release()
+
+        with RawServer(answer) as server:
             for _ in range(3):
                 assert wire.send(get(server.url)).failure is None
+                assert closed.acquire(timeout=10)
             assert server.connections == 3
 
     def test_each_thread_has_its_own(self, wire: Wire) -> None:
@@ -608,9 +618,7 @@ class TestConnections:
 
         results: list[Sent] = []
         with RawServer(answer) as server:
-            threads = [
-                threading.Thread(target=lambda: results.append(wire.send(get(server.url)))) for _ in range(2)
-            ]
+            threads = [threading.Thread(target=lambda: results.append(wire.send(get(server.url)))) for _ in range(2)]
             for thread in threads:
                 thread.start()
             for thread in threads:

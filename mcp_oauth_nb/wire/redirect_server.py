@@ -1,0 +1,90 @@
+"""The server of one redirect: a page that never changes for it, and not found for everything else."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import threading
+from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+_PAGE = b"""<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Back to the notebook</title>
+<style>body{font:16px/1.5 system-ui,sans-serif;max-width:32rem;margin:15vh auto;padding:0 1rem;color:#1f2328;
+background:#fff}h1{font-size:1.3rem}</style></head><body><h1>The redirect has arrived.</h1>
+<p>The notebook has received the authorization response. You can close this tab and go on there.</p></body></html>"""
+_HEADERS = {
+    "Content-Type": "text/html; charset=utf-8",
+    "Cache-Control": "no-store",
+    "Referrer-Policy": "no-referrer",
+    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'",
+    "X-Content-Type-Options": "nosniff",
+}
+
+
+class RedirectServer(ThreadingHTTPServer):
+    """Answers on one socket, in a thread of its own, until it is told to stop.
+
+    Args:
+        held: a listening socket.
+        path: the path of the redirect URI.
+        hosts: what may stand in the Host header.
+        take: is handed the query of a redirect; False where it is none.
+    """
+
+    daemon_threads = True
+    timeout = 0.1
+
+    def __init__(self, held: socket.socket, path: str, hosts: frozenset[str], take: Callable[[str], bool]) -> None:
+        super().__init__(held.getsockname()[:2], _Handler, bind_and_activate=False)
+        self.socket.close()
+        self.socket = held
+        self.path, self.hosts, self.take = path, hosts, take
+        self.stopping = False
+        self.thread = threading.Thread(target=self._serve, name="redirect listener", daemon=True)
+
+    def _serve(self) -> None:
+        """`serve_forever` is not used: its `shutdown` waits without end when the garbage collector calls it here."""
+        with contextlib.suppress(OSError, ValueError):
+            while not self.stopping:
+                self.handle_request()
+
+    def stop(self) -> None:
+        """Return once nothing is served any more."""
+        self.stopping = True
+        if self.thread.is_alive() and self.thread is not threading.current_thread():
+            self.thread.join(1)
+
+    def handle_error(self, *_: object) -> None:
+        """A browser that hangs up is nobody's news; the default prints a traceback into some cell."""
+
+
+class _Handler(BaseHTTPRequestHandler):
+    """Takes a GET on the redirect path; anything else is not found."""
+
+    server: RedirectServer
+    timeout = 5
+    server_version, sys_version = "notebook", ""
+
+    def do_GET(self) -> None:
+        asked, _, query = self.path.partition("?")
+        known_host = self.headers.get("Host", "").lower() in self.server.hosts or "x-forwarded-for" in self.headers
+        if asked == self.server.path and known_host and self.server.take(query):
+            self._answer(200, _PAGE)
+        else:
+            self.send_error(404)
+
+    def send_error(self, *_: object, **__: object) -> None:
+        """Whatever is wrong with a request is not found: the default page would repeat parts of it."""
+        self.close_connection = True
+        self._answer(404, b"")
+
+    def _answer(self, status: int, page: bytes) -> None:
+        self.send_response(status)
+        for name, value in _HEADERS.items():
+            self.send_header(name, value)
+        self.send_header("Content-Length", str(len(page)))
+        self.end_headers()
+        self.wfile.write(page)
+
+    def log_message(self, *_: object) -> None:
+        """Nothing is logged: the request line holds the code."""

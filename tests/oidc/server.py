@@ -1,0 +1,137 @@
+"""The authorization server in Node.js, together with the MCP server that checks its tokens; see `resource`."""
+
+from __future__ import annotations
+
+import json
+import os
+import queue
+import secrets
+import socket
+import subprocess
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from mcp_oauth_nb import Client
+from tests.conformance.node import end_group, node, packages
+
+HERE = Path(__file__).resolve().parent
+SCOPE = "mcp:tools"
+START_S = 30.0
+STOP_S = 10.0
+LIFETIME_S = 600
+LOOPBACK = "http://127.0.0.1/callback"
+"""Where native clients come back to, at any port (RFC 8252 7.3)."""
+
+Format = Literal["jwt", "opaque"]
+
+
+@dataclass(frozen=True)
+class Oidc:
+    """A running pair of servers.
+
+    Attributes:
+        url: the MCP endpoint, which is also the resource.
+        issuer: the authorization server.
+        public: a client registered by hand, without a secret.
+        confidential: another one, which authenticates by client_secret_basic.
+        service: a third one, for the grant client_credentials alone.
+    """
+
+    url: str
+    issuer: str
+    public: Client
+    confidential: Client
+    service: Client
+
+
+@contextmanager
+def oidc_server(access_tokens: Format, *, slash: bool = False) -> Iterator[Oidc]:
+    """Start both servers.
+
+    Args:
+        access_tokens: those that the MCP server checks by itself ("jwt") or asks about ("opaque").
+        slash: let the MCP server name the issuer with a slash at its end, as the URL type would have it.
+    """
+    public = Client("public", auth_method="none")
+    confidential = Client("confidential", secrets.token_urlsafe(24), "client_secret_basic")
+    service = Client("service", secrets.token_urlsafe(24), "client_secret_basic")
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}/mcp"
+        settings = {
+            "module": str(packages(HERE / "provider") / "oidc-provider" / "lib" / "index.js"),
+            "resource": url,
+            "scope": SCOPE,
+            "format": access_tokens,
+            "lifetime": LIFETIME_S,
+            "clients": [_with_browser(public), _with_browser(confidential), _by_itself(service)],
+        }
+        with _authorization_server(settings) as issuer:
+            from tests.oidc.resource import mcp_server  # takes a second, so that only those wait who run these tests
+
+            with mcp_server(listener, issuer, service if access_tokens == "opaque" else None, SCOPE, slash=slash):
+                yield Oidc(url, issuer, public, confidential, service)
+
+
+def _registered(client: Client, **rest: Any) -> dict[str, Any]:
+    secret = {"client_secret": client.secret} if client.secret else {}
+    return {"client_id": client.client_id, "token_endpoint_auth_method": client.auth_method, **secret, **rest}
+
+
+def _with_browser(client: Client) -> dict[str, Any]:
+    return _registered(
+        client,
+        application_type="native",
+        redirect_uris=[LOOPBACK],
+        grant_types=["authorization_code", "refresh_token"],
+        response_types=["code"],
+    )
+
+
+def _by_itself(client: Client) -> dict[str, Any]:
+    return _registered(client, redirect_uris=[], grant_types=["client_credentials"], response_types=[])
+
+
+@contextmanager
+def _authorization_server(settings: dict[str, Any]) -> Iterator[str]:
+    """Start it, hand over its issuer, and end it; it ends by itself as well when this process does."""
+    process = subprocess.Popen(
+        [node(), str(HERE / "server.mjs"), json.dumps(settings)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        env={name: value for name, value in os.environ.items() if name != "NODE_OPTIONS"},
+        start_new_session=True,
+        text=True,
+        errors="replace",
+    )
+    lines: queue.Queue[str] = queue.Queue()
+    reader = threading.Thread(target=_read, args=(process, lines), daemon=True)
+    reader.start()
+    try:
+        yield _issuer(lines)
+    finally:
+        end_group(process)
+        reader.join(STOP_S)
+        for pipe in (process.stdin, process.stdout):
+            if pipe is not None:
+                pipe.close()
+
+
+def _read(process: subprocess.Popen[str], lines: queue.Queue[str]) -> None:
+    for line in process.stdout or ():
+        lines.put(line)
+    lines.put("")
+
+
+def _issuer(lines: queue.Queue[str]) -> str:
+    """What it says once it listens; warnings may come before."""
+    said = []
+    while line := lines.get(timeout=START_S):
+        said.append(line)
+        if line.startswith('{"issuer"'):
+            return str(json.loads(line)["issuer"])
+    raise AssertionError("the authorization server ended:\n" + "".join(said))

@@ -1,0 +1,122 @@
+"""The flow through oidc-provider: a certified authorization server, of which every complaint would be ours.
+
+They are run by: python -m pytest -m oidc tests/oidc
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Iterator
+from http.cookies import SimpleCookie
+
+import pytest
+from leaks import assert_no_leak, shown
+
+from mcp_oauth_nb import Client, Debugger
+from mcp_oauth_nb.steps import AFTERWARDS, ROUTE
+from tests.oidc.server import Oidc, oidc_server
+
+pytestmark = [
+    pytest.mark.oidc,
+    pytest.mark.timeout(600),
+    pytest.mark.filterwarnings("ignore::DeprecationWarning"),
+]
+CLIENTS = ("registered", "public", "confidential")
+ADD = ("add", {"a": 2, "b": 40})
+
+
+def walk(server: Oidc, client: str, *, afterwards: bool = False) -> Debugger:
+    """A debugger that went the whole way, as one of three clients."""
+    known: dict[str, Client] = {"public": server.public, "confidential": server.confidential}
+    dbg = Debugger(server.url, client=known.get(client), browser="follow", tool=ADD, step_timeout_s=20)
+    dbg.run(afterwards=afterwards)
+    return dbg
+
+
+def achieved(dbg: Debugger) -> list[str]:
+    return [run.step for run in dbg.trace.runs if run.achieved]
+
+
+@pytest.mark.parametrize("client", CLIENTS)
+def test_the_whole_flow_passes(oidc: Oidc, client: str):
+    dbg = walk(oidc, client)
+    assert achieved(dbg) == list(ROUTE)
+    assert dbg.diagnose().findings == ()
+    assert dbg.diagnose().status == "passed"
+
+
+@pytest.mark.parametrize("client", CLIENTS)
+def test_tokens_are_refreshed_replaced_and_revoked(asking: Oidc, client: str):
+    dbg = walk(asking, client, afterwards=True)
+    assert achieved(dbg) == [*ROUTE, *AFTERWARDS]
+    assert dbg.diagnose().findings == ()
+
+
+def test_the_resource_indicator_ends_up_in_the_token(oidc: Oidc):
+    token = walk(oidc, "public")._flow.tokens.access_token
+    claims = json.loads(_decoded(token.split(".")[1]))
+    assert (claims["iss"], claims["aud"], claims["scope"]) == (oidc.issuer, oidc.url, "mcp:tools")
+
+
+def test_the_tool_answers(oidc: Oidc):
+    dbg = walk(oidc, "registered")
+    assert b"42" in dbg.exchanges[-1].response.body
+
+
+def test_a_token_is_refreshed_and_the_old_one_refused(oidc: Oidc):
+    dbg = walk(oidc, "registered", afterwards=True)
+    assert achieved(dbg)[: len(ROUTE) + 2] == [*ROUTE, "refresh", "replay"]
+
+
+def test_a_token_that_cannot_be_revoked_is_named(oidc: Oidc):
+    """It revokes refresh tokens, and refuses to revoke JWTs (RFC 7009 2.2.1)."""
+    report = walk(oidc, "registered", afterwards=True).diagnose()
+    assert [finding.rule for finding in report.findings] == ["revocation-refused"]
+    assert "unsupported_token_type" in report.findings[0].observed
+
+
+def test_a_slash_too_many_is_named():
+    """The MCP server writes the issuer by way of a URL type, which adds a slash."""
+    with oidc_server("jwt", slash=True) as server:
+        report = walk(server, "registered").diagnose()
+    assert report.failing_step == "server_metadata"
+    assert report.cause.rule == "issuer-mismatch"
+    assert report.cause.expected.startswith(f"{server.issuer}/")
+
+
+def test_a_wrong_secret_is_named(oidc: Oidc):
+    wrong = Client(oidc.confidential.client_id, "not the secret at all", "client_secret_basic")
+    report = Debugger(oidc.url, client=wrong, browser="follow", step_timeout_s=20).run()
+    assert report.failing_step == "token"
+    assert "invalid_client" in report.cause.observed
+
+
+def test_a_resource_that_the_server_does_not_know_is_named(oidc: Oidc):
+    dbg = Debugger(oidc.url, client=oidc.public, resource="https://elsewhere.example/mcp", browser="follow")
+    report = dbg.run()
+    assert report.failing_step == "callback"
+    assert "invalid_target" in report.cause.observed
+
+
+@pytest.mark.parametrize("client", CLIENTS)
+def test_nothing_that_is_shown_holds_a_secret(asking: Oidc, client: str):
+    dbg = walk(asking, client, afterwards=True)
+    flow = dbg._flow
+    issued = [flow.tokens.access_token, flow.tokens.refresh_token, flow.old_refresh_token, flow.code.code]
+    assert_no_leak(shown(dbg), [*issued, flow.pkce.verifier, flow.authorization.state, *_kept_by_the_browser(dbg)])
+
+
+def _kept_by_the_browser(dbg: Debugger) -> Iterator[str]:
+    """Its session cookies, the client's secret, and what the client could be changed with (RFC 7592)."""
+    for exchange in dbg.exchanges:
+        for line in exchange.response.header_lines("set-cookie") if exchange.response else ():
+            yield from (morsel.value for morsel in SimpleCookie(line).values() if morsel.value)
+        if exchange.step == "register":
+            yield exchange.document["registration_access_token"]
+    if dbg._flow.client.secret:
+        yield dbg._flow.client.secret
+
+
+def _decoded(part: str) -> bytes:
+    return base64.urlsafe_b64decode(part + "=" * (-len(part) % 4))
