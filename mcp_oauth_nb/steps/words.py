@@ -22,3 +22,9 @@ def said(exchange: Exchange) -> str:
 def unanswered(exchange: Exchange) -> str:
     """Why no whole answer came."""
     return exchange.failure.message if exchange.failure else "no answer came"
+
+
+def answered(exchange: Exchange) -> str:
+    """Status and media type of an answer: ``200 text/html``."""
+    media_type = exchange.response.media_type if exchange.response else ""
+    return f"{exchange.status} {brief(media_type) or 'without a media type'}"
