@@ -18,8 +18,8 @@ from mcp_oauth_nb.errors import BadSetting, NotYet
 from mcp_oauth_nb.evidence.curl import curl_script
 from mcp_oauth_nb.link import AuthorizationLink
 from mcp_oauth_nb.mime import Bundle
-from mcp_oauth_nb.protocol.flow import Client, Flow, Settings, Tokens, ToolCall
-from mcp_oauth_nb.protocol.profiles import LATEST, PROFILES
+from mcp_oauth_nb.protocol.flow import WAYS, Client, Flow, Registration, Settings, Tokens, ToolCall
+from mcp_oauth_nb.protocol.profiles import AUTO, MODERN, PROFILES
 from mcp_oauth_nb.protocol.step import Edits, Override
 from mcp_oauth_nb.protocol.wellknown import split
 from mcp_oauth_nb.records import Exchange, Request, Trace
@@ -42,8 +42,14 @@ class Debugger:
 
     Args:
         url: the MCP endpoint, exactly as a client would be configured with it.
-        protocol: the MCP protocol version to follow.
+        protocol: the MCP protocol version to follow; ``"auto"`` tells it from the server's answers.
+        registration: ``"auto"`` takes the first way to a client id that is open; or ``"preregistered"``, ``"cimd"``
+            (client ID metadata document), ``"dcr"`` (dynamic client registration).
         client: a pre-registered ``Client(id, secret=...)``; None registers one dynamically.
+        client_metadata_url: the https URL of your client ID metadata document.
+        authorization_server: the issuer to use where the resource names several; None takes the first.
+        initial_access_token: what a closed registration endpoint wants to see (RFC 7591 3).
+        software_statement: a signed statement passed through to the registration endpoint (RFC 7591 2.3).
         scope: the scope to ask for; None takes what the server asks for, an empty string sends none.
         resource: the resource indicator; None takes it byte for byte as published, an empty string sends none.
         redirect_uri: where the browser comes back to; None takes a free port of this machine.
@@ -65,8 +71,13 @@ class Debugger:
         self,
         url: str,
         *,
-        protocol: str = LATEST,
+        protocol: str = AUTO,
+        registration: Registration = "auto",
         client: Client | None = None,
+        client_metadata_url: str | None = None,
+        authorization_server: str | None = None,
+        initial_access_token: str | None = None,
+        software_statement: str | None = None,
         scope: str | None = None,
         resource: str | None = None,
         redirect_uri: str | None = None,
@@ -83,7 +94,12 @@ class Debugger:
         self._same: Callable[[], Debugger] = lambda: Debugger(
             url,
             protocol=protocol,
+            registration=registration,
             client=client,
+            client_metadata_url=client_metadata_url,
+            authorization_server=authorization_server,
+            initial_access_token=initial_access_token,
+            software_statement=software_statement,
             scope=scope,
             resource=resource,
             redirect_uri=redirect_uri,
@@ -97,11 +113,18 @@ class Debugger:
             tool=tool,
         )
         _check(url, protocol, client, browser, on_violation, redirect_uri)
-        _check_texts(scope=scope, resource=resource, access_token=access_token)
+        _check_registration(registration, client_metadata_url)
+        _check_texts(scope=scope, resource=resource, access_token=access_token, software_statement=software_statement)
+        _check_texts(initial_access_token=initial_access_token, authorization_server=authorization_server)
         custom = Override(headers={} if headers is None else headers).headers
         self._vault = LearningVault()
         learn_settings(self._vault, custom, url)
-        for secret, kind in ((client and client.secret, "client_secret"), (access_token, "access_token")):
+        for secret, kind in (
+            (client and client.secret, "client_secret"),
+            (access_token, "access_token"),
+            (initial_access_token, "initial_access_token"),
+            (software_statement, "software_statement"),
+        ):
             if secret:
                 self._vault.learn(secret, kind)
         listener = Listener(redirect_uri)
@@ -116,7 +139,13 @@ class Debugger:
         )
         settings = Settings(
             url=url,
-            profile=PROFILES[protocol],
+            profile=MODERN if protocol == AUTO else PROFILES[protocol],
+            auto=protocol == AUTO,
+            registration=registration,
+            client_metadata_url=client_metadata_url,
+            authorization_server=authorization_server,
+            initial_access_token=initial_access_token,
+            software_statement=software_statement,
             redirect_uri=listener.redirect_uri,
             entropy=secrets.token_bytes,
             client=client,
@@ -257,9 +286,8 @@ class Debugger:
         first = "mcp" if self._flow_before("challenge").tokens else "challenge"
         route = ROUTE[ROUTE.index(first) :] + (AFTERWARDS if afterwards else ())
         for name in route:
-            if name == "callback" and self._driver.browser is None:
+            if name == "callback":
                 self._listen()
-                self._link().show()
             self._carry_out(name)
             if not self._driver.runs[-1].achieved:
                 break
@@ -343,15 +371,20 @@ class Debugger:
         """Whether a prepared step still starts from the flow as it stands."""
         return running.flow is self._flow_before(running.step.name)
 
-    def finish(self, running: Running, *, person: bool = False) -> Report:
-        """Carry out a prepared step. With `person` a redirect is waited for even where it could be fetched.
+    def finish(
+        self, running: Running, *, person: bool = False, announce: Callable[[str], None] | None = None
+    ) -> Report:
+        """Carry out a prepared step.
+
+        Args:
+            running: the step, as `begin` prepared it.
+            person: wait for a redirect even where it could be fetched.
+            announce: shows the link that is waited for; it may come up in the middle of a later step.
 
         Raises:
             CallbackTimeout: no redirect came, or `interrupt` was called.
         """
-        self._driver.person = person
-        if person:
-            self._driver.listener.start()
+        self._driver.person, self._driver.announce = person, announce
         try:
             self._finish(running)
         finally:
@@ -404,7 +437,11 @@ class Debugger:
         self._driver.stop.clear()
         self._rewind(name)
         self._before.setdefault(name, running.flow)
-        self._flow = running.finish()
+        self._driver.announce = self._driver.announce or self._show_link
+        try:
+            self._flow = running.finish()
+        finally:
+            self._driver.announce = None
 
     def _flow_before(self, name: str) -> Flow:
         """The flow as it stood before a step last ran; as it stands now for a new step and for an extra call."""
@@ -420,19 +457,25 @@ class Debugger:
         self._before = {step: flow for step, flow in self._before.items() if step not in later}
         self._driver.runs = [run for run in self._driver.runs if run.step not in later]
 
-    def _link(self) -> AuthorizationLink:
+    def _link(self, url: str | None = None) -> AuthorizationLink:
         """The authorization link as a display that hides its state once the redirect is here."""
-        authorization = self._flow.authorization
+        if self._shown_link is not None:
+            self._shown_link.close()
         self._shown_link = AuthorizationLink(
             self.trace,
             "authorize",
             ROUTE,
             judge,
-            url=authorization.url if authorization and self._driver.browser is None else None,
+            url=url or (self.authorization_url if self._driver.browser is None else None),
             redirect_uri=self._flow.settings.redirect_uri,
             problem=self._driver.listener.problem,
         )
         return self._shown_link
+
+    def _show_link(self, url: str) -> None:
+        """Show the link that is waited for, unless a cell above shows it already."""
+        if self._shown_link is None or self._shown_link.url != url or not self._shown_link.is_shown:
+            self._link(url).show()
 
     def _listen(self) -> None:
         if self._driver.browser is None:
@@ -445,7 +488,8 @@ class Debugger:
         settings = self._flow.settings
         shown = {
             "url": settings.url,
-            "protocol": settings.profile.version,
+            "protocol": self._flow.profile.version,
+            "protocol told": self._flow.era.why if self._flow.era else "not told yet" if settings.auto else "",
             "client_id": settings.client.client_id if settings.client else None,
             "scope": settings.scope,
             "resource": settings.resource,
@@ -463,8 +507,8 @@ def _check(
     """Refuse arguments that cannot work, before anything is sent."""
     if not isinstance(url, str) or split(url) is None or any(ord(c) < 33 for c in url):
         raise BadSetting("url", _brief(url), "the http(s) URL of an MCP endpoint", "Debugger('https://host/mcp')")
-    if not isinstance(protocol, str) or protocol not in PROFILES:
-        raise BadSetting("protocol", _brief(protocol), "one of " + ", ".join(PROFILES))
+    if not isinstance(protocol, str) or protocol not in (AUTO, *PROFILES):
+        raise BadSetting("protocol", _brief(protocol), "one of " + ", ".join((AUTO, *PROFILES)))
     if client is not None and not isinstance(client, Client):
         raise BadSetting("client", f"a {type(client).__name__}", "Client('id') or Client('id', secret=getpass())")
     if browser is not None and browser != "follow" and not callable(browser):
@@ -482,6 +526,17 @@ def _is_redirect_uri(value: object) -> bool:
         return False
     scheme, colon, rest = value.partition(":")
     return bool(colon and rest) and scheme[:1].isalpha() and "#" not in value
+
+
+def _check_registration(registration: object, client_metadata_url: object) -> None:
+    """A document's URL is the client id itself, so it must be one that RFC and draft allow."""
+    if registration not in WAYS:
+        raise BadSetting("registration", _brief(registration), "one of " + ", ".join(WAYS))
+    if client_metadata_url is None:
+        return
+    parts = split(client_metadata_url) if isinstance(client_metadata_url, str) else None
+    if parts is None or not parts.origin.lower().startswith("https://") or parts.path in ("", "/"):
+        raise BadSetting("client_metadata_url", _brief(client_metadata_url), "an https URL with a path")
 
 
 def _check_texts(**given: object) -> None:

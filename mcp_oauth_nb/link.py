@@ -44,6 +44,11 @@ class AuthorizationLink(Report):
         view = LinkView(self, self.url, self.redirect_uri, self.problem)
         self._handles.append(display(dict(render(view)), raw=True, display_id=True))
 
+    @property
+    def is_shown(self) -> bool:
+        """Whether the link itself stands in some cell right now."""
+        return any(handle is not None for handle in self._handles)
+
     def close(self) -> None:
         """Replace the link by the masked report in every place where it is displayed."""
         while self._handles:

@@ -211,9 +211,7 @@ class FlowRunner:
         self._say(f"{self._place(name)} is running")
         self._update(name, status="needs you" if person else "running")
         try:
-            if person:
-                self._ask()
-            self.dbg.finish(running, person=person)
+            self.dbg.finish(running, person=person, announce=self._ask)
         except CallbackTimeout:
             if self._automatic and name == "callback":
                 return self._step(name)
@@ -262,12 +260,12 @@ class FlowRunner:
         elif self._running is None or not self.dbg.is_current(self._running):
             self._running = self.dbg.begin(name)
 
-    def _ask(self) -> None:
+    def _ask(self, url: str) -> None:
         self._waiting = True
-        url = self.dbg.authorization_url
-        self._link.value = link_markup(url or "", self.dbg.redirect_problem, automatic=self.dbg.is_automatic)
+        self._link.value = link_markup(url, self.dbg.redirect_problem, automatic=self.dbg.is_automatic)
         self._asking.layout.display = ""
-        self._say(f"{self._place('callback')} needs you: open the link and log in")
+        place = self._place(self._next() or "callback")
+        self._say(f"{place} needs you: open the link and log in")
 
     def _stop_asking(self) -> None:
         self._waiting = False

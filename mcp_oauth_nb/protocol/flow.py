@@ -26,6 +26,8 @@ _TELLING_MEMBERS = (
     "code_challenge_methods_supported",
 )
 AUTH_METHODS = ("none", "client_secret_basic", "client_secret_post")
+Registration = Literal["auto", "preregistered", "cimd", "dcr"]
+WAYS: tuple[Registration, ...] = ("auto", "preregistered", "cimd", "dcr")
 T = TypeVar("T")
 
 
@@ -49,6 +51,9 @@ class Client:
             ``client_secret_basic``, ``client_secret_post``. Chosen from the server's metadata when not given.
         source: where the client comes from, in words.
         exchange: id of the registration exchange; 0 for a client given by the user.
+        issuer: the authorization server that knows it; its credentials go to no other (None: not known yet).
+        management_url: where the registration can be read and deleted (RFC 7592); None where it cannot.
+        management_token: the registration access token for it.
 
     Raises:
         BadSetting: the id is empty, the method is unknown, or method and secret do not fit.
@@ -59,6 +64,9 @@ class Client:
     auth_method: str | None = None
     source: str = "pre-registered"
     exchange: int = 0
+    issuer: str | None = None
+    management_url: str | None = None
+    management_token: str | None = None
 
     def __post_init__(self) -> None:
         if not isinstance(self.client_id, str) or not self.client_id.strip():
@@ -91,6 +99,11 @@ class ToolCall:
     name: str
     arguments: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
+    @property
+    def params(self) -> dict[str, Any]:
+        """The parameters of ``tools/call``."""
+        return {"name": self.name, "arguments": dict(self.arguments)}
+
 
 @dataclass(frozen=True, repr=False)
 class Settings:
@@ -104,6 +117,12 @@ class Settings:
         scope: the scope to ask for; None takes what the server asks for.
         resource: the resource indicator; None takes the published one.
         tool: the tool to call once tools are listed; None calls none.
+        auto: the version is told from the server's answers; `profile` is the one to begin with.
+        registration: how to get a client id: ``auto`` takes the first way that there is.
+        client_metadata_url: the https URL of our client ID metadata document, if there is one.
+        authorization_server: the issuer to use where the resource names several; None takes the first.
+        initial_access_token: what a closed registration endpoint wants to see.
+        software_statement: passed through to the registration endpoint.
         entropy: gives so many random bytes; tests hand in a fixed one.
         on_violation: "stop" where the protocol says that a client must not go on, or "continue".
     """
@@ -116,11 +135,29 @@ class Settings:
     scope: str | None = None
     resource: str | None = None
     tool: ToolCall | None = None
+    auto: bool = False
+    registration: Registration = "auto"
+    client_metadata_url: str | None = None
+    authorization_server: str | None = None
+    initial_access_token: str | None = None
+    software_statement: str | None = None
     client_name: str = "mcp-oauth-nb"
     on_violation: Literal["stop", "continue"] = "stop"
 
     def __repr__(self) -> str:
         return f"<Settings {origin_of(self.url)} {self.profile.version}>"
+
+
+@dataclass(frozen=True, repr=False)
+class Era(_Fact):
+    """Which protocol version is in force, and how that was told. `exchange` is 0 where no answer decided it."""
+
+    profile: Profile
+    why: str
+    exchange: int = 0
+
+    def shown(self) -> Pairs:
+        return (("protocol version taken", f"{self.profile.version}: {self.why}"),)
 
 
 @dataclass(frozen=True, repr=False)
@@ -252,9 +289,14 @@ class Outcome(_Fact):
 
 @dataclass(frozen=True, repr=False)
 class Flow:
-    """Settings and the facts learned so far. `old_refresh_token` is the one that the last refresh replaced."""
+    """Settings and the facts learned so far.
+
+    `old_refresh_token` is the one that the last refresh replaced, `step_up_scope` what a step-up asks for, `rounds` how
+    many authorization requests were made.
+    """
 
     settings: Settings
+    era: Era | None = None
     challenge: Challenged | None = None
     resource_metadata: Document | None = None
     server_metadata: Document | None = None
@@ -264,6 +306,8 @@ class Flow:
     code: AuthorizationCode | None = None
     tokens: Tokens | None = None
     session: Session | None = None
+    step_up_scope: str | None = None
+    rounds: int = 0
     called: Outcome | None = None
     old_refresh_token: str | None = None
     replayed: Outcome | None = None
@@ -271,7 +315,7 @@ class Flow:
     after_revocation: Outcome | None = None
 
     def __repr__(self) -> str:
-        known = [f.name for f in fields(self) if f.name != "settings" and getattr(self, f.name) is not None]
+        known = [f.name for f in fields(self) if f.name != "settings" and getattr(self, f.name)]
         return f"<Flow {origin_of(self.settings.url)} knows {', '.join(known) or 'nothing'}>"
 
     def learn(self, **facts: Any) -> Flow:
@@ -286,6 +330,11 @@ class Flow:
             if fact is not None and fact is not getattr(before, name) and hasattr(fact, "shown"):
                 pairs += fact.shown()
         return tuple(pairs)
+
+    @property
+    def profile(self) -> Profile:
+        """The row of the protocol version in force."""
+        return self.era.profile if self.era else self.settings.profile
 
     @property
     def lenient(self) -> bool:

@@ -140,9 +140,10 @@ class Open:
 
 @dataclass(frozen=True)
 class AwaitRedirect:
-    """Wait until the browser comes back to `redirect_uri`."""
+    """Wait until the browser that was sent to `url` comes back to `redirect_uri`."""
 
     redirect_uri: str = field(repr=False)
+    url: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True)

@@ -26,6 +26,9 @@ WITH_REQUEST = Selector(_with_request, "no token request was made for an authori
 
 
 def _carriers_of_resource(case: Case) -> list[Exchange]:
+    """The requests that must name the resource; none in a version that does not know the parameter."""
+    if case.trace.settings.get("protocol") == "2025-03-26":
+        return []
     asked = authorization_request(case)
     return [*([asked] if asked else []), *_sent(case, "token"), *_sent(case, "refresh")]
 
@@ -43,7 +46,9 @@ def _error_in(exchange: Exchange, *errors: str) -> bool:
     summary="The request does not say which resource the token is for.",
     fix="Send resource with the resource of the protected resource metadata, in every authorization and token request.",
     spec=Spec("MCP 2025-11-25", "Resource Parameter Implementation"),
-    over=Selector(_carriers_of_resource, "no authorization or token request was made yet"),
+    over=Selector(
+        _carriers_of_resource, "no authorization or token request of a version that knows `resource` was made yet"
+    ),
 )
 def _(case: Case, exchange: Exchange) -> Iterator[Seen]:
     values = query(exchange) if exchange.step == "authorize" else form(exchange)

@@ -48,7 +48,8 @@ def authorize(flow: Flow) -> Wants:
     exchange = yield Open(call)
     if exchange.failure is not None:
         return Stopped(exchange.failure.message)
-    return flow.learn(authorization=_recorded(exchange, metadata, token_endpoint or ""))
+    recorded = _recorded(exchange, metadata, token_endpoint or "")
+    return flow.learn(authorization=recorded, rounds=flow.rounds + 1)
 
 
 def _recorded(exchange: Exchange, metadata: Document, token_endpoint: str) -> Authorization:
@@ -67,7 +68,9 @@ def _recorded(exchange: Exchange, metadata: Document, token_endpoint: str) -> Au
 
 
 def wanted_scope(flow: Flow) -> str | None:
-    """The user's scope; else the challenged one; else all that the resource lists; else none is sent."""
+    """What a step-up asks for; else the user's scope; else the challenged one; else all listed; else none is sent."""
+    if flow.step_up_scope is not None:
+        return flow.step_up_scope
     if flow.settings.scope is not None:
         return flow.settings.scope or None
     bearer = flow.challenge.challenges.bearer() if flow.challenge else None
@@ -79,7 +82,7 @@ def wanted_scope(flow: Flow) -> str | None:
 
 def wanted_resource(flow: Flow) -> str | None:
     """The resource indicator, byte for byte as published (RFC 8707 2); the typed URL where nothing is published."""
-    if not flow.settings.profile.sends_resource or flow.settings.resource == "":
+    if not flow.profile.sends_resource or flow.settings.resource == "":
         return None
     if flow.settings.resource is not None:
         return flow.settings.resource
@@ -91,7 +94,7 @@ def wanted_resource(flow: Flow) -> str | None:
 def callback(flow: Flow) -> Wants:
     """Take the redirect apart: state first, then the issuer, only then the code or the error."""
     asked = need(flow.authorization, "authorization request", "dbg.authorize()")
-    exchange = yield AwaitRedirect(asked.redirect_uri)
+    exchange = yield AwaitRedirect(asked.redirect_uri, asked.url)
     if exchange.direction != "in":
         return Stopped(_no_redirect(exchange))
     answer = dict(parse_qsl(exchange.request.url.partition("#")[0].partition("?")[2], keep_blank_values=True))

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Generator
+from dataclasses import replace
 
 from mcp_oauth_nb.protocol.challenge import Challenges, parse_challenges
-from mcp_oauth_nb.protocol.flow import Challenged, Document, Flow, need
+from mcp_oauth_nb.protocol.flow import Challenged, Document, Era, Flow, Session, need
 from mcp_oauth_nb.protocol.jsonrpc import answer
+from mcp_oauth_nb.protocol.profiles import OLDEST
 from mcp_oauth_nb.protocol.resource import resource_match
 from mcp_oauth_nb.protocol.spec import Spec
 from mcp_oauth_nb.protocol.step import Call, Send, Stopped, Wants, step
@@ -15,9 +17,10 @@ from mcp_oauth_nb.protocol.wellknown import (
     Candidate,
     resource_metadata_candidates,
     server_metadata_candidates,
+    split,
 )
 from mcp_oauth_nb.records import Exchange
-from mcp_oauth_nb.steps.mcp import initialize_call, later_call
+from mcp_oauth_nb.steps.messages import later_call, opening
 from mcp_oauth_nb.steps.words import answered, unanswered
 
 NO_TOKEN = "the URL you typed; no token is sent, to see the challenge"
@@ -26,7 +29,7 @@ NO_TOKEN = "the URL you typed; no token is sent, to see the challenge"
 @step(title="Send request without token", spec=Spec("MCP 2025-11-25", "Protected Resource Metadata Discovery"))
 def challenge(flow: Flow) -> Wants:
     """Ask without a token. Where the server opens a session all the same, ask for its tools as well."""
-    exchange = yield Send(initialize_call(flow, None, NO_TOKEN), answer_id=1)
+    flow, exchange = yield from opening(flow, None, NO_TOKEN)
     if exchange.status is not None and exchange.status // 100 == 2:
         exchange = yield from _open_as_anybody(flow, exchange)
     if exchange.response is None or (exchange.failure is not None and exchange.status != 401):
@@ -47,24 +50,32 @@ def _speaks_mcp(exchange: Exchange) -> bool:
 
 
 def _open_as_anybody(flow: Flow, opened: Exchange) -> Generator[Send, Exchange, Exchange]:
-    """A server may protect its tools only: finish the handshake and ask for them, still without a token."""
-    session_id = opened.response.header("mcp-session-id") if opened.response else None
+    """A server may protect its tools only: finish the opening and ask for them, still without a token."""
     if opened.response is None or "result" not in (answer(opened.response, 1) or {}):
         return opened
-    yield Send(later_call(flow, None, session_id, "notifications/initialized", None, None, NO_TOKEN))
-    return (yield Send(later_call(flow, None, session_id, "tools/list", {}, 2, NO_TOKEN), answer_id=2))
+    session = Session("", opened.response.header("mcp-session-id"))
+    if flow.profile.conversation == "handshake":
+        yield Send(later_call(flow, None, session, "notifications/initialized", None, None, NO_TOKEN))
+    return (yield Send(later_call(flow, None, session, "tools/list", {}, 2, NO_TOKEN), answer_id=2))
 
 
 @step(title="Request protected resource metadata", spec=Spec("RFC 9728", "3"))
 def resource_metadata(flow: Flow) -> Wants:
     """The URL of the challenge, and nothing else, when there is one; else the well-known URLs in their order."""
     challenged = need(flow.challenge, "challenge", "dbg.challenge()")
+    if not flow.profile.has_resource_metadata:
+        return flow
     exchange: Exchange | None = None
+    tried: list[int | None] = []
     for candidate in _resource_candidates(flow.settings.url, challenged.challenges):
         exchange = yield Send(Call.get(candidate.url, why=_why_resource(candidate)))
         found = _document(exchange, candidate)
         if found is not None:
             return _judged_resource(flow, found)
+        tried.append(exchange.status)
+    if flow.settings.auto and tried and set(tried) == {404}:
+        why = "no protected resource metadata anywhere: as before that document was introduced"
+        return flow.learn(era=Era(OLDEST, why, exchange.id if exchange else 0))
     return Stopped(_no_document("protected resource metadata", exchange))
 
 
@@ -93,21 +104,18 @@ def _judged_resource(flow: Flow, found: Document) -> Flow | Stopped:
 
 @step(title="Request authorization server metadata", spec=Spec("RFC 8414", "3"))
 def server_metadata(flow: Flow) -> Wants:
-    """The well-known URLs of the first issuer, in the order of the protocol version, until a document fits."""
-    published = need(flow.resource_metadata, "protected resource metadata", "dbg.resource_metadata()")
-    issuers = published.texts("authorization_servers")
-    if not issuers:
-        return Stopped("the protected resource metadata names no authorization server")
-    profile = flow.settings.profile
+    """The well-known URLs of the chosen issuer, in the order of the protocol version, until a document fits."""
+    issuer, source = _issuer(flow)
+    if issuer is None:
+        return Stopped(source)
     exchange: Exchange | None = None
     misnamed: Document | None = None
-    for candidate in server_metadata_candidates(issuers[0]):
-        if candidate.kind not in profile.server_metadata_kinds:
+    for candidate in server_metadata_candidates(issuer):
+        if candidate.kind not in flow.profile.server_metadata_kinds:
             continue
-        why = f"authorization_servers in the protected resource metadata ({candidate.kind})"
-        exchange = yield Send(Call.get(candidate.url, why=why))
+        exchange = yield Send(_metadata_call(flow, candidate, f"{source} ({candidate.kind})"))
         found = _document(exchange, candidate)
-        if found is not None and (found.text("issuer") == issuers[0] or flow.lenient):
+        if found is not None and (_is_issuer(flow, found, issuer) or flow.lenient):
             return _judged_server(flow, found)
         misnamed = misnamed or found
     if misnamed is not None:
@@ -115,7 +123,43 @@ def server_metadata(flow: Flow) -> Wants:
         return Stopped("`issuer` in the document is not the issuer its URL was built from", learned)
     if exchange is None:
         return Stopped("the issuer is no http(s) URL, so that no metadata URL can be built from it")
+    if flow.profile.default_endpoints and exchange.status == 404:
+        return flow.learn(server_metadata=_default_endpoints(issuer, exchange))
     return Stopped(_no_document("authorization server metadata", exchange))
+
+
+def _issuer(flow: Flow) -> tuple[str | None, str]:
+    """Whose metadata to ask for, and where that is said; None with the reason where nobody says it."""
+    if not flow.profile.has_resource_metadata:
+        parts = split(flow.settings.url)
+        return (parts.origin if parts else None), "the MCP server's own origin, as this protocol version says"
+    published = need(flow.resource_metadata, "protected resource metadata", "dbg.resource_metadata()")
+    issuers = published.texts("authorization_servers")
+    wanted = flow.settings.authorization_server
+    if wanted is not None and wanted not in issuers:
+        return None, "the authorization server of the settings is not among `authorization_servers`"
+    if not issuers:
+        return None, "the protected resource metadata names no authorization server"
+    return wanted or issuers[0], "authorization_servers in the protected resource metadata"
+
+
+def _metadata_call(flow: Flow, candidate: Candidate, why: str) -> Call:
+    call = Call.get(candidate.url, why=why)
+    if not flow.profile.metadata_version_header:
+        return call
+    return replace(call, headers=(*call.headers, ("MCP-Protocol-Version", flow.profile.version)))
+
+
+def _is_issuer(flow: Flow, found: Document, issuer: str) -> bool:
+    """Code point for code point; where the issuer was only guessed from an origin, no document is turned down."""
+    return found.text("issuer") == issuer or not flow.profile.has_resource_metadata
+
+
+def _default_endpoints(origin: str, exchange: Exchange) -> Document:
+    """What MCP 2025-03-26 lets a client assume where there is no metadata at all."""
+    names = (("authorization", "authorize"), ("token", "token"), ("registration", "register"))
+    value = {f"{name}_endpoint": f"{origin}/{path}" for name, path in names}
+    return Document(value, exchange.request.url, "default endpoints", origin, exchange.id)
 
 
 def _judged_server(flow: Flow, found: Document) -> Flow | Stopped:

@@ -1,77 +1,126 @@
-"""Requests to the MCP server itself, with the token: the handshake, the tools, and one tool called by name."""
+"""Requests to the MCP server itself, with the token: the opening, the tools, and one tool called by name.
+
+Two refusals are not the end. With 403 insufficient_scope the server asks for more: the client authorizes again for the
+scope of the challenge. With 401 for a token that worked before, something has changed behind the server: the client
+discovers afresh. Both are bounded by the number of authorization requests in the whole flow, so that nothing loops.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Mapping
+from dataclasses import replace
 from typing import Any
 
-from mcp_oauth_nb.protocol.flow import Flow, Outcome, Session, Tokens, need
-from mcp_oauth_nb.protocol.jsonrpc import answer, request
+from mcp_oauth_nb.protocol.challenge import Challenge, parse_challenges
+from mcp_oauth_nb.protocol.flow import Challenged, Flow, Outcome, Session, need
+from mcp_oauth_nb.protocol.jsonrpc import answer
+from mcp_oauth_nb.protocol.profiles import spoken
 from mcp_oauth_nb.protocol.spec import Spec
-from mcp_oauth_nb.protocol.step import Call, Send, Step, Stopped, Wants, step
+from mcp_oauth_nb.protocol.step import Send, Step, Stopped, Want, Wants, step
 from mcp_oauth_nb.records import Exchange
+from mcp_oauth_nb.steps.authorization import authorize, callback, pkce
+from mcp_oauth_nb.steps.discovery import resource_metadata, server_metadata
+from mcp_oauth_nb.steps.messages import later_call, opening
+from mcp_oauth_nb.steps.registration import register
+from mcp_oauth_nb.steps.tokens import token
 from mcp_oauth_nb.steps.words import answered, brief, unanswered
 
-ACCEPT = ("Accept", "application/json, text/event-stream")
-CLIENT_INFO = {"name": "mcp-oauth-nb", "version": "0.1.0"}
 WITH_TOKEN = "the URL you typed, with the access token"
+MOST_AUTHORIZATIONS = 3
+"""Authorization requests in one flow, the first one included (MCP: a few tries, then give up)."""
 
-
-def initialize_call(flow: Flow, tokens: Tokens | None, why: str) -> Call:
-    """The ``initialize`` request. The version stands in the body only: a header is for later requests."""
-    params = {"protocolVersion": flow.settings.profile.version, "capabilities": {}, "clientInfo": CLIENT_INFO}
-    body = request("initialize", params, 1)
-    return Call("POST", flow.settings.url, (ACCEPT, *_bearer(tokens)), json=body, why=why, handshake=tokens is not None)
-
-
-def later_call(
-    flow: Flow,
-    tokens: Tokens | None,
-    session_id: str | None,
-    method: str,
-    params: Mapping[str, Any] | None,
-    request_id: int | None,
-    why: str,
-    *,
-    version: str = "",
-) -> Call:
-    """Any request after ``initialize``: with the negotiated version, and the session id where one was given."""
-    profile = flow.settings.profile
-    headers = [ACCEPT, *_bearer(tokens)]
-    if profile.version_header:
-        headers.append((profile.version_header, version or profile.version))
-    if session_id:
-        headers.append(("Mcp-Session-Id", session_id))
-    body = request(method, params, request_id)
-    return Call("POST", flow.settings.url, tuple(headers), json=body, why=why, handshake=request_id is None)
+Asked = Generator[Want, Exchange, tuple[Flow, Exchange, str]]
+"""Ends with the flow, the last answer, and why it was not tried again (empty where it succeeded)."""
 
 
 @step(title="Authenticated MCP request", spec=Spec("MCP 2025-11-25", "Access Token Usage"))
 def mcp(flow: Flow) -> Wants:
-    """Open a session with the token, list the tools, and call the one tool that the settings name, if any."""
-    tokens = need(flow.tokens, "access token", "dbg.token()")
-    opened = yield Send(initialize_call(flow, tokens, WITH_TOKEN), answer_id=1)
-    session = _session(opened)
+    """Open the conversation with the token, list the tools, and call the one tool that the settings name, if any."""
+    flow, opened = yield from opening(flow, need(flow.tokens, "access token", "dbg.token()"), WITH_TOKEN)
+    session = _session(flow, opened)
     if session is None:
         return Stopped(_refused(opened, 1))
-    version = session.protocol_version
-    yield Send(
-        later_call(flow, tokens, session.id, "notifications/initialized", None, None, WITH_TOKEN, version=version)
-    )
-    call = later_call(flow, tokens, session.id, "tools/list", {}, 2, WITH_TOKEN, version=version)
-    listed = yield Send(call, answer_id=2)
+    flow = flow.learn(session=session)
+    if flow.profile.conversation == "handshake":
+        yield Send(later_call(flow, flow.tokens, session, "notifications/initialized", None, None, WITH_TOKEN))
+    flow, listed, given_up = yield from ask(flow, "tools/list", {}, 2)
     tools = _tools(listed)
     if tools is None:
-        return Stopped(_refused(listed, 2), flow.learn(session=session))
-    session = Session(version, session.id, session.server_name, tools, opened.id)
+        return Stopped(given_up or _refused(listed, 2), flow)
+    flow = flow.learn(session=replace(session, tools=tools))
     tool = flow.settings.tool
     if tool is not None:
-        params = {"name": tool.name, "arguments": dict(tool.arguments)}
-        call = later_call(flow, tokens, session.id, "tools/call", params, 3, WITH_TOKEN, version=version)
-        called = yield Send(call, answer_id=3)
+        flow, called, given_up = yield from ask(flow, "tools/call", tool.params, 3)
         if not _has_result(called, 3):
-            return Stopped(_refused(called, 3), flow.learn(session=session))
-    return flow.learn(session=session)
+            return Stopped(given_up or _refused(called, 3), flow)
+    return flow
+
+
+def ask(flow: Flow, method: str, params: Mapping[str, Any], request_id: int) -> Asked:
+    """Send a request, and again after a step-up or a fresh discovery, as long as the server says what it wants."""
+    while True:
+        worked = bool(flow.session)
+        call = later_call(flow, flow.tokens, flow.session, method, params, request_id, WITH_TOKEN)
+        exchange = yield Send(call, answer_id=request_id)
+        bearer = _challenge(exchange)
+        if exchange.status == 403 and bearer is not None and bearer.get("error") == "insufficient_scope":
+            result = yield from _step_up(flow, bearer)
+        elif exchange.status == 401 and bearer is not None and worked:
+            result = yield from _discover_again(flow, exchange)
+        else:
+            return flow, exchange, ""
+        if isinstance(result, Stopped):
+            return result.flow or flow, exchange, result.reason
+        flow = result
+
+
+def _step_up(flow: Flow, bearer: Challenge) -> Wants:
+    """Authorize again for the challenged scope; from 2026-07-28 on together with what was asked for before."""
+    earlier = ((flow.authorization.scope if flow.authorization else None) or "").split()
+    challenged = (bearer.get("scope") or "").split()
+    wanted = [*earlier, *(one for one in challenged if one not in earlier)]
+    if not flow.profile.adds_earlier_scopes and not flow.settings.auto:
+        wanted = challenged
+    if not challenged or (flow.step_up_scope is not None and set(wanted) == set(flow.step_up_scope.split())):
+        return Stopped("the scope of the challenge was granted or asked for before: asking again would not end")
+    return (yield from _authorize_again(flow.learn(step_up_scope=" ".join(wanted))))
+
+
+def _discover_again(flow: Flow, refused: Exchange) -> Wants:
+    """A token that worked is refused: read the metadata again, register where that leads elsewhere, and authorize."""
+    lines = refused.response.header_lines("www-authenticate") if refused.response else ()
+    challenged = Challenged(401, parse_challenges(lines), refused.id)
+    issuer = flow.server_metadata.text("issuer") if flow.server_metadata else None
+    current: Flow | Stopped = flow.learn(challenge=challenged, step_up_scope=None)
+    for one in (resource_metadata, server_metadata):
+        assert isinstance(current, Flow)
+        current = yield from one.run(current)
+        if isinstance(current, Stopped):
+            return current
+    assert isinstance(current, Flow)
+    if current.server_metadata is not None and current.server_metadata.text("issuer") != issuer:
+        current = yield from register.run(current)
+        if isinstance(current, Stopped):
+            return current
+    return (yield from _authorize_again(current))
+
+
+def _authorize_again(flow: Flow) -> Wants:
+    if flow.rounds >= MOST_AUTHORIZATIONS:
+        return Stopped(f"{flow.rounds} authorization requests were made for one operation: it is given up")
+    current: Flow | Stopped = flow
+    for one in (pkce, authorize, callback, token):
+        assert isinstance(current, Flow)
+        current = yield from one.run(current)
+        if isinstance(current, Stopped):
+            return current
+    return current
+
+
+def _challenge(exchange: Exchange) -> Challenge | None:
+    if exchange.response is None:
+        return None
+    return parse_challenges(exchange.response.header_lines("www-authenticate")).bearer()
 
 
 def call_step(method: str, params: Mapping[str, Any]) -> Step:
@@ -81,14 +130,12 @@ def call_step(method: str, params: Mapping[str, Any]) -> Step:
 
 def _one(method: str, params: Mapping[str, Any]) -> Callable[[Flow], Wants]:
     def run(flow: Flow) -> Wants:
-        tokens = need(flow.tokens, "access token", "dbg.token()")
-        session = need(flow.session, "MCP session", "dbg.mcp()")
-        version = session.protocol_version
-        call = later_call(flow, tokens, session.id, method, params, 10, WITH_TOKEN, version=version)
-        exchange = yield Send(call, answer_id=10)
+        need(flow.tokens, "access token", "dbg.token()")
+        need(flow.session, "MCP session", "dbg.mcp()")
+        after, exchange, given_up = yield from ask(flow, method, params, 10)
         if not _has_result(exchange, 10):
-            return Stopped(_refused(exchange, 10))
-        return flow.learn(called=Outcome(f"{method} answered", exchange.id))
+            return Stopped(given_up or _refused(exchange, 10), None if after is flow else after)
+        return after.learn(called=Outcome(f"{method} answered", exchange.id))
 
     return run
 
@@ -101,7 +148,7 @@ def revoked(flow: Flow) -> Wants:
     """
     need(flow.revoked, "revocation", "dbg.revoke()")
     tokens = need(flow.tokens, "access token", "dbg.token()")
-    exchange = yield Send(initialize_call(flow, tokens, "the URL you typed, with the revoked token"), answer_id=1)
+    _, exchange = yield from opening(flow, tokens, "the URL you typed, with the revoked token")
     if exchange.status == 401:
         return flow.learn(after_revocation=Outcome("revoked access token refused with 401", exchange.id))
     if _has_result(exchange, 1):
@@ -109,22 +156,26 @@ def revoked(flow: Flow) -> Wants:
     return Stopped(_failed(exchange) or f"expected 401, got {answered(exchange)}")
 
 
-def _bearer(tokens: Tokens | None) -> tuple[tuple[str, str], ...]:
-    return (("Authorization", f"Bearer {tokens.access_token}"),) if tokens else ()
-
-
-def _session(exchange: Exchange) -> Session | None:
-    result = _result(exchange, 1)
-    if exchange.response is None or result is None:
+def _session(flow: Flow, opened: Exchange) -> Session | None:
+    result = _result(opened, 1)
+    if opened.response is None or result is None:
         return None
-    version, info = result.get("protocolVersion"), result.get("serverInfo")
-    name = info.get("name") if isinstance(info, dict) else None
+    if flow.profile.conversation == "per request":
+        meta = result.get("_meta")
+        info = meta.get("io.modelcontextprotocol/serverInfo") if isinstance(meta, dict) else None
+        return Session(spoken(flow.profile.version), None, _name(info), exchange=opened.id)
+    version = result.get("protocolVersion")
     return Session(
         protocol_version=version if isinstance(version, str) else "",
-        id=exchange.response.header("mcp-session-id"),
-        server_name=name if isinstance(name, str) else "",
-        exchange=exchange.id,
+        id=opened.response.header("mcp-session-id"),
+        server_name=_name(result.get("serverInfo")),
+        exchange=opened.id,
     )
+
+
+def _name(info: object) -> str:
+    name = info.get("name") if isinstance(info, dict) else None
+    return name if isinstance(name, str) else ""
 
 
 def _tools(exchange: Exchange) -> tuple[str, ...] | None:

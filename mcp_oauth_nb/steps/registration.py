@@ -1,34 +1,80 @@
-"""Getting a client id: the pre-registered one, or dynamic client registration (RFC 7591)."""
+"""Getting a client id: pre-registered, client ID metadata document, or dynamic client registration (RFC 7591)."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, Literal
 
 from mcp_oauth_nb.protocol.flow import AUTH_METHODS, Client, Document, Flow, need
 from mcp_oauth_nb.protocol.spec import Spec
 from mcp_oauth_nb.protocol.step import Call, Send, Stopped, Wants, step
+from mcp_oauth_nb.protocol.wellknown import is_loopback
 from mcp_oauth_nb.records import Exchange
 from mcp_oauth_nb.steps.words import said
+
+Way = Literal["preregistered", "cimd", "dcr"]
+NO_ENDPOINT = "the metadata names no registration_endpoint; give a client: Debugger(url, client=Client('id'))"
 
 
 @step(title="Client registration", spec=Spec("RFC 7591", "3.1"))
 def register(flow: Flow) -> Wants:
-    """Take the user's client when there is one, else register one at the endpoint that the metadata names."""
+    """Get a client id in the first way that is open: pre-registered, metadata document, dynamic registration."""
     metadata = need(flow.server_metadata, "authorization server metadata", "dbg.server_metadata()")
-    if flow.settings.client is not None:
-        return flow.learn(client=_with_method(flow.settings.client, metadata))
+    way, why = chosen_way(flow, metadata)
+    if way is None:
+        return Stopped(why)
+    if way == "preregistered":
+        client = need(flow.settings.client, "client", "Debugger(url, client=Client('id'))")
+        return flow.learn(client=replace(_with_method(client, metadata), issuer=metadata.text("issuer")))
+    if way == "cimd":
+        url = flow.settings.client_metadata_url or ""
+        return flow.learn(client=Client(url, None, "none", f"client ID metadata document ({why})"))
+    return (yield from _dynamic(flow, metadata, why))
+
+
+def _dynamic(flow: Flow, metadata: Document, why: str) -> Wants:
     endpoint = metadata.text("registration_endpoint")
     if endpoint is None:
-        return Stopped("the metadata names no registration_endpoint; give a client: Debugger(url, client=Client('id'))")
-    body = registration_body(flow)
-    why = f"registration_endpoint in {metadata.url}"
-    exchange = yield Send(Call("POST", endpoint, (("Accept", "application/json"),), json=body, why=why))
-    client = _registered(exchange)
+        return Stopped(NO_ENDPOINT)
+    headers: list[tuple[str, str]] = [("Accept", "application/json")]
+    if flow.settings.initial_access_token:
+        headers.append(("Authorization", f"Bearer {flow.settings.initial_access_token}"))
+    source = f"registration_endpoint in {metadata.url}"
+    exchange = yield Send(Call("POST", endpoint, tuple(headers), json=registration_body(flow), why=source))
+    client = _registered(exchange, why)
     if client is None or exchange.failure is not None:
         return Stopped(_refused(exchange))
-    return flow.learn(client=client)
+    return flow.learn(client=replace(client, issuer=metadata.text("issuer")))
+
+
+def chosen_way(flow: Flow, metadata: Document) -> tuple[Way | None, str]:
+    """The way to a client id and why it was taken; None with the reason where no way is open (MCP 2025-11-25).
+
+    The order is that of the specification: what was registered beforehand, then a client ID metadata document where the
+    server announces that it reads them, then dynamic registration.
+    """
+    settings = flow.settings
+    if settings.registration != "auto":
+        missing = _missing(flow)
+        return (None, missing) if missing else (settings.registration, "as the settings say")
+    if settings.client is not None:
+        return "preregistered", "a client was given"
+    announced = metadata.value.get("client_id_metadata_document_supported") is True
+    if announced and settings.client_metadata_url and flow.profile.knows_client_documents:
+        return "cimd", "announced in the metadata, and there is a document"
+    if metadata.text("registration_endpoint") is not None:
+        return "dcr", "the metadata names a registration_endpoint"
+    return None, NO_ENDPOINT
+
+
+def _missing(flow: Flow) -> str:
+    """What the way that the settings demand lacks; empty where it can be gone."""
+    if flow.settings.registration == "preregistered" and flow.settings.client is None:
+        return "registration='preregistered' needs a client: Debugger(url, client=Client('id'))"
+    if flow.settings.registration == "cimd" and not flow.settings.client_metadata_url:
+        return "registration='cimd' needs the URL of a document: Debugger(url, client_metadata_url='https://...')"
+    return ""
 
 
 def registration_body(flow: Flow) -> dict[str, Any]:
@@ -39,9 +85,12 @@ def registration_body(flow: Flow) -> dict[str, Any]:
         "grant_types": ["authorization_code", "refresh_token"],
         "response_types": ["code"],
         "token_endpoint_auth_method": "none",
+        "application_type": "native" if is_loopback(flow.settings.redirect_uri) else "web",
     }
     if flow.settings.scope:
         body["scope"] = flow.settings.scope
+    if flow.settings.software_statement:
+        body["software_statement"] = flow.settings.software_statement
     return body
 
 
@@ -56,7 +105,7 @@ def _with_method(client: Client, metadata: Document) -> Client:
     return replace(client, auth_method=next(iter(secret_methods), "client_secret_basic"))
 
 
-def _registered(exchange: Exchange) -> Client | None:
+def _registered(exchange: Exchange, why: str) -> Client | None:
     document = exchange.document
     if exchange.status not in (200, 201) or document is None:
         return None
@@ -64,7 +113,16 @@ def _registered(exchange: Exchange) -> Client | None:
     if not isinstance(client_id, str) or not client_id.strip():
         return None
     secret = secret if isinstance(secret, str) and secret else None
-    return Client(client_id, secret, _method(document, secret), "registered dynamically", exchange.id)
+    url, management = document.get("registration_client_uri"), document.get("registration_access_token")
+    return Client(
+        client_id,
+        secret,
+        _method(document, secret),
+        f"registered dynamically ({why})",
+        exchange.id,
+        management_url=url if isinstance(url, str) else None,
+        management_token=management if isinstance(management, str) else None,
+    )
 
 
 def _method(document: Mapping[str, Any], secret: str | None) -> str:

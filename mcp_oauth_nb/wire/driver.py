@@ -44,6 +44,7 @@ class Driver:
     Attributes:
         stop: set from any thread, it ends the waiting for a redirect.
         person: wait for a person even where `browser` could fetch the redirect.
+        announce: shows a person the link that is waited for; it may come up in the middle of a later step.
     """
 
     def __init__(
@@ -63,6 +64,7 @@ class Driver:
         self.runs: list[Run] = []
         self.stop = threading.Event()
         self.person = False
+        self.announce: Callable[[str], None] | None = None
 
     def begin(self, step: Step, flow: Flow, override: Override) -> Running:
         """Start a step up to its first want; nothing is sent.
@@ -198,8 +200,7 @@ class Running:
         return self._note(request, failure=failure, edited=call.edited, why=call.why)
 
     def _await(self, want: AwaitRedirect) -> Exchange:
-        url = self.flow.authorization.url if self.flow.authorization else ""
-        driver = self._driver
+        driver, url = self._driver, want.url
         arrived: Arrived | None = None
         automatic = driver.listener.arrived.empty() and not driver.person
         if automatic and driver.browser == "follow":
@@ -207,6 +208,10 @@ class Running:
         if automatic and callable(driver.browser):
             arrived = read_pasted(driver.browser(url), want.redirect_uri)
         started = datetime.now(UTC)
+        if arrived is None:
+            driver.listener.start()
+            if driver.announce is not None:
+                driver.announce(url)
         arrived = arrived or driver.listener.wait(driver.callback_timeout_s, driver.stop)
         if arrived is None:
             raise CallbackTimeout(driver.callback_timeout_s, want.redirect_uri)

@@ -30,16 +30,20 @@ def supported(name):
 
 @pytest.mark.parametrize("vector", [one for one in supported("prm") if one.values[0]["challenge"] is None])
 def test_protected_resource_metadata(vector):
-    of_the_standard = [tuple(one) for one in vector["candidates"] if not one[1].endswith("+diag")]
+    """A version that has no order of its own for a silent challenge gets the same candidates, as a diagnosis."""
+    known = [(url, kind.removesuffix("+diag"), named) for url, kind, named in vector["candidates"]]
+    of_the_standard = [one for one in known if one[1] in ("path", "root")]
     assert [tuple(one) for one in resource_metadata_candidates(vector["url"])] == of_the_standard
 
 
 @pytest.mark.parametrize("vector", supported("asm"))
 def test_authorization_server_metadata(vector):
-    kinds = PROFILES[vector["version"]].server_metadata_kinds
-    built = [one for one in server_metadata_candidates(vector["issuer"]) if one.kind in kinds]
-    assert [[one.url, one.kind] for one in built] == vector["candidates"]
-    assert {one.identifier for one in built} == {vector["issuer"]}, "the document must name the issuer as it was given"
+    profile = PROFILES[vector["version"]]
+    issuer = vector["issuer"] if profile.has_resource_metadata else split(vector["issuer"]).origin
+    built = [one for one in server_metadata_candidates(issuer) if one.kind in profile.server_metadata_kinds]
+    assert [one.url for one in built] == [url for url, _ in vector["candidates"]]
+    assert [one.kind.partition("-")[0] for one in built] == [kind.partition("-")[0] for _, kind in vector["candidates"]]
+    assert {one.identifier for one in built} == {issuer}, "the document must name the issuer as it was given"
 
 
 NO_URLS = ["", "mcp", "ftp://h/x", "https://", "https:///x", "//h/x", "http\u017f://h/x", "https://h\\@evil/x", "\x00"]

@@ -26,6 +26,7 @@ def test_registers_a_public_native_client() -> None:
         "grant_types": ["authorization_code", "refresh_token"],
         "response_types": ["code"],
         "token_endpoint_auth_method": "none",
+        "application_type": "native",
         "scope": None,
     }
     begun = play(register, known("server_metadata")).sends("POST", ENDPOINT, json=body)
@@ -34,7 +35,7 @@ def test_registers_a_public_native_client() -> None:
             "client_id": "abc",
             "secret": None,
             "auth_method": "none",
-            "source": "registered dynamically",
+            "source": "registered dynamically (the metadata names a registration_endpoint)",
             "exchange": 1,
         }
     )
