@@ -89,10 +89,17 @@ def revoke(flow: Flow) -> Wants:
         if value is not None:
             form = (("token", value), ("token_type_hint", hint))
             exchange = yield Send(_as_client(flow, endpoint, form, why=f"revocation_endpoint in {metadata.url}"))
+            if hint == "access_token" and held.refresh_token and _is_irrevocable(exchange):
+                return flow.learn(revoked=Outcome("refresh token revoked; access tokens cannot be", exchange.id))
             if exchange.failure is not None or exchange.status != 200:
                 return Stopped(_neither(exchange, "200"))
     assert exchange is not None, "there is always an access token to revoke"
     return flow.learn(revoked=Outcome("revocation answered 200", exchange.id))
+
+
+def _is_irrevocable(exchange: Exchange) -> bool:
+    """The server revokes no tokens of this type, as it may for access tokens (RFC 7009 2, 2.2.1)."""
+    return exchange.status == 400 and (exchange.document or {}).get("error") == "unsupported_token_type"
 
 
 def _refresh_form(flow: Flow, refresh_token: str) -> Iterable[tuple[str, str | None]]:
