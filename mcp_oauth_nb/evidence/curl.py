@@ -250,6 +250,10 @@ def _flow_secrets(trace: Trace) -> dict[str, str]:
     return variables
 
 
+_AGAIN = """# Here the client authorized once more, for what the last answer asked for. A script cannot log in by
+# itself: run the steps from authorize on again, with that scope."""
+
+
 def _section(trace: Trace, run: Run, names: _Names) -> Iterator[str]:
     exchanges = [exchange for exchange in trace.of(run) if exchange.direction == "out"]
     names.replays = run.step == "replay"
@@ -263,6 +267,9 @@ def _section(trace: Trace, run: Run, names: _Names) -> Iterator[str]:
         yield "# nothing was sent in this step"
     else:
         for exchange in exchanges:
+            if run.step == "mcp" and exchange.request.method == "GET":
+                yield _AGAIN
+                break
             yield curl_command(exchange, names)
             if names.whole:
                 yield "show"

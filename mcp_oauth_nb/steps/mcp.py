@@ -129,13 +129,15 @@ def call_step(method: str, params: Mapping[str, Any]) -> Step:
 
 
 def _one(method: str, params: Mapping[str, Any]) -> Callable[[Flow], Wants]:
+    """Just this one request: somebody who tries things out wants to see the refusal, not a second authorization."""
+
     def run(flow: Flow) -> Wants:
-        need(flow.tokens, "access token", "dbg.token()")
-        need(flow.session, "MCP session", "dbg.mcp()")
-        after, exchange, given_up = yield from ask(flow, method, params, 10)
+        tokens = need(flow.tokens, "access token", "dbg.token()")
+        session = need(flow.session, "MCP session", "dbg.mcp()")
+        exchange = yield Send(later_call(flow, tokens, session, method, params, 10, WITH_TOKEN), answer_id=10)
         if not _has_result(exchange, 10):
-            return Stopped(given_up or _refused(exchange, 10), None if after is flow else after)
-        return after.learn(called=Outcome(f"{method} answered", exchange.id))
+            return Stopped(_refused(exchange, 10))
+        return flow.learn(called=Outcome(f"{method} answered", exchange.id))
 
     return run
 
