@@ -8,6 +8,7 @@ from typing import Any
 from mcp_oauth_nb.debugger import Debugger
 from mcp_oauth_nb.errors import BadSetting, CallbackTimeout, McpOAuthError, NotOurs, NotYet
 from mcp_oauth_nb.protocol.flow import Client
+from mcp_oauth_nb.protocol.grants import Enterprise
 from mcp_oauth_nb.records import Exchange, Trace
 from mcp_oauth_nb.rules import diagnose
 from mcp_oauth_nb.rules.rule import Finding, Report
@@ -19,6 +20,7 @@ __all__ = [
     "Client",
     "Debugger",
     "DemoServer",
+    "Enterprise",
     "Exchange",
     "Finding",
     "FlowRunner",
