@@ -83,7 +83,8 @@ class Client:
         if self.source == "pre-registered" and self.auth_method not in (None, *AUTH_METHODS, PRIVATE_KEY_JWT):
             known = ", ".join((*AUTH_METHODS, PRIVATE_KEY_JWT))
             raise BadSetting("Client(auth_method=)", "something else", f"one of {known}")
-        self._check_key()
+        if self.source == "pre-registered":
+            self._check_key()
         if self.source == "pre-registered" and self.auth_method in AUTH_METHODS[1:] and not self.secret:
             raise BadSetting("Client(secret=)", "no secret", f"a secret for {self.auth_method}", "Use getpass().")
 
