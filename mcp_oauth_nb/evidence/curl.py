@@ -105,6 +105,8 @@ _LINK = """echo 'Open this URL in a browser:'
 printf '%s\\n' "$AUTH_URL" | LC_ALL=C tr -cd '[:print:]\\n'"""
 _CODE = """echo 'Paste the code from the address that the browser ended on:'
 read -r AUTH_CODE"""
+_PROVEN = """# This run signed DPoP proofs. A proof names its token and its nonce, so that this script cannot run unattended:
+# send its commands one by one, each with a proof of your own."""
 _NO_CODE = "# the browser's part: it ends on the redirect URI with ?code=...&state=..."
 
 
@@ -128,7 +130,8 @@ def _whole(trace: Trace, runs: list[Run]) -> str:
         body = "\n".join(_section(trace, run, names))
         sections.append(f"# -- {run.step} {'-' * (100 - len(run.step))}\n{body}")
     needed = [f': "${{{name}:?set {name} in the environment}}"' for name in names.needed]
-    return "\n".join((_HEADER, *given, *needed, "", "\n\n".join(sections), ""))
+    proven = any(exchange.request.header("dpop") for run in runs for exchange in trace.of(run))
+    return "\n".join((_HEADER, *([_PROVEN] if proven else []), *given, *needed, "", "\n\n".join(sections), ""))
 
 
 def _single(trace: Trace, run: Run) -> str:
