@@ -6,8 +6,6 @@ The table only gets better: a leg that fails without a reason fails the tests, a
 from __future__ import annotations
 
 PASSES = ""
-GRANT = "this grant is not offered"
-DPOP = "DPoP is not offered"
 
 EXPECTED = {
     "metadata-default@2025-11-25": PASSES,
@@ -54,17 +52,17 @@ EXPECTED = {
     "iss-unexpected@2026-07-28": PASSES,
     "iss-normalized@2026-07-28": PASSES,
     "metadata-issuer-mismatch@2026-07-28": PASSES,
-    "client-credentials-basic@2025-11-25": GRANT,
-    "client-credentials-basic@2026-07-28": GRANT,
-    "client-credentials-jwt@2025-11-25": GRANT,
-    "client-credentials-jwt@2026-07-28": GRANT,
-    "enterprise-managed-authorization@2025-11-25": GRANT,
-    "enterprise-managed-authorization@2026-07-28": GRANT,
-    "wif-jwt-bearer@2025-11-25": GRANT,
-    "wif-jwt-bearer@2026-07-28": GRANT,
-    "dpop@2025-11-25": DPOP,
-    "dpop@2026-07-28": DPOP,
-    "dpop-nonce@2025-11-25": DPOP,
-    "dpop-nonce@2026-07-28": DPOP,
+    "client-credentials-basic@2025-11-25": PASSES,
+    "client-credentials-basic@2026-07-28": PASSES,
+    "client-credentials-jwt@2025-11-25": PASSES,
+    "client-credentials-jwt@2026-07-28": PASSES,
+    "enterprise-managed-authorization@2025-11-25": PASSES,
+    "enterprise-managed-authorization@2026-07-28": PASSES,
+    "wif-jwt-bearer@2025-11-25": PASSES,
+    "wif-jwt-bearer@2026-07-28": PASSES,
+    "dpop@2025-11-25": PASSES,
+    "dpop@2026-07-28": PASSES,
+    "dpop-nonce@2025-11-25": PASSES,
+    "dpop-nonce@2026-07-28": PASSES,
 }
 """By scenario and protocol version, as the suite lists them."""
