@@ -186,6 +186,21 @@ class TestFlows:
         assert [finding.rule for finding in report.findings] == ["token-refused"]
         assert len(servers.requests) == 5, "two tries at the token endpoint, no more"
 
+    def test_what_was_shown_for_long_is_signed_anew(self, monkeypatch) -> None:
+        servers, settings = CASES["key"]
+        dbg = debugger(servers, **settings)
+        for name in ("challenge", "resource_metadata", "server_metadata", "register"):
+            getattr(dbg, name)()
+        shown_first = form_of(dbg.begin("token").preview)["client_assertion"]
+        soon, late = dbg.begin("token"), dbg.begin("token")
+        previews = [form_of(one.preview)["client_assertion"] for one in (soon, late)]
+        assert shown_first not in previews
+        dbg.finish(soon)
+        assert form_of(servers.requests[-1])["client_assertion"] == previews[0]
+        monkeypatch.setattr("mcp_oauth_nb.wire.driver.STALE_S", -1.0)
+        dbg.finish(late)
+        assert form_of(servers.requests[-1])["client_assertion"] not in previews
+
     def test_the_settings_say_it(self) -> None:
         servers, settings = CASES["dpop"]
         told = debugger(servers, **settings).trace.settings

@@ -14,6 +14,12 @@ GRANTS: tuple[Grant, ...] = ("authorization_code", "client_credentials", "jwt_be
 IN_THE_BROWSER = ("pkce", "authorize", "callback")
 """The steps that only the authorization code grant has."""
 
+EXTENSIONS = {
+    "client_credentials": "io.modelcontextprotocol/oauth-client-credentials",
+    "enterprise": "io.modelcontextprotocol/enterprise-managed-authorization",
+}
+"""The published MCP extension that a grant belongs to; a client declares the one it uses."""
+
 JWT_BEARER = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 TOKEN_EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"
 ID_TOKEN = "urn:ietf:params:oauth:token-type:id_token"

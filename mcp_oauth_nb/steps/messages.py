@@ -12,6 +12,7 @@ from collections.abc import Generator, Mapping
 from typing import Any
 
 from mcp_oauth_nb.protocol.flow import Era, Flow, Session, Tokens
+from mcp_oauth_nb.protocol.grants import EXTENSIONS
 from mcp_oauth_nb.protocol.jsonrpc import answer, request
 from mcp_oauth_nb.protocol.profiles import LATEST_HANDSHAKE, MODERN, PROFILES, Profile, spoken
 from mcp_oauth_nb.protocol.step import Call, Send
@@ -98,7 +99,13 @@ def _complete(
 ) -> Call:
     """A request that is complete in itself (MCP 2026-07-28)."""
     version = spoken(profile.version)
-    meta = {f"{META}protocolVersion": version, f"{META}clientInfo": CLIENT_INFO, f"{META}clientCapabilities": {}}
+    extension = EXTENSIONS.get(flow.settings.grant)
+    capabilities: dict[str, Any] = {"extensions": {extension: {}}} if extension else {}
+    meta = {
+        f"{META}protocolVersion": version,
+        f"{META}clientInfo": CLIENT_INFO,
+        f"{META}clientCapabilities": capabilities,
+    }
     headers = [ACCEPT, *authorization(flow, tokens), (profile.version_header, version), ("Mcp-Method", method)]
     subject = params.get(NAMED.get(method, ""))
     if isinstance(subject, str):

@@ -12,6 +12,7 @@ from playbook import Play, play
 from mcp_oauth_nb.errors import BadSetting, NotYet
 from mcp_oauth_nb.protocol.flow import Client, Flow, Tokens
 from mcp_oauth_nb.protocol.grants import ID_JAG, ID_TOKEN, JWT_BEARER, TOKEN_EXCHANGE, Enterprise
+from mcp_oauth_nb.protocol.profiles import PROFILES
 from mcp_oauth_nb.protocol.proofs import ASSERTION_TYPE, token_hash
 from mcp_oauth_nb.steps import route_for
 from mcp_oauth_nb.steps.discovery import server_metadata
@@ -76,6 +77,28 @@ class TestRoute:
 
 
 class TestClientCredentials:
+    @pytest.mark.parametrize(
+        ("grant", "declared"),
+        [
+            ("authorization_code", {}),
+            ("jwt_bearer", {}),
+            ("client_credentials", {"extensions": {"io.modelcontextprotocol/oauth-client-credentials": {}}}),
+            ("enterprise", {"extensions": {"io.modelcontextprotocol/enterprise-managed-authorization": {}}}),
+        ],
+    )
+    def test_the_extension_is_declared(self, grant: str, declared) -> None:
+        begun = play(mcp, known("tokens", grant=grant, profile=PROFILES["2026-07-28"]))
+        meta = begun._want.call.json["params"]["_meta"]
+        assert meta["io.modelcontextprotocol/clientCapabilities"] == declared
+
+    def test_a_step_up_asks_the_token_endpoint_alone(self) -> None:
+        challenge = (("WWW-Authenticate", 'Bearer error="insufficient_scope", scope="b"'),)
+        flow = registered("client_credentials").learn(tokens=Tokens("t", scope="a"))
+        begun = play(mcp, flow.learn(settings=replace(flow.settings, profile=PROFILES["2026-07-28"])))
+        begun.gets(200, {"jsonrpc": "2.0", "id": 1, "result": {}}).gets(403, b"", challenge)
+        begun.sends("POST", ENDPOINT, form={"grant_type": "client_credentials", "scope": "a b"}).gets(200, ISSUED)
+        begun.sends("POST", URL, json={"method": "tools/list"}, headers={"Authorization": "Bearer a-1"})
+
     def test_scope_and_resource(self) -> None:
         form = {"grant_type": "client_credentials", "scope": "mcp:tools mcp:read", "resource": URL, "client_id": None}
         begun = play(token, registered("client_credentials")).sends(
