@@ -79,13 +79,17 @@ REFUSALS: dict[str, tuple[Who, str]] = {
     ),
     "use_dpop_nonce": (
         AUTHORIZATION_SERVER,
-        ("The server wants DPoP: ask with Debugger(url, dpop=True), or allow plain bearer. Where that was done, the "
-        "answer must carry a new DPoP-Nonce and accept it."),
+        (
+            "The server wants DPoP: ask with Debugger(url, dpop=True), or allow plain bearer. Where that was done, the "
+            "answer must carry a new DPoP-Nonce and accept it."
+        ),
     ),
     "invalid_dpop_proof": (
         AUTHORIZATION_SERVER,
-        ("The server wants another DPoP proof: ask with Debugger(url, dpop=True), or allow plain bearer tokens. Where "
-        "that was done, read the server's log: it says which claim it refused; its clock may be wrong."),
+        (
+            "The server wants another DPoP proof: ask with Debugger(url, dpop=True), or allow plain bearer. Where "
+            "that was done, read the server's log: it says which claim it refused; its clock may be wrong."
+        ),
     ),
 }
 
