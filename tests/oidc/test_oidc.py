@@ -26,10 +26,12 @@ CLIENTS = ("registered", "public", "confidential")
 ADD = ("add", {"a": 2, "b": 40})
 
 
-def walk(server: Oidc, client: str, *, afterwards: bool = False) -> Debugger:
+def walk(server: Oidc, client: str, *, afterwards: bool = False, protocol: str = "auto") -> Debugger:
     """A debugger that went the whole way, as one of three clients."""
     known: dict[str, Client] = {"public": server.public, "confidential": server.confidential}
-    dbg = Debugger(server.url, client=known.get(client), browser="follow", tool=ADD, step_timeout_s=20)
+    dbg = Debugger(
+        server.url, client=known.get(client), browser="follow", tool=ADD, step_timeout_s=20, protocol=protocol
+    )
     dbg.run(afterwards=afterwards)
     return dbg
 
@@ -46,10 +48,23 @@ def test_the_whole_flow_passes(oidc: Oidc, client: str):
     assert dbg.diagnose().status == "passed"
 
 
+@pytest.mark.parametrize("version", ["2025-06-18", "2025-11-25", "2026-07-28"])
+def test_every_version_that_names_its_authorization_server_passes(oidc: Oidc, version: str):
+    dbg = walk(oidc, "public", protocol=version)
+    assert dbg.diagnose().status == "passed"
+    assert dbg.diagnose().findings == ()
+
+
 @pytest.mark.parametrize("client", CLIENTS)
 def test_tokens_are_refreshed_replaced_and_revoked(asking: Oidc, client: str):
     dbg = walk(asking, client, afterwards=True)
     assert achieved(dbg) == [*ROUTE, *AFTERWARDS]
+    assert dbg.diagnose().findings == ()
+
+
+def test_a_machine_gets_a_token_with_its_own_credentials(oidc: Oidc):
+    dbg = Debugger(oidc.url, client=oidc.service, grant="client_credentials", tool=ADD, step_timeout_s=20)
+    assert dbg.run().status == "passed"
     assert dbg.diagnose().findings == ()
 
 
@@ -74,6 +89,8 @@ def test_a_token_that_cannot_be_revoked_is_named(oidc: Oidc):
     report = walk(oidc, "registered", afterwards=True).diagnose()
     assert [finding.rule for finding in report.findings] == ["revocation-refused"]
     assert "unsupported_token_type" in report.findings[0].observed
+    assert report.status == "warned"
+    assert report.verdict.outcomes["revoked-token-accepted"] == "not tested"
 
 
 def test_a_slash_too_many_is_named():
