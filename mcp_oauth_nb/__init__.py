@@ -1,44 +1,45 @@
-"""Solve MCP OAuth incidents in a notebook: walk the flow, see every exchange, learn which step breaks and why."""
+"""Solve MCP OAuth incidents in a notebook: walk the flow, see every exchange, learn which step breaks and why.
+
+Every public name is reached when it is asked for, so that importing the package costs next to nothing, and the demo
+server and the widgets, which need the MCP SDK and ipywidgets, cost only those who use them. ``__init__.pyi`` says the
+same to type checkers and editors.
+"""
 
 from __future__ import annotations
 
 import importlib
 from typing import Any
 
-from mcp_oauth_nb.debugger import Debugger
-from mcp_oauth_nb.errors import BadSetting, CallbackTimeout, McpOAuthError, NotOurs, NotYet
-from mcp_oauth_nb.protocol.flow import Client
-from mcp_oauth_nb.records import Exchange, Trace
-from mcp_oauth_nb.rules import diagnose
-from mcp_oauth_nb.rules.rule import Finding, Report
-
 __version__ = "0.1.0"
-__all__ = [
-    "BadSetting",
-    "CallbackTimeout",
-    "Client",
-    "Debugger",
-    "DemoServer",
-    "Exchange",
-    "Finding",
-    "FlowRunner",
-    "McpOAuthError",
-    "NotOurs",
-    "NotYet",
-    "Report",
-    "Trace",
-    "diagnose",
-]
 
-_LAZY = {"DemoServer": "mcp_oauth_nb.demo", "FlowRunner": "mcp_oauth_nb.widgets"}
-"""Reached when they are asked for: one imports the MCP SDK, the other ipywidgets."""
+_HOME = {
+    "BadSetting": "errors",
+    "CallbackTimeout": "errors",
+    "Client": "protocol.flow",
+    "Debugger": "debugger",
+    "DemoServer": "demo",
+    "Exchange": "records",
+    "Finding": "rules.rule",
+    "FlowRunner": "widgets",
+    "McpOAuthError": "errors",
+    "NotOurs": "errors",
+    "NotYet": "errors",
+    "Report": "rules.rule",
+    "Trace": "records",
+    "diagnose": "rules",
+}
+"""The module that each public name lives in."""
+
+__all__ = list(_HOME)
 
 
 def __getattr__(name: str) -> Any:
-    if name in _LAZY:
-        return getattr(importlib.import_module(_LAZY[name]), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(importlib.import_module(f"{__name__}.{_HOME[name]}"), name)
+    globals()[name] = value
+    return value
 
 
 def __dir__() -> list[str]:
-    return __all__
+    return [*__all__, "__version__"]

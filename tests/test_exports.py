@@ -1,8 +1,9 @@
 """The public names are pinned: sorted, complete, importable, and cheap to reach."""
 
+import ast
 import subprocess
 import sys
-import types
+from pathlib import Path
 
 import pytest
 
@@ -15,14 +16,16 @@ def test_all_is_sorted_and_without_repeats():
     assert list(mcp_oauth_nb.__all__) == sorted(set(mcp_oauth_nb.__all__))
 
 
-def test_all_is_what_the_package_holds():
-    held = {
-        name
-        for name, value in vars(mcp_oauth_nb).items()
-        if not name.startswith("_") and not isinstance(value, types.ModuleType) and name not in ("annotations", "Any")
+def test_the_stub_names_the_same_things_from_the_same_places():
+    stub = ast.parse(Path(mcp_oauth_nb.__file__).with_suffix(".pyi").read_text(encoding="utf-8"))
+    told = {
+        name.asname: node.module.removeprefix("mcp_oauth_nb.")
+        for node in ast.walk(stub)
+        if isinstance(node, ast.ImportFrom)
+        for name in node.names
     }
-    assert held - set(mcp_oauth_nb._LAZY) == set(mcp_oauth_nb.__all__) - set(mcp_oauth_nb._LAZY)
-    assert set(mcp_oauth_nb._LAZY) <= set(mcp_oauth_nb.__all__)
+    assert told == mcp_oauth_nb._HOME
+    assert sorted(told) == mcp_oauth_nb.__all__
     assert set(dir(mcp_oauth_nb)) >= set(mcp_oauth_nb.__all__)
 
 
@@ -36,7 +39,8 @@ def test_an_unknown_name_is_an_attribute_error():
         mcp_oauth_nb.nothing  # noqa: B018 - the access is the test
 
 
-def test_importing_the_package_imports_nothing_heavy():
-    code = f"import sys, mcp_oauth_nb; print([name for name in {HEAVY} if name in sys.modules])"
+@pytest.mark.parametrize("what", ["import mcp_oauth_nb", "from mcp_oauth_nb import Client, Debugger, diagnose"])
+def test_importing_the_package_imports_nothing_heavy(what):
+    code = f"import sys; {what}; print([name for name in {HEAVY} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

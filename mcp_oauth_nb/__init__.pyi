@@ -1,0 +1,17 @@
+from mcp_oauth_nb.debugger import Debugger as Debugger
+from mcp_oauth_nb.demo import DemoServer as DemoServer
+from mcp_oauth_nb.errors import BadSetting as BadSetting
+from mcp_oauth_nb.errors import CallbackTimeout as CallbackTimeout
+from mcp_oauth_nb.errors import McpOAuthError as McpOAuthError
+from mcp_oauth_nb.errors import NotOurs as NotOurs
+from mcp_oauth_nb.errors import NotYet as NotYet
+from mcp_oauth_nb.protocol.flow import Client as Client
+from mcp_oauth_nb.records import Exchange as Exchange
+from mcp_oauth_nb.records import Trace as Trace
+from mcp_oauth_nb.rules import diagnose as diagnose
+from mcp_oauth_nb.rules.rule import Finding as Finding
+from mcp_oauth_nb.rules.rule import Report as Report
+from mcp_oauth_nb.widgets import FlowRunner as FlowRunner
+
+__version__: str
+__all__: list[str]
