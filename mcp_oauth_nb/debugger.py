@@ -18,7 +18,7 @@ from mcp_oauth_nb.errors import BadSetting, NotYet
 from mcp_oauth_nb.evidence.curl import curl_script
 from mcp_oauth_nb.link import AuthorizationLink
 from mcp_oauth_nb.mime import Bundle
-from mcp_oauth_nb.protocol.flow import WAYS, Client, Flow, Registration, Settings, Tokens, ToolCall
+from mcp_oauth_nb.protocol.flow import WAYS, Authorization, Client, Flow, Registration, Settings, Tokens, ToolCall
 from mcp_oauth_nb.protocol.profiles import AUTO, MODERN, PROFILES
 from mcp_oauth_nb.protocol.step import Edits, Override
 from mcp_oauth_nb.protocol.wellknown import is_loopback, split
@@ -331,6 +331,21 @@ class Debugger:
     def exchanges(self) -> tuple[Exchange, ...]:
         """Every exchange so far, also those of runs that were run again since."""
         return tuple(self._driver.exchanges)
+
+    @property
+    def tokens(self) -> Tokens | None:
+        """The tokens as they were issued last; None before. Their repr shows none of them."""
+        return self._flow.tokens
+
+    @property
+    def client(self) -> Client | None:
+        """The client that was registered or given; None before. Its repr shows no secret."""
+        return self._flow.client or self._flow.settings.client
+
+    @property
+    def authorization(self) -> Authorization | None:
+        """The authorization request made last: issuer, resource and scope; None before."""
+        return self._flow.authorization
 
     def curl(self, step: str | None = None) -> Script:
         """One step, or the whole flow, as a bash script with curl. Secrets are shell variables in it.
