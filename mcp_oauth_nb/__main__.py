@@ -48,8 +48,8 @@ def main(arguments: list[str] | None = None) -> int:
     except McpOAuthError as error:
         _progress(str(error))
         return INCOMPLETE
-    except KeyboardInterrupt:
-        _progress("interrupted")
+    except (KeyboardInterrupt, EOFError) as error:
+        _progress(str(error) or "interrupted")
         return INCOMPLETE
 
 
@@ -80,7 +80,7 @@ def _login(options: argparse.Namespace) -> int:
     route = _route(verify=options.verify_tools or bool(options.verify_call_tool))
     try:
         _walk(dbg, route)
-    except (KeyboardInterrupt, CallbackTimeout) as error:
+    except (KeyboardInterrupt, CallbackTimeout, EOFError) as error:
         _progress(str(error) or "interrupted")
     report = replace(dbg.diagnose(), route=route)
     written = _write_files(dbg, report, options)
@@ -100,16 +100,34 @@ def _walk(dbg: Any, route: Iterable[str]) -> None:
         if step == "callback" and not dbg.is_automatic and dbg.redirect_problem:
             _progress(f"The redirect cannot be listened for: {dbg.redirect_problem}.")
             _show_link(dbg.authorization_url or "")
-            dbg.offer(getpass("Paste the address the browser ended on, or the code: ", stream=sys.stderr))
+            _paste(dbg)
         report = dbg.finish(dbg.begin(step), announce=_show_link)
         _progress(f"[{report.status_of(step)}] {step}")
         if not dbg.trace.run(step).achieved:
             return
 
 
+def _paste(dbg: Any) -> None:
+    """Ask until what is pasted can be a redirect."""
+    while True:
+        try:
+            dbg.offer(_prompt("Paste the address the browser ended on, or the code: "))
+        except BadSetting as error:
+            _progress(str(error))
+        else:
+            return
+
+
+def _prompt(question: str) -> str:
+    """What a person types, unseen. Without a terminal there is nobody to ask."""
+    if not sys.stdin.isatty():
+        raise EOFError("there is no terminal to ask at")
+    return getpass(question, stream=sys.stderr)
+
+
 def _show_link(url: str) -> None:
     visible = "".join(c if 32 < ord(c) < 127 else f"%{ord(c):02X}" for c in url)
-    _progress(f"Open this link, and sign in:\n\n  {visible}\n\nWaiting for the browser to come back ...")
+    _progress(f"Open this link, and sign in:\n\n  {visible}\n")
 
 
 def _client(options: argparse.Namespace) -> Any:
@@ -120,7 +138,7 @@ def _client(options: argparse.Namespace) -> Any:
         return None
     secret = _from_environment("--client-secret-env", options.client_secret_env)
     if options.ask_client_secret:
-        secret = getpass("Client secret: ", stream=sys.stderr)
+        secret = _prompt("Client secret: ")
     return mcp_oauth_nb.Client(options.client_id, secret=secret)
 
 

@@ -28,7 +28,7 @@ from mcp_oauth_nb.redact import learn_settings
 from mcp_oauth_nb.rules import ROUTE, judge
 from mcp_oauth_nb.rules.rule import Report
 from mcp_oauth_nb.steps.words import answered, unanswered
-from mcp_oauth_nb.wire.http import Wire
+from mcp_oauth_nb.wire.http import Wire, seconds
 from mcp_oauth_nb.wire.learning import LearningVault
 
 __all__ = ["metadata", "request"]
@@ -165,7 +165,7 @@ def _sent(
 ) -> Exchange:
     vault = LearningVault()
     learn_settings(vault, headers or {}, built.url)
-    wire = Wire(verify=verify, timeout_s=timeout_s)
+    wire = Wire(verify=verify, timeout_s=seconds("timeout_s", timeout_s))
     begun = datetime.now(UTC)
     try:
         sent = wire.send(built)

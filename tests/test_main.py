@@ -6,12 +6,14 @@ import json
 import os
 import re
 import signal
+import socket
 import stat
 import subprocess
 import sys
 import urllib.request
 from pathlib import Path
 
+import httpx
 import pytest
 
 from mcp_oauth_nb import DemoServer
@@ -105,6 +107,30 @@ class TestLogin:
             assert process.stdout.read().startswith("[PASSED]")
             process.stderr.read()
 
+    def test_a_redirect_that_cannot_be_listened_for_needs_a_terminal(self, server) -> None:
+        done = run("login", server.url, "--redirect-url", "com.example.app:/cb", "--allow-remote-redirect")
+        assert done.returncode == 3
+        assert "not on this machine" in done.stderr
+        with socket.create_server(("127.0.0.1", 0)) as taken:
+            uri = f"http://127.0.0.1:{taken.getsockname()[1]}/cb"
+            done = run("login", server.url, "--redirect-url", uri)
+        assert done.returncode == 3
+        assert "cannot be listened" in done.stderr
+        assert "no terminal" in done.stderr
+
+    def test_pasted_until_it_can_be_a_redirect(self, server, monkeypatch, capsys) -> None:
+        pasted = iter(["", "garbage without anything"])
+
+        def paste(_: str) -> str:
+            link = re.findall(r"\S+/authorize\?\S+", shown.append(capsys.readouterr().err) or "".join(shown))[0]
+            return next(pasted, None) or _redirect(link)
+
+        shown: list[str] = []
+        monkeypatch.setattr("mcp_oauth_nb.__main__._prompt", paste)
+        with socket.create_server(("127.0.0.1", 0)) as taken:
+            uri = f"http://127.0.0.1:{taken.getsockname()[1]}/cb"
+            assert main(["login", server.url, "--redirect-url", uri]) == 0
+
     def test_a_client_of_the_users(self, server) -> None:
         client = server.confidential_client
         given = ("--registration", "preregistered", "--client-id", client.client_id, "--client-secret-env", "MY_SECRET")
@@ -112,11 +138,24 @@ class TestLogin:
         assert done.returncode == 0, done.stdout
         assert_no_leak([done.stdout, done.stderr], [client.client_secret])
 
+    def test_a_redirect_elsewhere_is_followed_in_this_process(self, server) -> None:
+        done = login(server, "--redirect-url", "https://app.example/cb", "--allow-remote-redirect")
+        assert done.returncode == 0, done.stdout
+
     def test_headers_and_settings(self, server) -> None:
         given = ("--header", "X-Tenant: blue", "--header-env", "X-Api-Key: MY_KEY", "--scopes", "mcp:tools")
         done = login(server, *given, "--step-timeout", "20000", "--protocol", "2025-11-25", MY_KEY=SECRET)
         assert done.returncode == 0, done.stdout
         assert_no_leak([done.stdout, done.stderr], [SECRET])
+
+
+def _redirect(link: str) -> str:
+    """Where a browser ends that opens the link and cannot reach the redirect URI."""
+    with httpx.Client(timeout=20) as browser:
+        answer = browser.get(link)
+        while "code=" not in answer.headers["location"]:
+            answer = browser.get(answer.headers["location"])
+        return answer.headers["location"]
 
 
 class TestUsage:

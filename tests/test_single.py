@@ -82,7 +82,7 @@ class TestRequest:
             ("form", ("POST", "http://h/"), {"form": "a=b"}),
             ("headers", ("GET", "http://h/"), {"headers": {"X": "a\r\nb"}}),
             ("verify", ("GET", "http://h/"), {"verify": "/nowhere.pem"}),
-            ("timeout", ("GET", "http://h/"), {"timeout_s": 0}),
+            ("^timeout_s", ("GET", "http://h/"), {"timeout_s": 0}),
         ],
     )
     def test_arguments_that_cannot_work(self, name: str, arguments: tuple, given: dict) -> None:
