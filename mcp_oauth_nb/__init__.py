@@ -18,6 +18,7 @@ _HOME = {
     "Client": "protocol.flow",
     "Debugger": "debugger",
     "DemoServer": "demo",
+    "Enterprise": "protocol.grants",
     "Exchange": "records",
     "Finding": "rules.rule",
     "FlowRunner": "widgets",

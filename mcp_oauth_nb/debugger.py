@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import importlib
 import secrets
+import time
 from collections.abc import Callable, Collection, Mapping
 from getpass import getpass
 from pathlib import Path
@@ -16,9 +17,11 @@ from typing import Any, Literal
 
 from mcp_oauth_nb.errors import BadSetting, NotYet
 from mcp_oauth_nb.evidence.curl import curl_script
+from mcp_oauth_nb.jose import PrivateKey, new_key, read_key, secret_parts
 from mcp_oauth_nb.link import AuthorizationLink
 from mcp_oauth_nb.mime import Bundle
 from mcp_oauth_nb.protocol.flow import WAYS, Authorization, Client, Flow, Registration, Settings, Tokens, ToolCall
+from mcp_oauth_nb.protocol.grants import GRANTS, Enterprise, Grant
 from mcp_oauth_nb.protocol.profiles import AUTO, MODERN, PROFILES
 from mcp_oauth_nb.protocol.step import Edits, Override
 from mcp_oauth_nb.protocol.wellknown import is_loopback, split
@@ -26,7 +29,7 @@ from mcp_oauth_nb.records import Exchange, Request, Trace
 from mcp_oauth_nb.redact import learn_settings, mask_text
 from mcp_oauth_nb.rules import judge
 from mcp_oauth_nb.rules.rule import Report, StepStatus
-from mcp_oauth_nb.steps import AFTERWARDS, ROUTE, STEPS
+from mcp_oauth_nb.steps import AFTERWARDS, STEPS, route_for
 from mcp_oauth_nb.steps.mcp import call_step
 from mcp_oauth_nb.views.config import Config
 from mcp_oauth_nb.views.script import Script
@@ -49,7 +52,8 @@ class Debugger:
         protocol: the MCP protocol version to follow; ``"auto"`` tells it from the server's answers.
         registration: ``"auto"`` takes the first way to a client id that is open; or ``"preregistered"``, ``"cimd"``
             (client ID metadata document), ``"dcr"`` (dynamic client registration).
-        client: a pre-registered ``Client(id, secret=...)``; None registers one dynamically.
+        client: a pre-registered ``Client(id, secret=...)`` or ``Client(id, private_key=...)``; None registers one
+            dynamically.
         client_metadata_url: the https URL of your client ID metadata document.
         authorization_server: the issuer to use where the resource names several; None takes the first.
         initial_access_token: what a closed registration endpoint wants to see (RFC 7591 3).
@@ -72,6 +76,12 @@ class Debugger:
         on_violation: "stop" where the protocol says that a client must not go on, or "continue".
         access_token: a token you already have: `mcp` then works at once.
         tool: the name of a tool for `mcp` to call, or ``(name, arguments)``; none is called unless named.
+        grant: what a token is asked for with: ``"authorization_code"``; or, without a browser and with a client that
+            was registered beforehand, ``"client_credentials"``, ``"jwt_bearer"`` (with `assertion`), ``"enterprise"``
+            (with `enterprise`).
+        assertion: the JWT for the grant ``"jwt_bearer"``, such as the token of a workload (RFC 7523 2.1).
+        enterprise: an ``Enterprise(...)`` with the identity provider and the user's ID token.
+        dpop: bind tokens to a key that this debugger makes and keeps in memory (RFC 9449).
 
     Raises:
         BadSetting: an argument cannot work; the message says what is expected.
@@ -101,6 +111,10 @@ class Debugger:
         on_violation: Literal["stop", "continue"] = "stop",
         access_token: str | None = None,
         tool: str | tuple[str, Mapping[str, Any]] | None = None,
+        grant: Grant = "authorization_code",
+        assertion: str | None = None,
+        enterprise: Enterprise | None = None,
+        dpop: bool = False,
     ) -> None:
         # A closure, because the repr of a partial shows its arguments, and some are secrets.
         self._same: Callable[[], Debugger] = lambda: Debugger(
@@ -125,11 +139,17 @@ class Debugger:
             on_violation=on_violation,
             access_token=access_token,
             tool=tool,
+            grant=grant,
+            assertion=assertion,
+            enterprise=enterprise,
+            dpop=dpop,
         )
         _check(url, protocol, client, browser, on_violation, redirect_uri)
         _check_redirect(redirect_uri, allow_remote_redirect)
         _check_registration(registration, client_metadata_url)
         _check_texts(scope=scope, resource=resource, access_token=access_token, software_statement=software_statement)
+        _check_grant(grant, assertion, enterprise, client, registration)
+        _check_dpop(dpop, access_token)
         _check_texts(initial_access_token=initial_access_token, authorization_server=authorization_server)
         custom = Override(headers={} if headers is None else headers).headers
         self._vault = LearningVault()
@@ -139,11 +159,16 @@ class Debugger:
             (access_token, "access_token"),
             (initial_access_token, "initial_access_token"),
             (software_statement, "software_statement"),
+            (assertion, "assertion"),
+            (enterprise and enterprise.id_token, "id_token"),
+            (enterprise and enterprise.idp_client_secret, "client_secret"),
+            *((part, "private_key") for part in secret_parts((client and client.private_key) or "")),
         ):
             if secret:
                 self._vault.learn(secret, kind)
         listener = Listener(redirect_uri)
-        wire = Wire(verify=verify, timeout_s=step_timeout_s, guard=Guard(url, allow_hosts, authorization_server))
+        typed = (authorization_server, enterprise.idp_token_endpoint if enterprise else None)
+        wire = Wire(verify=verify, timeout_s=step_timeout_s, guard=Guard(url, allow_hosts, typed))
         self._driver = Driver(
             wire,
             listener,
@@ -168,6 +193,12 @@ class Debugger:
             resource=resource,
             tool=_tool(tool),
             on_violation=on_violation,
+            grant=grant,
+            assertion=assertion,
+            enterprise=enterprise,
+            clock=time.time,
+            client_key=_client_key(client),
+            dpop_key=new_key() if dpop else None,
         )
         self._flow = Flow(settings, tokens=Tokens(access_token) if access_token else None)
         self._before: dict[str, Flow] = {}
@@ -243,7 +274,7 @@ class Debugger:
         return report
 
     def token(self, *, params: Edits | None = None, form: Edits | None = None, headers: Edits | None = None) -> Report:
-        """Exchange the authorization code for tokens (RFC 6749 4.1.3)."""
+        """Exchange the authorization code, or what else the grant is, for tokens (RFC 6749 4)."""
         return self._run("token", params=params, form=form, headers=headers)
 
     def mcp(
@@ -299,7 +330,8 @@ class Debugger:
             afterwards: go on with refresh, replay, revocation and the request after revocation.
         """
         first = "mcp" if self._flow_before("challenge").tokens else "challenge"
-        route = ROUTE[ROUTE.index(first) :] + (AFTERWARDS if afterwards else ())
+        route = route_for(self.grant, afterwards=afterwards)
+        route = route[route.index(first) :]
         for name in route:
             if name == "callback":
                 self._listen()
@@ -315,7 +347,7 @@ class Debugger:
     def diagnose(self) -> Report:
         """The verdict over everything so far: failing step, probable cause, who must act, the fix."""
         ran = {run.step for run in self._driver.runs}
-        return self._report(None, ROUTE + tuple(name for name in AFTERWARDS if name in ran))
+        return self._report(None, route_for(self.grant) + tuple(name for name in AFTERWARDS if name in ran))
 
     @property
     def config(self) -> Config:
@@ -373,6 +405,11 @@ class Debugger:
     def url(self) -> str:
         """The MCP server's URL as typed. It may hold a key, so it is not for display."""
         return self._flow.settings.url
+
+    @property
+    def grant(self) -> Grant:
+        """What a token is asked for with."""
+        return self._flow.settings.grant
 
     @property
     def authorization_url(self) -> str | None:
@@ -494,7 +531,7 @@ class Debugger:
         self._shown_link = AuthorizationLink(
             self.trace,
             "authorize",
-            ROUTE,
+            route_for(self.grant),
             judge,
             url=url or (self.authorization_url if self._driver.browser is None else None),
             redirect_uri=self._flow.settings.redirect_uri,
@@ -511,8 +548,8 @@ class Debugger:
         if self._driver.browser is None:
             self._driver.listener.start()
 
-    def _report(self, step: str | None, route: tuple[str, ...] = ROUTE) -> Report:
-        return Report(self.trace, step, route, judge)
+    def _report(self, step: str | None, route: tuple[str, ...] | None = None) -> Report:
+        return Report(self.trace, step, route or route_for(self.grant), judge)
 
     def _settings_shown(self) -> dict[str, str]:
         settings = self._flow.settings
@@ -521,6 +558,9 @@ class Debugger:
             "protocol": self._flow.profile.version,
             "protocol told": self._flow.era.why if self._flow.era else "not told yet" if settings.auto else "",
             "client_id": settings.client.client_id if settings.client else None,
+            "grant": settings.grant if settings.grant != "authorization_code" else None,
+            "identity provider": settings.enterprise.idp_token_endpoint if settings.enterprise else None,
+            "dpop": "key made for this run, ES256" if settings.dpop_key else None,
             "scope": settings.scope,
             "resource": settings.resource,
             "redirect_uri": settings.redirect_uri,
@@ -580,6 +620,38 @@ def _check_registration(registration: object, client_metadata_url: object) -> No
     parts = split(client_metadata_url) if isinstance(client_metadata_url, str) else None
     if parts is None or not parts.origin.lower().startswith("https://") or parts.path in ("", "/"):
         raise BadSetting("client_metadata_url", _brief(client_metadata_url), "an https URL with a path")
+
+
+def _check_grant(grant: object, assertion: object, enterprise: object, client: object, registration: object) -> None:
+    """What a grant needs must be there, and what only another one takes must not."""
+    if not isinstance(grant, str) or grant not in GRANTS:
+        raise BadSetting("grant", _brief(grant), "one of " + ", ".join(GRANTS))
+    _check_texts(assertion=assertion)
+    if bool(assertion) != (grant == "jwt_bearer"):
+        seen = f"{'one' if assertion else 'none'} with grant {grant!r}"
+        raise BadSetting("assertion", seen, "a JWT with grant='jwt_bearer', and none with another grant")
+    if isinstance(enterprise, Enterprise) != (grant == "enterprise") or not isinstance(enterprise, Enterprise | None):
+        seen = f"a {type(enterprise).__name__} with grant {grant!r}"
+        raise BadSetting("enterprise", seen, "Enterprise(...) with grant='enterprise', and none with another grant")
+    if grant == "authorization_code":
+        return
+    if client is None or registration not in ("auto", "preregistered"):
+        seen = "none" if client is None else f"registration={registration!r}"
+        mend = "Debugger(url, grant=..., client=Client('id', secret=getpass()))"
+        raise BadSetting("client", seen, f"a client that was registered beforehand, for grant {grant!r}", mend)
+    if grant == "client_credentials" and isinstance(client, Client) and client.is_public:
+        raise BadSetting("client", "a public one", "one with a secret or key (RFC 6749 4.4)", "Client('id', secret=s)")
+
+
+def _check_dpop(dpop: object, access_token: object) -> None:
+    if not isinstance(dpop, bool):
+        raise BadSetting("dpop", _brief(dpop), "True or False")
+    if dpop and access_token:
+        raise BadSetting("dpop", "True with access_token", "no token yet: one from elsewhere is bound to another key")
+
+
+def _client_key(client: Client | None) -> PrivateKey | None:
+    return read_key(client.private_key, client.algorithm) if client and client.private_key else None
 
 
 def _check_texts(**given: object) -> None:

@@ -11,7 +11,7 @@ NAME = PACKAGE.name
 
 FLOORS = (
     ("mime", "errors", "vault"),
-    ("records", "telltale"),
+    ("records", "telltale", "jose"),
     ("protocol", "redact"),
     ("steps", "rules", "wire"),
     ("views",),
@@ -32,6 +32,7 @@ ONLY_IN = {
     "nbformat": ("evidence/notebook.py",),
     "mcp": ("demo/",),
     "uvicorn": ("demo/",),
+    "joserfc": ("jose.py",),
 }
 LAZY = ("pandas", "nbformat")
 """Costly to import, so reached inside the function that needs them."""

@@ -17,7 +17,7 @@ from .oauth import (
     redirected,
     unknown_client,
 )
-from .provider import SCOPE, Provider
+from .provider import CLIENT_CREDENTIALS, GRANT_TYPES, SCOPE, Provider
 
 
 def amended(asked: Asked, answer: Answer, provider: Provider) -> Answer:
@@ -40,6 +40,7 @@ def _amend_server_metadata(asked: Asked, answer: Answer, provider: Provider) -> 
     methods = ["none", "client_secret_basic", "client_secret_post"]
     return _unstored(asked, answer, provider).patched(
         response_modes_supported=["query"],
+        grant_types_supported=[*GRANT_TYPES, CLIENT_CREDENTIALS],
         token_endpoint_auth_methods_supported=methods,
         revocation_endpoint_auth_methods_supported=methods,
         authorization_response_iss_parameter_supported=True,

@@ -18,6 +18,7 @@ from .answers import Answer, Asked, pairs
 from .clients import received
 from .fault import Fault
 from .grants import Behaviour
+from .machine import machine_token
 from .oauth import MCP, oauth_error
 from .provider import Provider
 from .strict import adapted, refusal
@@ -82,7 +83,8 @@ class Layer:
     async def _serve(self, asked: Asked, fault: Fault | None, scope: Scope, receive: Receive, send: Send) -> None:
         answer = fault.reply(asked) if fault and fault.reply else None
         if answer is None:
-            answer = readable(asked, refusal(asked, self._provider))
+            own = refusal(asked, self._provider) or machine_token(asked, self._provider)
+            answer = readable(asked, own)
         if answer is None:
             patched = bool(fault and fault.patch)
             tape = Tape(send, lambda status: wanted(asked, status, patched), lambda status: self._note(asked, status))

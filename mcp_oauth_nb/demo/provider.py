@@ -29,6 +29,8 @@ from .grants import Behaviour, ConsentRequest, Grant
 
 SCOPE = "mcp:tools"
 GRANT_TYPES = ("authorization_code", "refresh_token")
+CLIENT_CREDENTIALS = "client_credentials"
+"""Offered beside these, to the confidential client that was registered by hand."""
 CONSENT_LIFETIME_S = 600.0
 CHALLENGE = re.compile(r"[A-Za-z0-9_-]{43}")
 """A SHA-256 hash in base64url without padding (RFC 7636 section 4.2)."""
@@ -206,6 +208,11 @@ class Provider(OAuthAuthorizationServerProvider[AuthorizationCode, RefreshToken,
     ) -> OAuthToken:
         """Not offered."""
         raise TokenError("unsupported_grant_type", "this grant type is not offered")
+
+    def issue_to_client(self, client: OAuthClientInformationFull) -> OAuthToken:
+        """A token for a client that acts for itself; without a refresh token (RFC 6749 section 4.4.3)."""
+        grant = Grant(client.client_id, client.client_id, (SCOPE,), self.resource)
+        return self._issue(grant, [SCOPE], None)
 
     def _new_refresh_token(self, grant: Grant) -> str:
         made = self.mint("refresh")

@@ -19,7 +19,7 @@ from .consent import consent_routes
 from .faults import FAULTS, Fault, named
 from .layer import Layer, Seen, Switch
 from .oauth import MCP
-from .provider import GRANT_TYPES, SCOPE, Provider
+from .provider import CLIENT_CREDENTIALS, GRANT_TYPES, SCOPE, Provider
 from .tools import mcp_server
 
 
@@ -51,7 +51,7 @@ class DemoServer:
     public_client: DemoClient
     """Registered by hand, without a secret."""
     confidential_client: DemoClient
-    """Registered by hand, authenticates with client_secret_basic."""
+    """Registered by hand, authenticates with client_secret_basic; may use client_credentials as well."""
 
     def __init__(
         self,
@@ -154,7 +154,7 @@ def _preregister(provider: Provider, client_id: str, secret: str | None) -> Demo
         "client_secret": secret,
         "redirect_uris": list(LOOPBACK),
         "token_endpoint_auth_method": "client_secret_basic" if secret else "none",
-        "grant_types": list(GRANT_TYPES),
+        "grant_types": [*GRANT_TYPES, *([CLIENT_CREDENTIALS] if secret else [])],
         "scope": SCOPE,
     }
     provider.clients[client_id] = Registered.record(data, written=LOOPBACK, any_port=True)

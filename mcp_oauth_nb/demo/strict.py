@@ -13,7 +13,7 @@ from typing import Any
 from .answers import FORM, Answer, Asked, Pairs
 from .clients import unusable_redirect
 from .oauth import AUTHORIZE, BASIC, REGISTER, REVOKE, TOKEN, oauth_error, redirected, unknown_client
-from .provider import GRANT_TYPES, Provider
+from .provider import CLIENT_CREDENTIALS, GRANT_TYPES, Provider
 
 
 def refusal(asked: Asked, provider: Provider) -> Answer | None:
@@ -82,8 +82,9 @@ def _refuse_token(asked: Asked, provider: Provider) -> Answer | None:
     form = dict(asked.form)
     if (error := _refuse_form(asked) or _refuse_method(asked, provider)) is not None:
         return error
-    if form.get("grant_type") and form["grant_type"] not in GRANT_TYPES:
-        return oauth_error(400, "unsupported_grant_type", "authorization_code and refresh_token are offered")
+    offered = (*GRANT_TYPES, CLIENT_CREDENTIALS)
+    if form.get("grant_type") and form["grant_type"] not in offered:
+        return oauth_error(400, "unsupported_grant_type", f"offered are {', '.join(offered)}")
     if form.get("grant_type") and not form.get("resource") and provider.requires_resource:
         return oauth_error(400, "invalid_request", "the parameter resource is missing")
     if any(value not in ("", provider.resource) for name, value in asked.form if name == "resource"):

@@ -20,6 +20,7 @@ from urllib.parse import parse_qsl, unquote_plus
 
 from mcp_oauth_nb.errors import NotYet
 from mcp_oauth_nb.evidence.bash import joined, quoted, variable_name
+from mcp_oauth_nb.protocol.grants import TOKEN_EXCHANGE
 from mcp_oauth_nb.records import Exchange, Request, Run, Trace
 from mcp_oauth_nb.redact import is_secret_name
 from mcp_oauth_nb.vault import Vault
@@ -107,6 +108,8 @@ _LINK = """echo 'Open this URL in a browser:'
 printf '%s\\n' "$AUTH_URL" | LC_ALL=C tr -cd '[:print:]\\n'"""
 _CODE = """echo 'Paste the code from the address that the browser ended on:'
 read -r AUTH_CODE"""
+_PROVEN = """# This run signed DPoP proofs. A proof names its token and its nonce, so this script cannot run unattended:
+# send its commands one by one, each with a proof of your own."""
 _NO_CODE = "# the browser's part: it ends on the redirect URI with ?code=...&state=..."
 
 
@@ -130,7 +133,8 @@ def _whole(trace: Trace, runs: list[Run]) -> str:
         body = "\n".join(_section(trace, run, names))
         sections.append(f"# -- {run.step} {'-' * (100 - len(run.step))}\n{body}")
     needed = [f': "${{{name}:?set {name} in the environment}}"' for name in names.needed]
-    return "\n".join((_HEADER, *given, *needed, "", "\n\n".join(sections), ""))
+    proven = any(exchange.request.header("dpop") for run in runs for exchange in trace.of(run))
+    return "\n".join((_HEADER, *([_PROVEN] if proven else []), *given, *needed, "", "\n\n".join(sections), ""))
 
 
 def _single(trace: Trace, run: Run) -> str:
@@ -241,13 +245,17 @@ def _flow_secrets(trace: Trace) -> dict[str, str]:
             if name.lower() in SECRETS and name.lower() != "code_challenge" and value and name.lower() not in edited:
                 variables.setdefault(value, SECRETS[name.lower()])
         scheme, _, credentials = (exchange.request.header("authorization") or "").partition(" ")
-        if scheme.lower() == "bearer" and "authorization" not in edited:
+        if scheme.lower() in ("bearer", "dpop") and "authorization" not in edited:
             variables.setdefault(credentials, "ACCESS_TOKEN")
         for name in ("access_token", "refresh_token", "client_secret"):
             issued = (exchange.document or {}).get(name)
             if isinstance(issued, str) and issued:
-                variables[issued] = SECRETS[name]
+                variables[issued] = "ID_JAG" if _is_at_idp(exchange) else SECRETS[name]
     return variables
+
+
+_AGAIN = """# Here the client authorized once more, for what the last answer asked for. A script cannot log in by
+# itself: run the steps from authorize on again, with that scope."""
 
 
 def _section(trace: Trace, run: Run, names: _Names) -> Iterator[str]:
@@ -263,9 +271,16 @@ def _section(trace: Trace, run: Run, names: _Names) -> Iterator[str]:
         yield "# nothing was sent in this step"
     else:
         for exchange in exchanges:
+            if run.step == "mcp" and exchange.request.method == "GET":
+                yield _AGAIN
+                break
+            yield from _signed(exchange.request)
             yield curl_command(exchange, names)
             if names.whole:
                 yield "show"
+            if names.whole and _is_at_idp(exchange) and (exchange.document or {}).get("access_token"):
+                names.provided.add("ID_JAG")
+                yield 'ID_JAG="$(member access_token)"'
     if run.achieved and (exchanges or run.step in ("pkce", "callback")):
         yield from _filled(run.step, exchanges, names)
 
@@ -305,12 +320,25 @@ def curl_command(exchange: Exchange, names: _Names) -> str:
     return " \\\n  ".join(parts)
 
 
+def _signed(request: Request) -> Iterator[str]:
+    """What bash cannot make again: it was signed with a private key for this one request."""
+    if request.header("dpop"):
+        yield "# DPoP was signed for this request alone, with a key that is not here: set a fresh proof (RFC 9449 4)"
+    if "client_assertion" in dict(_pairs(request)):
+        yield "# client_assertion was signed for this request alone, with a key that is not here: set a fresh one"
+
+
+def _is_at_idp(exchange: Exchange) -> bool:
+    return dict(_pairs(exchange.request)).get("grant_type") == TOKEN_EXCHANGE
+
+
 def _header(exchange: Exchange, name: str, value: str, names: _Names) -> str:
     edited = f"headers.{name.lower()}" in {one.lower() for one in exchange.edited}
     scheme, space, credentials = value.partition(" ")
     if name.lower() == "authorization" and space and not edited:
         if scheme.lower() == "basic":
-            return f"-u {_basic(credentials, names)}"
+            secret = "IDP_CLIENT_SECRET" if _is_at_idp(exchange) else "CLIENT_SECRET"
+            return f"-u {_basic(credentials, names, secret)}"
         variable = names.of("access_token", credentials) or "ACCESS_TOKEN"
         return f"-H {names.pieces((f'{name}: {scheme} ', False), (names.expansion(variable), True))}"
     found = names.of(name, value, edited=edited)
@@ -319,11 +347,11 @@ def _header(exchange: Exchange, name: str, value: str, names: _Names) -> str:
     return f"-H {names.word(f'{name}: {value}' if value else f'{name};')}"  # curl's way to send an empty value
 
 
-def _basic(credentials: str, names: _Names) -> str:
+def _basic(credentials: str, names: _Names, secret_name: str) -> str:
     """Id and secret for curl; both are form-encoded in there, which is seen where it changes them (RFC 6749 2.3.1)."""
     client_id, _, secret = b64decode(credentials + "==").decode("utf-8", "replace").partition(":")
     known = names.public.get(unquote_plus(client_id)) == "CLIENT_ID"
-    variable = names.expansion("CLIENT_SECRET")
+    variable = names.expansion(secret_name)
     if unquote_plus(secret) != secret:
         variable = f"$(jq -rn --arg v \"{variable}\" '$v|@uri')"
     name = (

@@ -12,7 +12,9 @@ from dataclasses import dataclass, field, fields, replace
 from typing import Any, Literal, TypeVar
 
 from mcp_oauth_nb.errors import BadSetting, NotYet
+from mcp_oauth_nb.jose import ALGORITHMS, PrivateKey
 from mcp_oauth_nb.protocol.challenge import Challenges
+from mcp_oauth_nb.protocol.grants import Enterprise, Grant
 from mcp_oauth_nb.protocol.pkce import Pkce
 from mcp_oauth_nb.protocol.profiles import Profile
 from mcp_oauth_nb.records import origin_of
@@ -26,6 +28,7 @@ _TELLING_MEMBERS = (
     "code_challenge_methods_supported",
 )
 AUTH_METHODS = ("none", "client_secret_basic", "client_secret_post")
+PRIVATE_KEY_JWT = "private_key_jwt"
 Registration = Literal["auto", "preregistered", "cimd", "dcr"]
 WAYS: tuple[Registration, ...] = ("auto", "preregistered", "cimd", "dcr")
 T = TypeVar("T")
@@ -48,15 +51,18 @@ class Client:
         client_id: as the authorization server knows it.
         secret: the client secret of a confidential client; None for a public one.
         auth_method: how it authenticates at the token endpoint (RFC 7591 2): one of ``none``,
-            ``client_secret_basic``, ``client_secret_post``. Chosen from the server's metadata when not given.
+            ``client_secret_basic``, ``client_secret_post``, ``private_key_jwt``. Chosen from the server's metadata when
+            not given.
         source: where the client comes from, in words.
         exchange: id of the registration exchange; 0 for a client given by the user.
         issuer: the authorization server that knows it; its credentials go to no other (None: not known yet).
         management_url: where the registration can be read and deleted (RFC 7592); None where it cannot.
         management_token: the registration access token for it.
+        private_key: the private key it authenticates with instead of a secret (RFC 7523), as PEM or JWK.
+        algorithm: what that key signs with, such as ``ES256``.
 
     Raises:
-        BadSetting: the id is empty, the method is unknown, or method and secret do not fit.
+        BadSetting: the id is empty, the method is unknown, or method, secret and key do not fit.
     """
 
     client_id: str
@@ -67,15 +73,34 @@ class Client:
     issuer: str | None = None
     management_url: str | None = None
     management_token: str | None = None
+    private_key: str | None = field(default=None, repr=False)
+    algorithm: str = "ES256"
 
     def __post_init__(self) -> None:
         if not isinstance(self.client_id, str) or not self.client_id.strip():
             seen = "no text" if isinstance(self.client_id, str) else f"a {type(self.client_id).__name__}"
             raise BadSetting("Client(client_id)", seen, "the id the authorization server gave out")
-        if self.source == "pre-registered" and self.auth_method not in (None, *AUTH_METHODS):
-            raise BadSetting("Client(auth_method=)", "something else", "one of " + ", ".join(AUTH_METHODS))
+        if self.source == "pre-registered" and self.auth_method not in (None, *AUTH_METHODS, PRIVATE_KEY_JWT):
+            known = ", ".join((*AUTH_METHODS, PRIVATE_KEY_JWT))
+            raise BadSetting("Client(auth_method=)", "something else", f"one of {known}")
+        if self.source == "pre-registered":
+            self._check_key()
         if self.source == "pre-registered" and self.auth_method in AUTH_METHODS[1:] and not self.secret:
             raise BadSetting("Client(secret=)", "no secret", f"a secret for {self.auth_method}", "Use getpass().")
+
+    def _check_key(self) -> None:
+        """A key and its method go together, and a client has one way to authenticate (RFC 6749 2.3)."""
+        wants_key = self.auth_method == PRIVATE_KEY_JWT
+        if self.private_key is None and not wants_key:
+            return
+        if not isinstance(self.private_key, str) or not self.private_key.strip():
+            seen = f"a {type(self.private_key).__name__}" if self.private_key else "no key"
+            raise BadSetting("Client(private_key=)", seen, "the text of a private key, as PEM or JWK")
+        if self.secret or not (wants_key or self.auth_method is None):
+            seen = "a secret as well" if self.secret else "another method"
+            raise BadSetting("Client(private_key=)", seen, f"a key alone: it is used with {PRIVATE_KEY_JWT}")
+        if self.algorithm not in ALGORITHMS:
+            raise BadSetting("Client(algorithm=)", "something else", "one of " + ", ".join(ALGORITHMS))
 
     def __repr__(self) -> str:
         kind = "public" if self.is_public else "confidential"
@@ -83,8 +108,8 @@ class Client:
 
     @property
     def is_public(self) -> bool:
-        """A client without a secret (RFC 6749 2.1)."""
-        return not self.secret
+        """A client without a secret or key (RFC 6749 2.1)."""
+        return not self.secret and not self.private_key
 
     def shown(self) -> Pairs:
         kind = "public" if self.is_public else "confidential"
@@ -125,6 +150,12 @@ class Settings:
         software_statement: passed through to the registration endpoint.
         entropy: gives so many random bytes; tests hand in a fixed one.
         on_violation: "stop" where the protocol says that a client must not go on, or "continue".
+        grant: what an access token is asked for with.
+        assertion: the JWT of the grant ``jwt_bearer``.
+        enterprise: what the grant ``enterprise`` needs of the identity provider.
+        clock: tells the time in seconds since 1970; what is signed is dated by it.
+        client_key: the key of a client that authenticates with one.
+        dpop_key: the key that tokens are to be bound to; None where DPoP is not wanted.
     """
 
     url: str
@@ -143,6 +174,12 @@ class Settings:
     software_statement: str | None = None
     client_name: str = "mcp-oauth-nb"
     on_violation: Literal["stop", "continue"] = "stop"
+    grant: Grant = "authorization_code"
+    assertion: str | None = None
+    enterprise: Enterprise | None = None
+    clock: Callable[[], float] = float
+    client_key: PrivateKey | None = None
+    dpop_key: PrivateKey | None = None
 
     def __repr__(self) -> str:
         return f"<Settings {origin_of(self.url)} {self.profile.version}>"
@@ -292,7 +329,8 @@ class Flow:
     """Settings and the facts learned so far.
 
     `old_refresh_token` is the one that the last refresh replaced, `step_up_scope` what a step-up asks for, `rounds` how
-    many authorization requests were made.
+    many authorization requests were made (token requests, for a grant without them), `nonces` the latest DPoP nonce of
+    each server by its origin.
     """
 
     settings: Settings
@@ -308,6 +346,7 @@ class Flow:
     session: Session | None = None
     step_up_scope: str | None = None
     rounds: int = 0
+    nonces: Pairs = ()
     called: Outcome | None = None
     old_refresh_token: str | None = None
     replayed: Outcome | None = None

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
+from mcp_oauth_nb.protocol.grants import route_of
 from mcp_oauth_nb.records import Trace
 from mcp_oauth_nb.rules import (
     afterwards,
@@ -68,7 +69,7 @@ LAST_RESORT = "unexpected-answer"
 
 def diagnose(trace: Trace) -> Report:
     """The report on a whole trace: what was found, causes first."""
-    return Report(trace, route=ROUTE, judge=judge)
+    return Report(trace, route=route_of(ROUTE, trace.settings.get("grant", "authorization_code")), judge=judge)
 
 
 def judge(trace: Trace) -> Verdict:

@@ -16,7 +16,7 @@ from mcp_oauth_nb.rules.evidence import (
     server_document,
     text,
 )
-from mcp_oauth_nb.rules.rule import MUST, Case, Seen, Selector, rule
+from mcp_oauth_nb.rules.rule import MUST, SHOULD, Case, Seen, Selector, rule
 from mcp_oauth_nb.rules.tokens import issued, refused
 from mcp_oauth_nb.rules.words import AUTHORIZATION_SERVER, MCP_SERVER, came, fix_for, shown, who_answered, with_error
 
@@ -161,6 +161,8 @@ def _(case: Case, exchange: Exchange) -> Iterator[Seen]:
         summary=f"The revocation was answered {exchange.status}{with_error(error)}.",
         fix=fixes.get(error) or wait or ("" if error else fix_for(exchange, "the revocation answer")),
         who="client" if error == "invalid_client" else AUTHORIZATION_SERVER if wait else who_answered(exchange),
+        # RFC 7009 2: refresh tokens must be revocable, access tokens should be.
+        level=SHOULD if error == "unsupported_token_type" else None,
     )
 
 

@@ -7,11 +7,12 @@ here is read back from the captured request. Nothing here raises, whatever a ser
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import parse_qsl
 
 from mcp_oauth_nb.protocol.challenge import Challenges, parse_challenges
+from mcp_oauth_nb.protocol.grants import TOKEN_EXCHANGE
 from mcp_oauth_nb.records import Exchange, Run, read_json
 from mcp_oauth_nb.rules.rule import Case, Selector
 
@@ -60,6 +61,10 @@ RESOURCE_DOCUMENT = documents("resource_metadata", missing="no protected resourc
 SERVER_DOCUMENT = Selector(
     lambda case: [one] if (one := server_document(case)) else [], "no authorization server metadata was found"
 )
+CODE_SERVER_DOCUMENT = Selector(
+    lambda case: [one] if uses_code(case) and (one := server_document(case)) else [],
+    "no authorization server metadata was found for the authorization code grant",
+)
 AUTHORIZATION_REQUEST = Selector(
     lambda case: [one] if (one := authorization_request(case)) else [], "no authorization request was made yet"
 )
@@ -103,6 +108,29 @@ def server_document(case: Case) -> tuple[Exchange, Members] | None:
     found = list(case.documents("server_metadata"))
     wanted = expected_issuer(case)
     return next((pair for pair in found if pair[1].get("issuer") == wanted), next(iter(found), None))
+
+
+def uses_code(case: Case) -> bool:
+    """Whether tokens are asked for with the authorization code grant."""
+    return case.trace.settings.get("grant", "authorization_code") == "authorization_code"
+
+
+def is_at_idp(exchange: Exchange) -> bool:
+    """Whether a token was exchanged at the identity provider (RFC 8693): what it issues is no access token."""
+    return form(exchange).get("grant_type") == TOKEN_EXCHANGE
+
+
+def without_nonces(case: Case, exchanges: Sequence[Exchange]) -> list[Exchange]:
+    """Exchanges without those that only gave out a DPoP nonce for the next try (RFC 9449 8 and 9)."""
+    last = {case.exchanges(one.step)[-1].id for one in exchanges}
+    return [one for one in exchanges if one.id in last or not _gave_nonce(one)]
+
+
+def _gave_nonce(exchange: Exchange) -> bool:
+    if exchange.response is None or not exchange.response.header("dpop-nonce"):
+        return False
+    errors = [item.get("error") for item in challenges(exchange).items]
+    return exchange.status in (400, 401) and "use_dpop_nonce" in (oauth_error(exchange), *errors)
 
 
 def redirect(case: Case) -> Exchange | None:
@@ -153,9 +181,9 @@ def sent_json(exchange: Exchange) -> Members:
 
 
 def sent_token(exchange: Exchange) -> str | None:
-    """The bearer token that a request carried."""
+    """The access token that a request carried, also one that is bound to a key (RFC 9449 7.1)."""
     scheme, _, token = (exchange.request.header("authorization") or "").partition(" ")
-    return token.strip() or None if scheme.lower() == "bearer" else None
+    return token.strip() or None if scheme.lower() in ("bearer", "dpop") else None
 
 
 def is_edited(exchange: Exchange, name: str) -> bool:

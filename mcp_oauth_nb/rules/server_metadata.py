@@ -8,7 +8,15 @@ from mcp_oauth_nb.protocol.spec import Spec
 from mcp_oauth_nb.protocol.wellknown import is_loopback, split
 from mcp_oauth_nb.records import Run
 from mcp_oauth_nb.rules.discovery import Found, no_document, wrong_media_type
-from mcp_oauth_nb.rules.evidence import SERVER_DOCUMENT, expected_issuer, text, texts, whole_run
+from mcp_oauth_nb.rules.evidence import (
+    CODE_SERVER_DOCUMENT,
+    SERVER_DOCUMENT,
+    expected_issuer,
+    text,
+    texts,
+    uses_code,
+    whole_run,
+)
 from mcp_oauth_nb.rules.rule import MUST, SHOULD, Case, Seen, Selector, rule
 from mcp_oauth_nb.rules.words import AUTHORIZATION_SERVER, shown
 
@@ -90,7 +98,8 @@ def _(case: Case, found: Found) -> Iterator[Seen]:
 )
 def _(case: Case, found: Found) -> Iterator[Seen]:
     exchange, document = found
-    for name in ("issuer", "authorization_endpoint", "token_endpoint"):
+    needed = ("issuer", "authorization_endpoint", "token_endpoint") if uses_code(case) else ("issuer", "token_endpoint")
+    for name in needed:
         value = document.get(name)
         if not isinstance(value, str) or split(value) is None:
             seen = shown(value) if name in document else f"no {name}"
@@ -116,7 +125,7 @@ def _(case: Case, found: Found) -> Iterator[Seen]:
     summary="The authorization server does not offer the authorization code flow.",
     fix="Enable the authorization code flow, and list code and authorization_code in the metadata.",
     spec=Spec("RFC 8414", "2"),
-    over=SERVER_DOCUMENT,
+    over=CODE_SERVER_DOCUMENT,
 )
 def _(case: Case, found: Found) -> Iterator[Seen]:
     exchange, document = found
@@ -134,7 +143,7 @@ def _(case: Case, found: Found) -> Iterator[Seen]:
     summary="The authorization server does not say that it supports PKCE with S256, so clients must refuse to go on.",
     fix='Support PKCE with S256 and publish "code_challenge_methods_supported": ["S256"].',
     spec=Spec("MCP 2025-11-25", "Authorization Code Protection"),
-    over=SERVER_DOCUMENT,
+    over=CODE_SERVER_DOCUMENT,
 )
 def _(case: Case, found: Found) -> Iterator[Seen]:
     exchange, document = found
@@ -171,7 +180,7 @@ def _(case: Case, found: Found) -> Iterator[Seen]:
     summary="The authorization server wants authorization requests pushed or signed, which MCP clients do not do.",
     fix="Accept plain authorization requests from MCP clients.",
     spec=Spec("RFC 9126", "5"),
-    over=SERVER_DOCUMENT,
+    over=CODE_SERVER_DOCUMENT,
     explains=("authorization-error", "authorization-page"),
 )
 def _(case: Case, found: Found) -> Iterator[Seen]:

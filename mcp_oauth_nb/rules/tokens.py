@@ -9,22 +9,34 @@ from mcp_oauth_nb.protocol.spec import Spec
 from mcp_oauth_nb.records import Exchange
 from mcp_oauth_nb.rules.discovery import Found
 from mcp_oauth_nb.rules.evidence import (
-    answered,
     form,
+    is_at_idp,
     jwt_claims,
     oauth_error,
     text,
     texts,
+    without_nonces,
 )
 from mcp_oauth_nb.rules.rule import MUST, SHOULD, Case, Seen, Selector, Who, rule
 from mcp_oauth_nb.rules.words import AUTHORIZATION_SERVER, came, fix_for, quoted, shown, who_answered
 
-TOKEN_ANSWERED = answered("token", missing="no token request was answered yet")
+TOKEN_ANSWERED = Selector(
+    lambda case: without_nonces(case, case.answered("token")), "no token request was answered yet"
+)
 
 
 def issued(case: Case, *steps: str) -> list[Found]:
     """Answers with an access token."""
-    return [pair for step in steps for pair in case.documents(step) if text(pair[1].get("access_token"))]
+    found = [pair for step in steps for pair in case.documents(step) if not is_at_idp(pair[0])]
+    return [pair for pair in found if text(pair[1].get("access_token"))]
+
+
+def _succeeded(case: Case) -> list[Exchange]:
+    return [
+        one
+        for one in case.answered("token", "refresh")
+        if one.status == 200 and not oauth_error(one) and not is_at_idp(one)
+    ]
 
 
 ISSUED = Selector(lambda case: issued(case, "token", "refresh"), "no access token was issued yet")
@@ -65,10 +77,19 @@ REFUSALS: dict[str, tuple[Who, str]] = {
         AUTHORIZATION_SERVER,
         "Enable the grant type at the authorization server, and check that the request is a form and no JSON.",
     ),
-    "use_dpop_nonce": (AUTHORIZATION_SERVER, "The server wants DPoP, which is not supported here: allow plain bearer."),
+    "use_dpop_nonce": (
+        AUTHORIZATION_SERVER,
+        (
+            "The server wants DPoP: ask with Debugger(url, dpop=True), or allow plain bearer. Where that was done, the "
+            "answer must carry a new DPoP-Nonce and accept it."
+        ),
+    ),
     "invalid_dpop_proof": (
         AUTHORIZATION_SERVER,
-        "The server wants DPoP, which is not supported here: allow plain bearer tokens.",
+        (
+            "The server wants another DPoP proof: ask with Debugger(url, dpop=True), or allow plain bearer. Where "
+            "that was done, read the server's log: it says which claim it refused; its clock may be wrong."
+        ),
     ),
 }
 
@@ -97,7 +118,9 @@ def refused(exchange: Exchange, expected: str, summary: str) -> Seen:
 )
 def _(case: Case, exchange: Exchange) -> Iterator[Seen]:
     if exchange.status != 200 or (oauth_error(exchange) and not (exchange.document or {}).get("access_token")):
-        yield refused(exchange, "200 with an access token", "The token endpoint refused the code")
+        kind = "grant" if form(exchange).get("grant_type", "authorization_code") != "authorization_code" else "code"
+        where = "identity provider" if is_at_idp(exchange) else "token endpoint"
+        yield refused(exchange, "200 with an access token", f"The {where} refused the {kind}")
 
 
 @rule(
@@ -108,10 +131,7 @@ def _(case: Case, exchange: Exchange) -> Iterator[Seen]:
     summary="The token endpoint answered 200, but not with a usable token.",
     fix="Answer with a JSON object that has access_token and token_type Bearer.",
     spec=Spec("RFC 6749", "5.1"),
-    over=Selector(
-        lambda case: [one for one in case.answered("token", "refresh") if one.status == 200 and not oauth_error(one)],
-        "no token request succeeded yet",
-    ),
+    over=Selector(_succeeded, "no token request succeeded yet"),
 )
 def _(case: Case, exchange: Exchange) -> Iterator[Seen]:
     document = exchange.document
@@ -124,7 +144,8 @@ def _(case: Case, exchange: Exchange) -> Iterator[Seen]:
         yield Seen(exchange, "body:/access_token", "an access_token", seen)
         return
     kind = text(document.get("token_type"))
-    if kind is None or kind.lower() != "bearer":
+    bound = kind is not None and kind.lower() == "dpop" and exchange.request.header("dpop") is not None
+    if not bound and (kind is None or kind.lower() != "bearer"):
         seen = shown(document["token_type"]) if "token_type" in document else "no token_type"
         yield Seen(exchange, "body:/token_type", "Bearer", seen)
 

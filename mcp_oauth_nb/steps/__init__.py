@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from mcp_oauth_nb.protocol.grants import route_of
 from mcp_oauth_nb.protocol.step import Step
 from mcp_oauth_nb.steps import authorization, discovery, mcp, registration, tokens
 
@@ -22,6 +23,13 @@ ROUTE = (
 
 AFTERWARDS = ("refresh", "replay", "revoke", "revoked")
 """What a token goes through later; ``replay`` and ``revoked`` are probes."""
+
+
+def route_for(grant: str, *, afterwards: bool = False) -> tuple[str, ...]:
+    """The route of a grant: only that of the authorization code has steps in the browser, and refresh tokens after."""
+    later = AFTERWARDS if grant == "authorization_code" else AFTERWARDS[AFTERWARDS.index("revoke") :]
+    return route_of(ROUTE, grant) + (later if afterwards else ())
+
 
 STEPS: Mapping[str, Step] = {
     declared.name: declared

@@ -164,7 +164,8 @@ def _default_endpoints(origin: str, exchange: Exchange) -> Document:
 
 def _judged_server(flow: Flow, found: Document) -> Flow | Stopped:
     learned = flow.learn(server_metadata=found)
-    must_be_told = flow.settings.profile.requires_s256_advertised and not flow.lenient
+    uses_pkce = flow.settings.grant == "authorization_code"
+    must_be_told = uses_pkce and flow.settings.profile.requires_s256_advertised and not flow.lenient
     if must_be_told and "S256" not in found.texts("code_challenge_methods_supported"):
         return Stopped("PKCE with S256 is not advertised, so that a client must refuse to go on", learned)
     return learned

@@ -16,12 +16,13 @@ from mcp_oauth_nb.protocol.flow import Challenged, Flow, Outcome, Session, need
 from mcp_oauth_nb.protocol.jsonrpc import answer
 from mcp_oauth_nb.protocol.profiles import spoken
 from mcp_oauth_nb.protocol.spec import Spec
-from mcp_oauth_nb.protocol.step import Send, Step, Stopped, Want, Wants, step
+from mcp_oauth_nb.protocol.step import Step, Stopped, Want, Wants, step
 from mcp_oauth_nb.records import Exchange
 from mcp_oauth_nb.steps.authorization import authorize, callback, pkce
 from mcp_oauth_nb.steps.discovery import resource_metadata, server_metadata
 from mcp_oauth_nb.steps.messages import later_call, opening
 from mcp_oauth_nb.steps.registration import register
+from mcp_oauth_nb.steps.sending import send_to_resource
 from mcp_oauth_nb.steps.tokens import token
 from mcp_oauth_nb.steps.words import answered, brief, unanswered
 
@@ -42,7 +43,8 @@ def mcp(flow: Flow) -> Wants:
         return Stopped(_refused(opened, 1))
     flow = flow.learn(session=session)
     if flow.profile.conversation == "handshake":
-        yield Send(later_call(flow, flow.tokens, session, "notifications/initialized", None, None, WITH_TOKEN))
+        told = later_call(flow, flow.tokens, session, "notifications/initialized", None, None, WITH_TOKEN)
+        flow, _ = yield from send_to_resource(flow, flow.tokens, told)
     flow, listed, given_up = yield from ask(flow, "tools/list", {}, 2)
     tools = _tools(listed)
     if tools is None:
@@ -61,7 +63,7 @@ def ask(flow: Flow, method: str, params: Mapping[str, Any], request_id: int) -> 
     while True:
         worked = bool(flow.session)
         call = later_call(flow, flow.tokens, flow.session, method, params, request_id, WITH_TOKEN)
-        exchange = yield Send(call, answer_id=request_id)
+        flow, exchange = yield from send_to_resource(flow, flow.tokens, call, request_id)
         bearer = _challenge(exchange)
         if exchange.status == 403 and bearer is not None and bearer.get("error") == "insufficient_scope":
             result = yield from _step_up(flow, bearer)
@@ -76,7 +78,8 @@ def ask(flow: Flow, method: str, params: Mapping[str, Any], request_id: int) -> 
 
 def _step_up(flow: Flow, bearer: Challenge) -> Wants:
     """Authorize again for the challenged scope; from 2026-07-28 on together with what was asked for before."""
-    earlier = ((flow.authorization.scope if flow.authorization else None) or "").split()
+    asked = flow.authorization or (flow.tokens if flow.settings.grant != "authorization_code" else None)
+    earlier = ((asked.scope if asked else None) or "").split()
     challenged = (bearer.get("scope") or "").split()
     wanted = [*earlier, *(one for one in challenged if one not in earlier)]
     if not flow.profile.adds_earlier_scopes and not flow.settings.auto:
@@ -109,7 +112,7 @@ def _authorize_again(flow: Flow) -> Wants:
     if flow.rounds >= MOST_AUTHORIZATIONS:
         return Stopped(f"{flow.rounds} authorization requests were made for one operation: it is given up")
     current: Flow | Stopped = flow
-    for one in (pkce, authorize, callback, token):
+    for one in (pkce, authorize, callback, token) if flow.settings.grant == "authorization_code" else (token,):
         assert isinstance(current, Flow)
         current = yield from one.run(current)
         if isinstance(current, Stopped):
@@ -129,12 +132,15 @@ def call_step(method: str, params: Mapping[str, Any]) -> Step:
 
 
 def _one(method: str, params: Mapping[str, Any]) -> Callable[[Flow], Wants]:
+    """Just this one request: somebody who tries things out wants to see the refusal, not a second authorization."""
+
     def run(flow: Flow) -> Wants:
-        need(flow.tokens, "access token", "dbg.token()")
-        need(flow.session, "MCP session", "dbg.mcp()")
-        after, exchange, given_up = yield from ask(flow, method, params, 10)
+        tokens = need(flow.tokens, "access token", "dbg.token()")
+        session = need(flow.session, "MCP session", "dbg.mcp()")
+        call = later_call(flow, tokens, session, method, params, 10, WITH_TOKEN)
+        after, exchange = yield from send_to_resource(flow, tokens, call, 10)
         if not _has_result(exchange, 10):
-            return Stopped(given_up or _refused(exchange, 10), None if after is flow else after)
+            return Stopped(_refused(exchange, 10), None if after is flow else after)
         return after.learn(called=Outcome(f"{method} answered", exchange.id))
 
     return run

@@ -12,10 +12,12 @@ from collections.abc import Generator, Mapping
 from typing import Any
 
 from mcp_oauth_nb.protocol.flow import Era, Flow, Session, Tokens
+from mcp_oauth_nb.protocol.grants import EXTENSIONS
 from mcp_oauth_nb.protocol.jsonrpc import answer, request
 from mcp_oauth_nb.protocol.profiles import LATEST_HANDSHAKE, MODERN, PROFILES, Profile, spoken
-from mcp_oauth_nb.protocol.step import Call, Pairs, Send
+from mcp_oauth_nb.protocol.step import Call, Send
 from mcp_oauth_nb.records import Exchange
+from mcp_oauth_nb.steps.sending import authorization, send_to_resource
 
 ACCEPT = ("Accept", "application/json, text/event-stream")
 CLIENT_INFO = {"name": "mcp-oauth-nb", "version": "0.1.0"}
@@ -36,16 +38,16 @@ def opening(flow: Flow, tokens: Tokens | None, why: str) -> Opened:
     without any word of the modern protocol. A 401 tells nothing about the version: it stays open until the token.
     """
     if not flow.settings.auto or flow.era is not None:
-        exchange = yield Send(opening_call(flow, flow.profile, tokens, why), answer_id=1)
+        flow, exchange = yield from send_to_resource(flow, tokens, opening_call(flow, flow.profile, tokens, why), 1)
         return _negotiated(flow, exchange), exchange
-    exchange = yield Send(opening_call(flow, MODERN, tokens, why), answer_id=1)
+    flow, exchange = yield from send_to_resource(flow, tokens, opening_call(flow, MODERN, tokens, why), 1)
     era = _told_by(exchange)
     if era is None:
         return flow, exchange
     flow = flow.learn(era=era)
     if era.profile is MODERN and exchange.status is not None and exchange.status // 100 == 2:
         return flow, exchange
-    exchange = yield Send(opening_call(flow, era.profile, tokens, why), answer_id=1)
+    flow, exchange = yield from send_to_resource(flow, tokens, opening_call(flow, era.profile, tokens, why), 1)
     return _negotiated(flow, exchange), exchange
 
 
@@ -56,7 +58,7 @@ def opening_call(flow: Flow, profile: Profile, tokens: Tokens | None, why: str) 
         return _complete(flow, profile, tokens, "server/discover", {}, 1, why, handshake=handshake)
     params = {"protocolVersion": spoken(profile.version), "capabilities": {}, "clientInfo": CLIENT_INFO}
     # The version stands in the body only: a server that rejects unknown header values would never negotiate.
-    headers = (ACCEPT, *_bearer(tokens))
+    headers = (ACCEPT, *authorization(flow, tokens))
     body = request("initialize", params, 1)
     return Call("POST", flow.settings.url, headers, json=body, why=why, handshake=handshake)
 
@@ -74,7 +76,7 @@ def later_call(
     profile = flow.profile
     if profile.conversation == "per request":
         return _complete(flow, profile, tokens, method, params or {}, request_id, why)
-    headers = [ACCEPT, *_bearer(tokens)]
+    headers = [ACCEPT, *authorization(flow, tokens)]
     if profile.version_header:
         negotiated = session.protocol_version if session else ""
         headers.append((profile.version_header, negotiated or profile.version))
@@ -97,8 +99,14 @@ def _complete(
 ) -> Call:
     """A request that is complete in itself (MCP 2026-07-28)."""
     version = spoken(profile.version)
-    meta = {f"{META}protocolVersion": version, f"{META}clientInfo": CLIENT_INFO, f"{META}clientCapabilities": {}}
-    headers = [ACCEPT, *_bearer(tokens), (profile.version_header, version), ("Mcp-Method", method)]
+    extension = EXTENSIONS.get(flow.settings.grant)
+    capabilities: dict[str, Any] = {"extensions": {extension: {}}} if extension else {}
+    meta = {
+        f"{META}protocolVersion": version,
+        f"{META}clientInfo": CLIENT_INFO,
+        f"{META}clientCapabilities": capabilities,
+    }
+    headers = [ACCEPT, *authorization(flow, tokens), (profile.version_header, version), ("Mcp-Method", method)]
     subject = params.get(NAMED.get(method, ""))
     if isinstance(subject, str):
         headers.append(("Mcp-Name", header_text(subject)))
@@ -112,10 +120,6 @@ def header_text(value: str) -> str:
     if plain and value:
         return value
     return f"=?base64?{base64.b64encode(value.encode('utf-8', 'replace')).decode()}?="
-
-
-def _bearer(tokens: Tokens | None) -> Pairs:
-    return (("Authorization", f"Bearer {tokens.access_token}"),) if tokens else ()
 
 
 def _told_by(exchange: Exchange) -> Era | None:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Literal
 
-from mcp_oauth_nb.protocol.flow import AUTH_METHODS, Client, Document, Flow, need
+from mcp_oauth_nb.protocol.flow import AUTH_METHODS, PRIVATE_KEY_JWT, Client, Document, Flow, need
 from mcp_oauth_nb.protocol.spec import Spec
 from mcp_oauth_nb.protocol.step import Call, Send, Stopped, Wants, step
 from mcp_oauth_nb.protocol.wellknown import is_loopback
@@ -60,6 +60,8 @@ def chosen_way(flow: Flow, metadata: Document) -> tuple[Way | None, str]:
         return (None, missing) if missing else (settings.registration, "as the settings say")
     if settings.client is not None:
         return "preregistered", "a client was given"
+    if settings.grant != "authorization_code":
+        return None, f"the grant {settings.grant} needs a registered client: Debugger(url, client=Client('id', ...))"
     announced = metadata.value.get("client_id_metadata_document_supported") is True
     if announced and settings.client_metadata_url and flow.profile.knows_client_documents:
         return "cimd", "announced in the metadata, and there is a document"
@@ -100,6 +102,8 @@ def _with_method(client: Client, metadata: Document) -> Client:
         return client
     if client.is_public:
         return replace(client, auth_method="none")
+    if client.private_key:
+        return replace(client, auth_method=PRIVATE_KEY_JWT)
     offered = metadata.texts("token_endpoint_auth_methods_supported") or ("client_secret_basic",)
     secret_methods = [method for method in AUTH_METHODS[1:] if method in offered]
     return replace(client, auth_method=next(iter(secret_methods), "client_secret_basic"))

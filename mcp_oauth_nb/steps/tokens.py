@@ -2,26 +2,43 @@
 
 from __future__ import annotations
 
-import base64
 import math
 from collections.abc import Iterable
 from dataclasses import replace
-from urllib.parse import quote_plus
 
-from mcp_oauth_nb.protocol.flow import Client, Flow, Outcome, Tokens, need
+from mcp_oauth_nb.protocol.flow import Client, Document, Flow, Outcome, Tokens, need
+from mcp_oauth_nb.protocol.grants import ID_JAG, ID_TOKEN, JWT_BEARER, TOKEN_EXCHANGE, Enterprise
 from mcp_oauth_nb.protocol.spec import Spec
-from mcp_oauth_nb.protocol.step import Call, Pairs, Send, Stopped, Wants, step
+from mcp_oauth_nb.protocol.step import Call, Send, Stopped, Wants, step
 from mcp_oauth_nb.records import Exchange
-from mcp_oauth_nb.steps.authorization import wanted_resource
+from mcp_oauth_nb.steps.authorization import wanted_resource, wanted_scope
+from mcp_oauth_nb.steps.credentials import credentials
+from mcp_oauth_nb.steps.sending import Sent, send_to_server
 from mcp_oauth_nb.steps.words import said
 
+Form = Iterable[tuple[str, str | None]]
 STOLEN = "a stolen refresh token would go on working"
 NO_TOKEN_ENDPOINT = "the authorization server metadata names no token_endpoint"
 
 
 @step(title="Get access token", spec=Spec("RFC 6749", "4.1.3"))
 def token(flow: Flow) -> Wants:
-    """Redeem the authorization code, once: it is spent even when the answer is lost."""
+    """Show the grant of the settings, once: a code is spent even when the answer is lost.
+
+    The flow of every grant but the authorization code has no other step between the client and this one.
+    """
+    match flow.settings.grant:
+        case "client_credentials":
+            return (yield from _granted(flow, (("grant_type", "client_credentials"),)))
+        case "jwt_bearer":
+            return (yield from _by_assertion(flow, flow.settings.assertion or ""))
+        case "enterprise":
+            return (yield from _by_enterprise(flow))
+    return (yield from _by_code(flow))
+
+
+def _by_code(flow: Flow) -> Wants:
+    """Redeem the authorization code (RFC 6749 4.1.3)."""
     asked = need(flow.authorization, "authorization request", "dbg.authorize()")
     code = need(flow.code, "authorization code", "dbg.callback()")
     pair = need(flow.pkce, "PKCE pair", "dbg.pkce()")
@@ -34,11 +51,66 @@ def token(flow: Flow) -> Wants:
         ("code_verifier", pair.verifier),
         ("resource", asked.resource),
     )
-    exchange = yield Send(_as_client(flow, asked.token_endpoint, form))
+    flow, exchange = yield from _as_client(flow, asked.token_endpoint, form)
     tokens = _issued(exchange)
     if tokens is None or exchange.failure is not None:
         return Stopped(_refused(exchange))
     return flow.learn(tokens=replace(tokens, scope=tokens.scope or asked.scope))
+
+
+def _granted(flow: Flow, grant: Form) -> Wants:
+    """Ask with a grant that needs no browser; scope and resource go along (RFC 6749 4.4.2, RFC 8707 2.2)."""
+    endpoint = _token_endpoint(flow)
+    if endpoint is None:
+        return Stopped(NO_TOKEN_ENDPOINT)
+    scope = wanted_scope(flow)
+    form = (*grant, ("scope", scope), ("resource", wanted_resource(flow)))
+    flow, exchange = yield from _as_client(flow, endpoint, form)
+    tokens = _issued(exchange)
+    if tokens is None or exchange.failure is not None:
+        return Stopped(_refused(exchange))
+    return flow.learn(tokens=replace(tokens, scope=tokens.scope or scope), rounds=flow.rounds + 1)
+
+
+def _by_assertion(flow: Flow, assertion: str) -> Wants:
+    """A JWT of somebody whom the authorization server trusts (RFC 7523 2.1). A refusal is the end: no second try."""
+    return (yield from _granted(flow, (("grant_type", JWT_BEARER), ("assertion", assertion))))
+
+
+def _by_enterprise(flow: Flow) -> Wants:
+    """Exchange the ID token at the identity provider, then show what came of it here (MCP enterprise-managed)."""
+    metadata = need(flow.server_metadata, "authorization server metadata", "dbg.server_metadata()")
+    wanted = need(flow.settings.enterprise, "identity provider", "Debugger(url, enterprise=Enterprise(...))")
+    need(flow.client, "client", "dbg.register()")
+    exchange = yield Send(_exchange_at_idp(flow, wanted, metadata))
+    document = exchange.document or {}
+    grant = document.get("access_token")
+    if exchange.failure is not None or exchange.status != 200:
+        return Stopped(f"the identity provider: {_neither(exchange, '200')}")
+    if not isinstance(grant, str) or not grant:
+        return Stopped("the identity provider: the answer holds no access_token")
+    if document.get("issued_token_type") != ID_JAG and not flow.lenient:
+        return Stopped(f"the identity provider issued something else than {ID_JAG}")
+    return (yield from _by_assertion(flow, grant))
+
+
+def _exchange_at_idp(flow: Flow, wanted: Enterprise, metadata: Document) -> Call:
+    """Token exchange for an identity assertion grant that is meant for one authorization server (RFC 8693 2.1)."""
+    secret = wanted.idp_client_secret
+    method = "client_secret_basic" if secret else "none"
+    headers, members = credentials(flow, Client(wanted.idp_client_id, secret, method), "")
+    form = (
+        ("grant_type", TOKEN_EXCHANGE),
+        ("requested_token_type", ID_JAG),
+        ("audience", metadata.text("issuer")),
+        ("resource", wanted_resource(flow)),
+        ("scope", wanted_scope(flow)),
+        ("subject_token", wanted.id_token),
+        ("subject_token_type", ID_TOKEN),
+        *members,
+    )
+    why = "the identity provider's token endpoint in the settings"
+    return Call.post_form(wanted.idp_token_endpoint, form, why=why, headers=headers)
 
 
 @step(title="Refresh the access token", spec=Spec("RFC 6749", "6"))
@@ -50,7 +122,7 @@ def refresh(flow: Flow) -> Wants:
     endpoint = _token_endpoint(flow)
     if endpoint is None:
         return Stopped(NO_TOKEN_ENDPOINT)
-    exchange = yield Send(_as_client(flow, endpoint, _refresh_form(flow, held.refresh_token)))
+    flow, exchange = yield from _as_client(flow, endpoint, _refresh_form(flow, held.refresh_token))
     tokens = _issued(exchange)
     if tokens is None or exchange.failure is not None:
         return Stopped(_refused(exchange))
@@ -68,7 +140,7 @@ def replay(flow: Flow) -> Wants:
     endpoint = _token_endpoint(flow)
     if endpoint is None:
         return Stopped(NO_TOKEN_ENDPOINT)
-    exchange = yield Send(_as_client(flow, endpoint, _refresh_form(flow, old)))
+    flow, exchange = yield from _as_client(flow, endpoint, _refresh_form(flow, old))
     if exchange.failure is None and _issued(exchange) is not None:
         return flow.learn(replayed=Outcome(f"old refresh token accepted: {STOLEN}", exchange.id))
     if exchange.failure is None and exchange.status in (400, 401):
@@ -88,14 +160,22 @@ def revoke(flow: Flow) -> Wants:
     for hint, value in (("refresh_token", held.refresh_token), ("access_token", held.access_token)):
         if value is not None:
             form = (("token", value), ("token_type_hint", hint))
-            exchange = yield Send(_as_client(flow, endpoint, form, why=f"revocation_endpoint in {metadata.url}"))
+            why = f"revocation_endpoint in {metadata.url}"
+            exchange = yield Send(_call(flow, endpoint, form, why))
+            if hint == "access_token" and held.refresh_token and _is_irrevocable(exchange):
+                return flow.learn(revoked=Outcome("refresh token revoked; access tokens cannot be", exchange.id))
             if exchange.failure is not None or exchange.status != 200:
                 return Stopped(_neither(exchange, "200"))
     assert exchange is not None, "there is always an access token to revoke"
     return flow.learn(revoked=Outcome("revocation answered 200", exchange.id))
 
 
-def _refresh_form(flow: Flow, refresh_token: str) -> Iterable[tuple[str, str | None]]:
+def _is_irrevocable(exchange: Exchange) -> bool:
+    """The server revokes no tokens of this type, as it may for access tokens (RFC 7009 2, 2.2.1)."""
+    return exchange.status == 400 and (exchange.document or {}).get("error") == "unsupported_token_type"
+
+
+def _refresh_form(flow: Flow, refresh_token: str) -> Form:
     return (
         ("grant_type", "refresh_token"),
         ("refresh_token", refresh_token),
@@ -108,23 +188,17 @@ def _token_endpoint(flow: Flow) -> str | None:
     return metadata.text("token_endpoint")
 
 
-def _as_client(flow: Flow, endpoint: str, form: Iterable[tuple[str, str | None]], *, why: str = "") -> Call:
+def _as_client(flow: Flow, endpoint: str, form: Form) -> Sent:
+    """Ask the token endpoint in the client's name."""
+    why = f"token_endpoint in {flow.server_metadata.url if flow.server_metadata else 'the metadata'}"
+    return send_to_server(flow, lambda: _call(flow, endpoint, form, why))
+
+
+def _call(flow: Flow, endpoint: str, form: Form, why: str) -> Call:
     """A form POST in the client's name, by the method it is registered with."""
     client = need(flow.client, "client", "dbg.register()")
-    headers, members = _credentials(client)
-    source = flow.server_metadata.url if flow.server_metadata else "the metadata"
-    return Call.post_form(endpoint, (*form, *members), why=why or f"token_endpoint in {source}", headers=headers)
-
-
-def _credentials(client: Client) -> tuple[Pairs, Pairs]:
-    """Headers and form members that authenticate a client (RFC 6749 2.3.1: id and secret are form-encoded in Basic)."""
-    secret = client.secret or ""
-    if client.auth_method == "client_secret_basic":
-        pair = f"{quote_plus(client.client_id)}:{quote_plus(secret)}".encode()
-        return (("Authorization", "Basic " + base64.b64encode(pair).decode()),), ()
-    if client.auth_method == "client_secret_post":
-        return (), (("client_id", client.client_id), ("client_secret", secret))
-    return (), (("client_id", client.client_id),)
+    headers, members = credentials(flow, client, endpoint)
+    return Call.post_form(endpoint, (*form, *members), why=why, headers=headers)
 
 
 def _issued(exchange: Exchange) -> Tokens | None:

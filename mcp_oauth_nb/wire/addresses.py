@@ -47,16 +47,16 @@ class Guard:
     Args:
         typed: the URL that the user typed.
         allow_hosts: host names and IP addresses that may be asked whatever they resolve to, also over plain http.
-        also: another URL that the user typed; its host is allowed by name.
+        also: other URLs that the user typed; their hosts are allowed by name.
 
     Raises:
         BadSetting: `allow_hosts` is no collection of host names and addresses.
     """
 
-    def __init__(self, typed: str, allow_hosts: Collection[str] = (), also: str | None = None) -> None:
+    def __init__(self, typed: str, allow_hosts: Collection[str] = (), also: Sequence[str | None] = ()) -> None:
         self._host = host_of(typed)
         self._is_http = typed[:5].lower() == "http:"
-        self._allowed = (_hosts(allow_hosts) | {host_of(also or "")}) - {""}
+        self._allowed = _hosts(allow_hosts) | {host_of(url) for url in also if url} - {""}
         self._kinds: frozenset[str] | None = None
         literal = _literal(self._host)
         if literal is not None:

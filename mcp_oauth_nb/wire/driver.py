@@ -7,6 +7,7 @@ but not finished has sent nothing, so its first request can be shown before it g
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -25,6 +26,8 @@ from mcp_oauth_nb.wire.http import Sent, Wire
 from mcp_oauth_nb.wire.learning import LearningVault
 
 MOST_HOPS = 10
+STALE_S = 60.0
+"""A request that was shown for longer is prepared anew before it is sent: what is signed in it may have run out."""
 Browser = Callable[[str], str] | str | None
 """Who fetches the redirect: None a person, ``"follow"`` this process, or a function from authorization URL to redirect
 URL."""
@@ -102,9 +105,14 @@ class Running:
         self.step, self.flow = step, flow
         self._driver, self._override = driver, override
         self._ids: list[int] = []
-        self._steps = step.run(flow)
         self._want: Want | None = None
         self._result: Flow | Stopped | None = None
+        self._prepare()
+
+    def _prepare(self) -> None:
+        """Go to the first want. Nothing is sent by that, so it can be done again."""
+        self._prepared_at_s = time.monotonic()
+        self._steps = self.step.run(self.flow)
         self._advance(None)
 
     @property
@@ -124,6 +132,8 @@ class Running:
         Raises:
             CallbackTimeout: no redirect came. As with any other interruption the exchanges so far are kept.
         """
+        if not self._ids and time.monotonic() - self._prepared_at_s > STALE_S:
+            self._prepare()
         try:
             while self._want is not None:
                 self._advance(self._carry_out(self._want))

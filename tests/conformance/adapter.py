@@ -16,7 +16,7 @@ from typing import Any
 
 import httpx
 
-from mcp_oauth_nb import Client, Debugger
+from mcp_oauth_nb import Client, Debugger, Enterprise
 
 REDIRECT_URI = "http://localhost:3000/callback"
 """Nothing listens there: the redirect is read, never followed."""
@@ -47,8 +47,20 @@ def settings(scenario: str, version: str, context: Mapping[str, Any]) -> dict[st
         case "auth/client-credentials-basic":
             given["client"] = Client(context["client_id"], context["client_secret"])
             given["grant"] = "client_credentials"
-        case "auth/client-credentials-jwt" | "auth/enterprise-managed-authorization" | "auth/wif-jwt-bearer":
-            raise NotImplementedError("there is no setting for the grant of this scenario")
+        case "auth/client-credentials-jwt":
+            key, algorithm = context["private_key_pem"], context["signing_algorithm"]
+            given["client"] = Client(context["client_id"], private_key=key, algorithm=algorithm)
+            given["grant"] = "client_credentials"
+        case "auth/enterprise-managed-authorization":
+            given["client"] = Client(context["client_id"], context["client_secret"])
+            given["grant"] = "enterprise"
+            idp = (context[f"idp_{name}"] for name in ("token_endpoint", "client_id", "id_token"))
+            given["enterprise"] = Enterprise(*idp)
+        case "auth/wif-jwt-bearer":
+            given["client"] = Client(context["client_id"])
+            given["grant"], given["assertion"] = "jwt_bearer", context["valid_jwt"]
+        case "auth/dpop" | "auth/dpop-nonce":
+            given["dpop"] = True
     return given
 
 

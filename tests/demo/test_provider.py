@@ -35,7 +35,8 @@ def test_a_code_works_once_and_using_it_again_ends_the_grant(walker: Walker) -> 
         ({"resource": None}, "invalid_request"),
         ({"resource": OTHER}, "invalid_target"),
         ({"grant_type": None}, "invalid_request"),
-        ({"grant_type": "client_credentials"}, "unsupported_grant_type"),
+        ({"grant_type": "password"}, "unsupported_grant_type"),
+        ({"grant_type": "client_credentials"}, "unauthorized_client"),
     ],
 )
 def test_a_wrong_token_request_is_refused_and_leaves_the_code_usable(

@@ -129,7 +129,9 @@ def code_of(url: str) -> str:
 
 class TestReally:
     def test_a_public_client(self, server: DemoServer, tmp_path: Path) -> None:
-        dbg = Debugger(server.url, browser="follow", tool=("echo", {"text": 'it\'s $HOME `x` "y"'}))
+        dbg = Debugger(
+            server.url, protocol="2025-11-25", browser="follow", tool=("echo", {"text": 'it\'s $HOME `x` "y"'})
+        )
         assert dbg.run(afterwards=True).status == "passed"
         assert dbg.mcp("tools/call", {"name": "echo", "arguments": {"text": "once more"}}).status == "failed"
         script = str(dbg.curl())
@@ -147,7 +149,12 @@ class TestReally:
 
     def test_a_confidential_client(self, server: DemoServer, tmp_path: Path) -> None:
         demo = server.confidential_client
-        dbg = Debugger(server.url, client=Client(demo.client_id, secret=demo.client_secret), browser="follow")
+        dbg = Debugger(
+            server.url,
+            protocol="2025-11-25",
+            client=Client(demo.client_id, secret=demo.client_secret),
+            browser="follow",
+        )
         assert dbg.run(afterwards=True).status == "passed"
         script = str(dbg.curl())
         assert_no_leak([script], server.secrets_issued())
@@ -158,10 +165,10 @@ class TestReally:
         assert (status, err) == (0, "")
 
     def test_an_own_token_and_a_key(self, server: DemoServer, tmp_path: Path) -> None:
-        first = Debugger(server.url, browser="follow")
+        first = Debugger(server.url, protocol="2025-11-25", browser="follow")
         first.run()
         token = first._flow.tokens.access_token
-        dbg = Debugger(server.url, access_token=token, headers={"X-Api-Key": "key-0123456789"})
+        dbg = Debugger(server.url, protocol="2025-11-25", access_token=token, headers={"X-Api-Key": "key-0123456789"})
         dbg.run()
         script = str(dbg.curl())
         assert_no_leak([script], [token, "key-0123456789"])
@@ -172,7 +179,7 @@ class TestReally:
         assert "set ACCESS_TOKEN" in bash(script, tmp_path, X_API_KEY="x").stderr
 
     def test_one_step_pasted_alone(self, server: DemoServer, tmp_path: Path) -> None:
-        dbg = Debugger(server.url, browser="follow")
+        dbg = Debugger(server.url, protocol="2025-11-25", browser="follow")
         dbg.run(afterwards=True)
         for name in ("challenge", "resource_metadata", "server_metadata", "register"):
             done = bash(str(dbg.curl(name)), tmp_path)
@@ -189,14 +196,14 @@ class TestReally:
 
     def test_a_failing_flow_is_repeated_as_far_as_it_went(self, server: DemoServer, tmp_path: Path) -> None:
         server.break_with("registration-refused")
-        dbg = Debugger(server.url, browser="follow")
+        dbg = Debugger(server.url, protocol="2025-11-25", browser="follow")
         dbg.run()
         status, out, err = with_a_person(str(dbg.curl()), tmp_path)
         assert (status, err) == (0, "")
         assert "403" in out
 
     def test_an_answer_without_a_token_ends_the_script(self, server: DemoServer, tmp_path: Path) -> None:
-        dbg = Debugger(server.url, browser="follow")
+        dbg = Debugger(server.url, protocol="2025-11-25", browser="follow")
         dbg.run()
         script = str(dbg.curl())
         server.break_with("token-endpoint-502")
@@ -208,7 +215,7 @@ class TestReally:
 class TestContent:
     @pytest.fixture
     def dbg(self, server: DemoServer) -> Debugger:
-        made = Debugger(server.url, browser="follow")
+        made = Debugger(server.url, protocol="2025-11-25", browser="follow")
         made.run(afterwards=True)
         return made
 
@@ -242,7 +249,7 @@ class TestContent:
         assert_no_leak(scripts, server.secrets_issued() | extra)
 
     def test_what_the_user_changed_is_in_it(self, server: DemoServer) -> None:
-        dbg = Debugger(server.url, browser="follow")
+        dbg = Debugger(server.url, protocol="2025-11-25", browser="follow")
         dbg.run()
         dbg.authorize()
         dbg.callback()
@@ -254,7 +261,7 @@ class TestContent:
         assert r"'x=it'\''s'" in script
 
     def test_needs_a_run(self, server: DemoServer) -> None:
-        dbg = Debugger(server.url)
+        dbg = Debugger(server.url, protocol="2025-11-25")
         with pytest.raises(NotYet, match=r"dbg\.run\(\)"):
             dbg.curl()
         with pytest.raises(NotYet, match=r"dbg\.token\(\)"):

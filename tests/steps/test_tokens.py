@@ -208,3 +208,10 @@ class TestRevoke:
 
     def test_no_answer(self) -> None:
         play(revoke, known("session")).fails("tls").stops("a tls failure")
+
+
+def test_access_tokens_that_cannot_be_revoked_leave_the_revocation_done() -> None:
+    begun = play(revoke, known("tokens")).gets(200)
+    begun.gets(400, {"error": "unsupported_token_type"}).learns(
+        revoked={"summary": "refresh token revoked; access tokens cannot be"}
+    )

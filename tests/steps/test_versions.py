@@ -10,7 +10,7 @@ from playbook import play
 from mcp_oauth_nb.protocol.flow import Flow, Session, ToolCall
 from mcp_oauth_nb.protocol.profiles import MODERN, PROFILES
 from mcp_oauth_nb.steps.discovery import challenge, resource_metadata, server_metadata
-from mcp_oauth_nb.steps.mcp import mcp
+from mcp_oauth_nb.steps.mcp import call_step, mcp
 from mcp_oauth_nb.steps.messages import header_text
 
 from .flows import ISSUER, PRM, REDIRECT, URL, known, server_document
@@ -190,11 +190,8 @@ class TestMovedServer:
     def test_a_token_that_never_worked_does_not(self) -> None:
         play(mcp, at("2026-07-28", "tokens")).gets(401, b"", CHALLENGE).stops("got 401")
 
-    def test_a_later_call_of_the_user_discovers_as_well(self) -> None:
-        from mcp_oauth_nb.steps.mcp import call_step
-
-        begun = play(call_step("tools/list", {}), known("session")).gets(401, b"", CHALLENGE)
-        begun.sends("GET", f"{PRM}/mcp").gets(404).stops("status 404")
+    def test_a_single_call_of_the_user_does_not_either(self) -> None:
+        play(call_step("tools/list", {}), known("session")).gets(401, b"", CHALLENGE).stops("got 401")
 
 
 def test_a_session_of_the_old_wire_is_not_asked_of_the_new_one() -> None:

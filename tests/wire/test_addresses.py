@@ -159,7 +159,9 @@ class TestAllowedByName:
         assert Guard(TYPED, ("169.254.169.254",)).permitted("169.254.169.254", ["169.254.169.254"])
 
     def test_the_authorization_server_of_the_settings(self) -> None:
-        assert Guard(TYPED, also="https://idp.internal/t").permitted("idp.internal", ["10.0.0.5"]) == ["10.0.0.5"]
+        assert Guard(TYPED, also=["https://idp.internal/t", None]).permitted("idp.internal", ["10.0.0.5"]) == [
+            "10.0.0.5"
+        ]
 
     @pytest.mark.parametrize(
         "given",
