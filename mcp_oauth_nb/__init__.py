@@ -28,6 +28,8 @@ _HOME = {
     "Report": "rules.rule",
     "Trace": "records",
     "diagnose": "rules",
+    "metadata": "single",
+    "request": "single",
 }
 """The module that each public name lives in."""
 

@@ -12,6 +12,8 @@ from mcp_oauth_nb.records import Trace as Trace
 from mcp_oauth_nb.rules import diagnose as diagnose
 from mcp_oauth_nb.rules.rule import Finding as Finding
 from mcp_oauth_nb.rules.rule import Report as Report
+from mcp_oauth_nb.single import metadata as metadata
+from mcp_oauth_nb.single import request as request
 from mcp_oauth_nb.widgets import FlowRunner as FlowRunner
 
 __version__: str

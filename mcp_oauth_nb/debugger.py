@@ -10,7 +10,7 @@ from __future__ import annotations
 import importlib
 import secrets
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from getpass import getpass
 from pathlib import Path
 from typing import Any, Literal
@@ -20,11 +20,11 @@ from mcp_oauth_nb.evidence.curl import curl_script
 from mcp_oauth_nb.jose import PrivateKey, new_key, read_key, secret_parts
 from mcp_oauth_nb.link import AuthorizationLink
 from mcp_oauth_nb.mime import Bundle
-from mcp_oauth_nb.protocol.flow import WAYS, Client, Flow, Registration, Settings, Tokens, ToolCall
+from mcp_oauth_nb.protocol.flow import WAYS, Authorization, Client, Flow, Registration, Settings, Tokens, ToolCall
 from mcp_oauth_nb.protocol.grants import GRANTS, Enterprise, Grant
 from mcp_oauth_nb.protocol.profiles import AUTO, MODERN, PROFILES
 from mcp_oauth_nb.protocol.step import Edits, Override
-from mcp_oauth_nb.protocol.wellknown import split
+from mcp_oauth_nb.protocol.wellknown import is_loopback, split
 from mcp_oauth_nb.records import Exchange, Request, Trace
 from mcp_oauth_nb.redact import learn_settings, mask_text
 from mcp_oauth_nb.rules import judge
@@ -34,10 +34,14 @@ from mcp_oauth_nb.steps.mcp import call_step
 from mcp_oauth_nb.views.config import Config
 from mcp_oauth_nb.views.script import Script
 from mcp_oauth_nb.views.step import step_card
+from mcp_oauth_nb.wire.addresses import Guard
 from mcp_oauth_nb.wire.callback import Listener
 from mcp_oauth_nb.wire.driver import Browser, Driver, Running
 from mcp_oauth_nb.wire.http import Wire, seconds
 from mcp_oauth_nb.wire.learning import LearningVault
+
+NO_REDIRECT_SCHEMES = frozenset("http javascript data vbscript file blob about ftp ws wss view-source".split())
+"""What a redirect URI elsewhere must not begin with: no code travels in the clear, and none is run."""
 
 
 class Debugger:
@@ -57,9 +61,15 @@ class Debugger:
         scope: the scope to ask for; None takes what the server asks for, an empty string sends none.
         resource: the resource indicator; None takes it byte for byte as published, an empty string sends none.
         redirect_uri: where the browser comes back to; None takes a free port of this machine.
+        allow_remote_redirect: take a `redirect_uri` that is not on this machine: https elsewhere, or a private-use
+            scheme. The redirect cannot be listened for, and is pasted.
         browser: who fetches the redirect: None a person, ``"follow"`` this process (for servers that consent by
             themselves), or a function from the authorization URL to the redirect URL.
         headers: extra headers for the MCP server's origin, and for no other.
+        allow_hosts: hosts that a server may send us to whatever they resolve to: ``("idp.internal", "10.0.0.5")``.
+            URLs that a server names are otherwise not fetched over plain http where yours is https, nor from loopback,
+            private, link-local and other inner addresses, unless yours is of that kind itself. Through a proxy only an
+            address that stands in the URL can be checked.
         verify: True, the path of a CA bundle in PEM, or False.
         step_timeout_s: the deadline of one request, in seconds.
         callback_timeout_s: how long `callback` waits for a person, in seconds.
@@ -91,8 +101,10 @@ class Debugger:
         scope: str | None = None,
         resource: str | None = None,
         redirect_uri: str | None = None,
+        allow_remote_redirect: bool = False,
         browser: Browser = None,
         headers: Mapping[str, str] | None = None,
+        allow_hosts: Collection[str] = (),
         verify: bool | str | Path = True,
         step_timeout_s: float = 30,
         callback_timeout_s: float = 300,
@@ -117,8 +129,10 @@ class Debugger:
             scope=scope,
             resource=resource,
             redirect_uri=redirect_uri,
+            allow_remote_redirect=allow_remote_redirect,
             browser=browser,
             headers=headers,
+            allow_hosts=allow_hosts,
             verify=verify,
             step_timeout_s=step_timeout_s,
             callback_timeout_s=callback_timeout_s,
@@ -131,6 +145,7 @@ class Debugger:
             dpop=dpop,
         )
         _check(url, protocol, client, browser, on_violation, redirect_uri)
+        _check_redirect(redirect_uri, allow_remote_redirect)
         _check_registration(registration, client_metadata_url)
         _check_texts(scope=scope, resource=resource, access_token=access_token, software_statement=software_statement)
         _check_grant(grant, assertion, enterprise, client, registration)
@@ -152,7 +167,8 @@ class Debugger:
             if secret:
                 self._vault.learn(secret, kind)
         listener = Listener(redirect_uri)
-        wire = Wire(verify=verify, timeout_s=step_timeout_s)
+        typed = (authorization_server, enterprise.idp_token_endpoint if enterprise else None)
+        wire = Wire(verify=verify, timeout_s=step_timeout_s, guard=Guard(url, allow_hosts, typed))
         self._driver = Driver(
             wire,
             listener,
@@ -347,6 +363,21 @@ class Debugger:
     def exchanges(self) -> tuple[Exchange, ...]:
         """Every exchange so far, also those of runs that were run again since."""
         return tuple(self._driver.exchanges)
+
+    @property
+    def tokens(self) -> Tokens | None:
+        """The tokens as they were issued last; None before. Their repr shows none of them."""
+        return self._flow.tokens
+
+    @property
+    def client(self) -> Client | None:
+        """The client that was registered or given; None before. Its repr shows no secret."""
+        return self._flow.client or self._flow.settings.client
+
+    @property
+    def authorization(self) -> Authorization | None:
+        """The authorization request made last: issuer, resource and scope; None before."""
+        return self._flow.authorization
 
     def curl(self, step: str | None = None) -> Script:
         """One step, or the whole flow, as a bash script with curl. Secrets are shell variables in it.
@@ -565,6 +596,19 @@ def _is_redirect_uri(value: object) -> bool:
         return False
     scheme, colon, rest = value.partition(":")
     return bool(colon and rest) and scheme[:1].isalpha() and "#" not in value
+
+
+def _check_redirect(redirect_uri: str | None, allow_remote: object) -> None:
+    """A code that is sent elsewhere is somebody else's: only this machine, unless the user says otherwise."""
+    if redirect_uri is None or is_loopback(redirect_uri):
+        return
+    scheme = redirect_uri.partition(":")[0].lower()
+    if scheme in NO_REDIRECT_SCHEMES:
+        raise BadSetting("redirect_uri", f"the scheme {scheme}", "https, a private-use scheme, or http on this machine")
+    if allow_remote is not True:
+        where = "an https URI that is not on this machine" if scheme == "https" else f"the private-use scheme {scheme}"
+        mend = "allow_remote_redirect=True takes it; the redirect is then pasted."
+        raise BadSetting("redirect_uri", where, "a loopback URI such as http://127.0.0.1:8765/callback", mend)
 
 
 def _check_registration(registration: object, client_metadata_url: object) -> None:

@@ -29,7 +29,7 @@ _HOST = re.compile(r"[^\s\x00-\x20\x7f-\xa0\\<>\"']{1,255}")
 
 NEVER = datetime.min.replace(tzinfo=UTC)
 """The time of an exchange that has not taken place."""
-FailureKind = Literal["url", "dns", "connect", "tls", "timeout", "protocol"]
+FailureKind = Literal["url", "address", "dns", "connect", "tls", "timeout", "protocol"]
 
 
 @dataclass(frozen=True)

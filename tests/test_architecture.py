@@ -16,7 +16,7 @@ FLOORS = (
     ("steps", "rules", "wire"),
     ("views",),
     ("evidence", "link"),
-    ("debugger",),
+    ("debugger", "single"),
     ("widgets", "__main__"),
     ("__init__",),
 )

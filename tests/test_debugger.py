@@ -597,6 +597,26 @@ class TestSettings:
         assert list(shown(dbg))
 
 
+class TestRedirectElsewhere:
+    @pytest.mark.parametrize("uri", ["https://app.example/cb", "com.example.app:/cb", "cursor://anysphere/cb"])
+    def test_is_taken_only_when_it_is_allowed_by_name(self, uri: str) -> None:
+        with pytest.raises(BadSetting, match="allow_remote_redirect=True"):
+            Debugger(ELSEWHERE, redirect_uri=uri)
+        with pytest.raises(BadSetting, match="allow_remote_redirect=True"):
+            Debugger(ELSEWHERE, redirect_uri=uri, allow_remote_redirect=1)
+        dbg = Debugger(ELSEWHERE, redirect_uri=uri, allow_remote_redirect=True)
+        assert dbg.redirect_problem == dbg.again().redirect_problem == "the redirect URI is not on this machine"
+
+    @pytest.mark.parametrize("uri", ["http://app.example/cb", "http://127.0.0.1@app.example/", "javascript:alert(1)"])
+    def test_is_never_plain_http_and_never_code(self, uri: str) -> None:
+        with pytest.raises(BadSetting, match="the scheme"):
+            Debugger(ELSEWHERE, redirect_uri=uri, allow_remote_redirect=True)
+
+    @pytest.mark.parametrize("uri", ["http://localhost:0/cb", "http://[::1]:0/cb", "https://127.0.0.1:8765/cb"])
+    def test_this_machine_needs_no_allowance(self, uri: str) -> None:
+        assert Debugger(ELSEWHERE, redirect_uri=uri)
+
+
 class TestUnreachable:
     def test_is_data(self) -> None:
         dbg = Debugger(ELSEWHERE)

@@ -17,6 +17,14 @@ _FAILURES: dict[FailureKind, tuple[str, str, Who]] = {
         "Correct the URL where it is written: {source}.",
         "user",
     ),
+    "address": (
+        "{target} was not asked: a server named this URL, and it leads where a server must not send a client",
+        (
+            "Correct the URL where it is published: {source}. Where it is right, as in a network of your own, allow "
+            "its host by name: Debugger(url, allow_hosts=('idp.internal',))."
+        ),
+        "user",
+    ),
     "dns": (
         "The host name in {target} does not resolve to an address",
         "Check the host name for a typing error ({source}), then DNS and VPN of the machine that runs the notebook.",

@@ -25,6 +25,7 @@ import httpx
 from mcp_oauth_nb.errors import BadSetting
 from mcp_oauth_nb.protocol.wellknown import split
 from mcp_oauth_nb.records import Failure, FailureKind, Request, Response, origin_of
+from mcp_oauth_nb.wire.addresses import Guard, Refused
 from mcp_oauth_nb.wire.incoming import BODY_BYTES, Incoming, Unreadable, decoded
 from mcp_oauth_nb.wire.proxy import proxy_for
 
@@ -59,12 +60,14 @@ class Wire:
     Args:
         verify: True for the usual roots, the path of a CA bundle (PEM), or False for no verification at all.
         timeout_s: the deadline of one request, everything included, in seconds.
+        guard: which addresses may be asked; None for all of them.
 
     Raises:
         BadSetting: the CA bundle cannot be read, or the timeout is no positive number.
     """
 
-    def __init__(self, *, verify: bool | str | Path = True, timeout_s: float = 30) -> None:
+    def __init__(self, *, verify: bool | str | Path = True, timeout_s: float = 30, guard: Guard | None = None) -> None:
+        self._guard = guard
         self.timeout_s = seconds("step_timeout_s", timeout_s)
         self._ssl = _usual_context(verify) if isinstance(verify, bool) else _own_context(verify)
         from mcp_oauth_nb.wire.transport import Transport  # noqa: PLC0415 - brings httpcore, which only sending needs
@@ -79,6 +82,8 @@ class Wire:
         _sending.now, response, failure, sent, proxy = True, None, None, request, None
         try:
             proxy = proxy_for(request.url)
+            if self._guard is not None:
+                self._guard.check_url(request.url, proxied=proxy is not None)
             built, sent = _build(request, proxied=proxy is not None)
             transport = self._transport(proxy)
             transport.deadline.in_(self.timeout_s)
@@ -88,6 +93,8 @@ class Wire:
             finally:
                 response = incoming.response()
                 incoming.close()
+        except Refused as refused:
+            failure = Failure("address", str(refused))
         except Exception as error:  # noqa: BLE001 - whatever breaks is what this package exists to show
             failure = _failure(error, _named(request.url, proxy), self.timeout_s, begun=response is not None)
         finally:
@@ -103,7 +110,7 @@ class Wire:
     def _transport(self, proxy: str | None) -> Any:
         kept: dict[str | None, Any] = self._local.__dict__.setdefault("kept", {})
         if proxy not in kept:
-            kept[proxy] = self._new_transport(self._ssl, proxy)
+            kept[proxy] = self._new_transport(self._ssl, proxy, self._guard)
             self._transports.add(kept[proxy])
         return kept[proxy]
 

@@ -24,6 +24,7 @@ from typing import Any
 import httpcore
 import httpx
 
+from mcp_oauth_nb.wire.addresses import Guard
 from mcp_oauth_nb.wire.deadline import Deadline
 
 IDLE_S = 5.0
@@ -37,10 +38,11 @@ class Transport(httpx.HTTPTransport):
     it makes is replaced.
     """
 
-    def __init__(self, context: ssl.SSLContext, proxy: str | None) -> None:
+    def __init__(self, context: ssl.SSLContext, proxy: str | None, guard: Guard | None = None) -> None:
         super().__init__(verify=context)
         self.deadline = Deadline()
-        self._pool = _pool(context, proxy, TimedBackend(self.deadline))
+        # What a proxy resolves to is its user's own business.
+        self._pool = _pool(context, proxy, TimedBackend(self.deadline, guard if proxy is None else None))
         weakref.finalize(self, self._pool.close)
 
 
@@ -83,11 +85,11 @@ class TimedStream(httpcore.NetworkStream):
 
 
 class TimedBackend(httpcore.SyncBackend):
-    """Looks names up and connects under the deadline."""
+    """Looks names up and connects under the deadline, to no address that the guard forbids."""
 
-    def __init__(self, deadline: Deadline) -> None:
+    def __init__(self, deadline: Deadline, guard: Guard | None = None) -> None:
         super().__init__()
-        self._deadline = deadline
+        self._deadline, self._guard = deadline, guard
 
     def connect_tcp(
         self,
@@ -98,6 +100,8 @@ class TimedBackend(httpcore.SyncBackend):
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore.NetworkStream:
         addresses = _looked_up(host, port, self._deadline)
+        if self._guard is not None:
+            addresses = self._guard.permitted(host, addresses)
         for tried, address in enumerate(addresses):
             share = self._deadline.left(timeout) / (len(addresses) - tried)  # a dead address leaves time for the next
             try:
