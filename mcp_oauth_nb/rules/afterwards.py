@@ -183,7 +183,7 @@ def _used_after_revocation(case: Case) -> list[Exchange]:
     fix="Check tokens by introspection or a short lifetime; at the authorization server, end access tokens with their "
     "grant.",
     spec=Spec("RFC 7009", "2"),
-    over=Selector(_used_after_revocation, "no token that was really revoked was used, or the answer was neither 401 nor a success"),
+    over=Selector(_used_after_revocation, "no revoked token was used, or the answer was neither 401 nor a success"),
 )
 def _(case: Case, exchange: Exchange) -> Iterator[Seen]:
     response = exchange.response
