@@ -122,7 +122,7 @@ def test_a_flow_costs_little_more_than_its_requests(server: DemoServer, capsys: 
     bare = Bare(server)
 
     def ours() -> Debugger:
-        dbg = Debugger(server.url, browser="follow", step_timeout_s=20)
+        dbg = Debugger(server.url, protocol="2025-11-25", browser="follow", step_timeout_s=20)
         dbg.run()
         return dbg
 
@@ -141,7 +141,7 @@ def test_looking_at_the_report_is_paid_once(server: DemoServer, capsys: pytest.C
     """What `run` leaves for later must not cost more than the run itself."""
     runs, looks = [], []
     for _ in range(FLOW_PAIRS // 4):
-        dbg = Debugger(server.url, browser="follow", step_timeout_s=20)
+        dbg = Debugger(server.url, protocol="2025-11-25", browser="follow", step_timeout_s=20)
         runs.append(seconds(dbg.run))
         looks.append(seconds(lambda dbg=dbg: dbg.diagnose()._repr_mimebundle_()))
     ratio = statistics.median(look / run for look, run in zip(looks, runs, strict=True))
