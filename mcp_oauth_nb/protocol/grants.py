@@ -59,6 +59,21 @@ class Enterprise:
         return "<Enterprise>"
 
 
+ROUTE = (
+    "challenge",
+    "resource_metadata",
+    "server_metadata",
+    "register",
+    "pkce",
+    "authorize",
+    "callback",
+    "token",
+    "mcp",
+)
+"""The steps of the main flow, in order: when the last one passes, the handshake is complete. It stands here because
+the steps take it and the rules judge by it, and neither knows the other."""
+
+
 def route_of(steps: tuple[str, ...], grant: str) -> tuple[str, ...]:
     """Those of these steps that a grant takes."""
     return steps if grant == "authorization_code" else tuple(step for step in steps if step not in IN_THE_BROWSER)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from mcp_oauth_nb.protocol.grants import route_of
+from mcp_oauth_nb.protocol.grants import ROUTE, route_of
 from mcp_oauth_nb.records import Trace
 from mcp_oauth_nb.rules import (
     afterwards,
@@ -43,19 +43,6 @@ MODULES = (
     afterwards,
 )
 """Where the rules stand, in the order in which breaches of the same step and level are told."""
-
-ROUTE = (
-    "challenge",
-    "resource_metadata",
-    "server_metadata",
-    "register",
-    "pkce",
-    "authorize",
-    "callback",
-    "token",
-    "mcp",
-)
-"""The main flow; a report is incomplete until all of it has run."""
 
 STEP_ORDER = (*ROUTE, "call", "refresh", "replay", "revoke", "revoked")
 """Every step, in the order in which findings are told."""

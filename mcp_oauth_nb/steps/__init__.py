@@ -4,22 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from mcp_oauth_nb.protocol.grants import ROUTE as ROUTE
 from mcp_oauth_nb.protocol.grants import route_of
 from mcp_oauth_nb.protocol.step import Step
 from mcp_oauth_nb.steps import authorization, discovery, mcp, registration, tokens
-
-ROUTE = (
-    "challenge",
-    "resource_metadata",
-    "server_metadata",
-    "register",
-    "pkce",
-    "authorize",
-    "callback",
-    "token",
-    "mcp",
-)
-"""The main flow: when its last step passes, the handshake is complete."""
 
 AFTERWARDS = ("refresh", "replay", "revoke", "revoked")
 """What a token goes through later; ``replay`` and ``revoked`` are probes."""

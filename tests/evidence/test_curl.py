@@ -27,7 +27,10 @@ from mcp_oauth_nb.wire.learning import LearningVault
 
 TOOLS = ("bash", "curl", "jq", "openssl")
 BASH = shutil.which("bash") or "bash"
-pytestmark = pytest.mark.skipif(not all(map(shutil.which, TOOLS)), reason="needs bash, curl, jq and openssl")
+MISSING = [tool for tool in TOOLS if not shutil.which(tool)]
+pytestmark = pytest.mark.skipif(
+    bool(MISSING) and os.environ.get("CI") != "true", reason=f"needs {', '.join(MISSING)}; in CI that is a failure"
+)
 RUN_S = 60
 
 HOSTILE = [
