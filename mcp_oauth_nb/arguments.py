@@ -1,0 +1,140 @@
+"""What a `Debugger` may be given: arguments that cannot work are refused here, before anything is sent.
+
+Every refusal says what was seen, what was expected and the call that mends it; of a value it repeats a word at most.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from mcp_oauth_nb.errors import BadSetting
+from mcp_oauth_nb.jose import PrivateKey, read_key
+from mcp_oauth_nb.protocol.flow import WAYS, Client, ToolCall
+from mcp_oauth_nb.protocol.grants import GRANTS, Enterprise
+from mcp_oauth_nb.protocol.profiles import AUTO, PROFILES
+from mcp_oauth_nb.protocol.step import Override
+from mcp_oauth_nb.protocol.wellknown import is_loopback, split
+
+NO_REDIRECT_SCHEMES = frozenset("http javascript data vbscript file blob about ftp ws wss view-source".split())
+"""What a redirect URI elsewhere must not begin with: no code travels in the clear, and none is run."""
+
+
+def check_target(
+    url: object, protocol: object, client: object, browser: object, on_violation: object, redirect_uri: object
+) -> None:
+    """Refuse arguments that cannot work, before anything is sent."""
+    if not isinstance(url, str) or split(url) is None or any(ord(c) < 33 for c in url):
+        raise BadSetting("url", brief(url), "the http(s) URL of an MCP endpoint", "Debugger('https://host/mcp')")
+    if not isinstance(protocol, str) or protocol not in (AUTO, *PROFILES):
+        raise BadSetting("protocol", brief(protocol), "one of " + ", ".join((AUTO, *PROFILES)))
+    if client is not None and not isinstance(client, Client):
+        raise BadSetting("client", f"a {type(client).__name__}", "Client('id') or Client('id', secret=getpass())")
+    if browser is not None and browser != "follow" and not callable(browser):
+        raise BadSetting("browser", brief(browser), "None, 'follow', or a function of the authorization URL")
+    if on_violation not in ("stop", "continue"):
+        raise BadSetting("on_violation", brief(on_violation), "'stop' or 'continue'")
+    if redirect_uri is not None and not _is_redirect_uri(redirect_uri):
+        expected = "an absolute URI without fragment, or None for a free port"
+        raise BadSetting("redirect_uri", brief(redirect_uri), expected)
+
+
+def _is_redirect_uri(value: object) -> bool:
+    """An absolute URI without fragment (RFC 6749 3.1.2), of visible characters."""
+    if not isinstance(value, str) or any(ord(c) < 33 for c in value):
+        return False
+    scheme, colon, rest = value.partition(":")
+    return bool(colon and rest) and scheme[:1].isalpha() and "#" not in value
+
+
+def check_redirect(redirect_uri: str | None, allow_remote: object) -> None:
+    """A code that is sent elsewhere is somebody else's: only this machine, unless the user says otherwise."""
+    if redirect_uri is None or is_loopback(redirect_uri):
+        return
+    scheme = redirect_uri.partition(":")[0].lower()
+    if scheme in NO_REDIRECT_SCHEMES:
+        raise BadSetting("redirect_uri", f"the scheme {scheme}", "https, a private-use scheme, or http on this machine")
+    if allow_remote is not True:
+        where = "an https URI that is not on this machine" if scheme == "https" else f"the private-use scheme {scheme}"
+        mend = "allow_remote_redirect=True takes it; the redirect is then pasted."
+        raise BadSetting("redirect_uri", where, "a loopback URI such as http://127.0.0.1:8765/callback", mend)
+
+
+def check_registration(registration: object, client_metadata_url: object) -> None:
+    """A document's URL is the client id itself, so it must be one that RFC and draft allow."""
+    if registration not in WAYS:
+        raise BadSetting("registration", brief(registration), "one of " + ", ".join(WAYS))
+    if client_metadata_url is None:
+        return
+    parts = split(client_metadata_url) if isinstance(client_metadata_url, str) else None
+    if parts is None or not parts.origin.lower().startswith("https://") or parts.path in ("", "/"):
+        raise BadSetting("client_metadata_url", brief(client_metadata_url), "an https URL with a path")
+
+
+def check_grant(grant: object, assertion: object, enterprise: object, client: object, registration: object) -> None:
+    """What a grant needs must be there, and what only another one takes must not."""
+    if not isinstance(grant, str) or grant not in GRANTS:
+        raise BadSetting("grant", brief(grant), "one of " + ", ".join(GRANTS))
+    check_texts(assertion=assertion)
+    if bool(assertion) != (grant == "jwt_bearer"):
+        seen = f"{'one' if assertion else 'none'} with grant {grant!r}"
+        raise BadSetting("assertion", seen, "a JWT with grant='jwt_bearer', and none with another grant")
+    if isinstance(enterprise, Enterprise) != (grant == "enterprise") or not isinstance(enterprise, Enterprise | None):
+        seen = f"a {type(enterprise).__name__} with grant {grant!r}"
+        raise BadSetting("enterprise", seen, "Enterprise(...) with grant='enterprise', and none with another grant")
+    if grant == "authorization_code":
+        return
+    if client is None or registration not in ("auto", "preregistered"):
+        seen = "none" if client is None else f"registration={registration!r}"
+        mend = "Debugger(url, grant=..., client=Client('id', secret=getpass()))"
+        raise BadSetting("client", seen, f"a client that was registered beforehand, for grant {grant!r}", mend)
+    if grant == "client_credentials" and isinstance(client, Client) and client.is_public:
+        raise BadSetting("client", "a public one", "one with a secret or key (RFC 6749 4.4)", "Client('id', secret=s)")
+
+
+def check_dpop(dpop: object, access_token: object) -> None:
+    """A token from elsewhere is not bound to a key that is made here."""
+    if not isinstance(dpop, bool):
+        raise BadSetting("dpop", brief(dpop), "True or False")
+    if dpop and access_token:
+        raise BadSetting("dpop", "True with access_token", "no token yet: one from elsewhere is bound to another key")
+
+
+def client_key(client: Client | None) -> PrivateKey | None:
+    """The key a client authenticates with, read; None where it has none."""
+    return read_key(client.private_key, client.algorithm) if client and client.private_key else None
+
+
+def check_texts(**given: object) -> None:
+    """Each is text, or was left out."""
+    for name, value in given.items():
+        if value is not None and not isinstance(value, str):
+            raise BadSetting(name, f"a {type(value).__name__}", "text")
+
+
+def one_line_each(headers: Mapping[str, Any]) -> dict[str, str]:
+    """Custom headers as they are sent: repeated values joined, those without a value left out."""
+    joined = {
+        str(name): ", ".join(map(str, value)) if isinstance(value, (list, tuple)) else value
+        for name, value in headers.items()
+    }
+    return {name: str(value) for name, value in joined.items() if value is not None}
+
+
+def brief(value: object) -> str:
+    """A user's value as an error may show it: a word of it, never a URL's query, which may hold a key."""
+    text = value.partition("?")[0] if isinstance(value, str) else type(value).__name__
+    return repr(text[:80])
+
+
+def tool_call(tool: str | tuple[str, Mapping[str, Any]] | None) -> ToolCall | None:
+    """The tool to call: a name, or a name with its arguments."""
+    match tool:
+        case None:
+            return None
+        case str():
+            return ToolCall(tool)
+        case (str(name), Mapping() as arguments):
+            Override(json={"arguments": dict(arguments)})  # refuses what JSON cannot hold
+            return ToolCall(name, arguments)
+    raise BadSetting("tool", f"a {type(tool).__name__}", "a name, or a name with its arguments", "tool=('echo', {})")

@@ -1,0 +1,220 @@
+"""`Stepper`: runs one step after another, and forgets a step when it is run again.
+
+Running a step again starts from the flow as it stood before that step and forgets what later steps learned; nothing
+that was recorded is ever lost. What stands aside (an extra call, a probe) starts from the flow as it is now and changes
+nothing of what the route has learned.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from mcp_oauth_nb.link import AuthorizationLink
+from mcp_oauth_nb.mime import Bundle
+from mcp_oauth_nb.protocol.flow import Flow, Settings, Tokens
+from mcp_oauth_nb.protocol.grants import Grant
+from mcp_oauth_nb.protocol.step import Edits, Override, Step
+from mcp_oauth_nb.records import Request, Trace
+from mcp_oauth_nb.rules import judge
+from mcp_oauth_nb.rules.rule import Report, StepStatus
+from mcp_oauth_nb.steps import AFTERWARDS, STEPS, route_for
+from mcp_oauth_nb.views.step import step_card
+from mcp_oauth_nb.wire.driver import Driver, Running
+from mcp_oauth_nb.wire.learning import LearningVault
+
+
+class Stepper:
+    """The flow so far, what drives it, and what was recorded. A `Debugger` puts a named call on each step."""
+
+    def __init__(
+        self, settings: Settings, driver: Driver, vault: LearningVault, tokens: Tokens | None, verify: bool | str | Path
+    ) -> None:
+        self._vault = vault
+        self._driver = driver
+        self._flow = Flow(settings, tokens=tokens)
+        self._before: dict[str, Flow] = {}
+        self._shown_link: AuthorizationLink | None = None
+        self._verify = verify
+
+    @property
+    def trace(self) -> Trace:
+        """Everything that was tried."""
+        return self._driver.trace(self._settings_shown())
+
+    # -- for the runner -------------------------------------------------------------------------------------------
+
+    @property
+    def url(self) -> str:
+        """The MCP server's URL as typed. It may hold a key, so it is not for display."""
+        return self._flow.settings.url
+
+    @property
+    def grant(self) -> Grant:
+        """What a token is asked for with."""
+        return self._flow.settings.grant
+
+    @property
+    def authorization_url(self) -> str | None:
+        """The link a person has to open; None before `authorize`. It holds ``state``, so it is not for display."""
+        return self._flow.authorization.url if self._flow.authorization else None
+
+    @property
+    def redirect_problem(self) -> str:
+        """Why the redirect must be pasted; empty where it reaches the listener."""
+        return self._driver.listener.problem
+
+    @property
+    def is_automatic(self) -> bool:
+        """Whether the redirect can be fetched without a person."""
+        return self._driver.browser is not None
+
+    def begin(self, name: str) -> Running:
+        """Prepare a step without sending anything, so that its request can be shown first.
+
+        Raises:
+            NotYet: an earlier step has to run first.
+        """
+        return self._driver.begin(STEPS[name], self._flow_before(name), Override())
+
+    def is_current(self, running: Running) -> bool:
+        """Whether a prepared step still starts from the flow as it stands."""
+        return running.flow is self._flow_before(running.step.name)
+
+    def finish(
+        self, running: Running, *, person: bool = False, announce: Callable[[str], None] | None = None
+    ) -> Report:
+        """Carry out a prepared step.
+
+        Args:
+            running: the step, as `begin` prepared it.
+            person: wait for a redirect even where it could be fetched.
+            announce: shows the link that is waited for; it may come up in the middle of a later step.
+
+        Raises:
+            CallbackTimeout: no redirect came, or `interrupt` was called.
+        """
+        self._driver.person, self._driver.announce = person, announce
+        try:
+            self._finish(running)
+        finally:
+            self._driver.person = False
+        return self._report(running.step.name)
+
+    def interrupt(self) -> None:
+        """Stop waiting for the redirect, from any thread."""
+        self._driver.stop.set()
+
+    def offer(self, pasted: str) -> None:
+        """Hand in a redirect that was pasted, as if it had reached the listener.
+
+        Raises:
+            BadSetting: it holds neither code nor error.
+        """
+        self._driver.listener.offer(pasted)
+
+    def card(
+        self, name: str, route: tuple[str, ...], *, preview: Request | None = None, status: StepStatus | None = None
+    ) -> Bundle:
+        """The display of one step of a route, also before it has run; `status` where the run is not recorded yet."""
+        report = self._report(name, route)
+        step, run = STEPS[name], self.trace.run(name)
+        return step_card(
+            number=route.index(name) + 1,
+            total=len(route),
+            title=step.title,
+            spec=step.spec,
+            status=status or report.status_of(name),
+            run=run,
+            exchanges=report.exchanges,
+            findings=report.findings,
+            vault=self._vault,
+            preview=preview,
+        )
+
+    # -- inside ---------------------------------------------------------------------------------------------------
+
+    def _run(self, name: str, *, step: Step | None = None, **edits: Edits | None) -> Report:
+        override = Override(**{part: edit for part, edit in edits.items() if edit is not None})
+        self._carry_out(name, step=step, override=override)
+        return self._report(name)
+
+    def _carry_out(self, name: str, *, step: Step | None = None, override: Override | None = None) -> None:
+        self._finish(self._driver.begin(step or STEPS[name], self._flow_before(name), override or Override()))
+
+    def _finish(self, running: Running) -> None:
+        name = running.step.name
+        self._driver.stop.clear()
+        self._rewind(name)
+        self._before.setdefault(name, running.flow)
+        self._driver.announce = self._driver.announce or self._show_link
+        try:
+            learned = running.finish()
+            self._flow = self._flow if running.step.probe and _is_aside(name) else learned
+        finally:
+            self._driver.announce = None
+
+    def _flow_before(self, name: str) -> Flow:
+        """The flow as it stood before a step last ran; as it stands now for a new step and for one that is aside."""
+        return self._flow if _is_aside(name) else self._before.get(name, self._flow)
+
+    def _rewind(self, name: str) -> None:
+        """Forget this step's run and those of all later steps, but no exchange. What is aside forgets nothing."""
+        if name not in self._before or _is_aside(name):
+            return
+        order = list(self._before)
+        later = set(order[order.index(name) :])
+        self._flow = self._before[name]
+        self._before = {step: flow for step, flow in self._before.items() if step not in later}
+        self._driver.runs = [run for run in self._driver.runs if run.step not in later]
+
+    def _link(self, url: str | None = None) -> AuthorizationLink:
+        """The authorization link as a display that hides its state once the redirect is here."""
+        if self._shown_link is not None:
+            self._shown_link.close()
+        self._shown_link = AuthorizationLink(
+            self.trace,
+            "authorize",
+            route_for(self.grant),
+            judge,
+            url=url or (self.authorization_url if self._driver.browser is None else None),
+            redirect_uri=self._flow.settings.redirect_uri,
+            problem=self._driver.listener.problem,
+        )
+        return self._shown_link
+
+    def _show_link(self, url: str) -> None:
+        """Show the link that is waited for, unless a cell above shows it already."""
+        if self._shown_link is None or self._shown_link.url != url or not self._shown_link.is_shown:
+            self._link(url).show()
+
+    def _listen(self) -> None:
+        if self._driver.browser is None:
+            self._driver.listener.start()
+
+    def _report(self, step: str | None, route: tuple[str, ...] | None = None) -> Report:
+        return Report(self.trace, step, route or route_for(self.grant), judge)
+
+    def _settings_shown(self) -> dict[str, str]:
+        settings = self._flow.settings
+        shown = {
+            "url": settings.url,
+            "protocol": self._flow.profile.version,
+            "protocol told": self._flow.era.why if self._flow.era else "not told yet" if settings.auto else "",
+            "client_id": settings.client.client_id if settings.client else None,
+            "grant": settings.grant if settings.grant != "authorization_code" else None,
+            "identity provider": settings.enterprise.idp_token_endpoint if settings.enterprise else None,
+            "dpop": "key made for this run, ES256" if settings.dpop_key else None,
+            "scope": settings.scope,
+            "resource": settings.resource,
+            "redirect_uri": settings.redirect_uri,
+            "on_violation": settings.on_violation,
+            "verify": "" if self._verify is True else "off" if self._verify is False else "own CA bundle",
+            "custom headers": ", ".join(self._driver.custom),
+        }
+        return {name: value for name, value in shown.items() if value}
+
+
+def _is_aside(name: str) -> bool:
+    """Whether a step stands beside the route: an extra call, or a probe that does not belong to what comes after."""
+    return name == "call" or (STEPS[name].probe and name not in AFTERWARDS)
