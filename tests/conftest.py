@@ -16,3 +16,17 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """Take every such variable out for the length of one test."""
     for name in LEAKING:
         monkeypatch.delenv(name, raising=False)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """How many faults of the demo were diagnosed, step by step."""
+    count: dict[str, list[int]] = {}
+    for outcome in ("passed", "failed"):
+        for report in terminalreporter.stats.get(outcome, ()):
+            for name, step in getattr(report, "user_properties", ()):
+                if name == "fault of step":
+                    count.setdefault(step, [0, 0])[outcome == "failed"] += 1
+    if count:
+        told = (f"{step} {right}/{right + wrong}" for step, (right, wrong) in count.items())
+        total = sum(right for right, _ in count.values())
+        terminalreporter.write_line(f"faults diagnosed: {', '.join(told)}; {total} in all")

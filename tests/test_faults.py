@@ -1,41 +1,43 @@
-"""Every fault of the demo leads to the rule that it names, at the step that it breaks; a healthy server trips none."""
+"""Every fault of the demo is diagnosed: right step, cause and party, the fix named. Healthy servers trip nothing."""
 
 from __future__ import annotations
 
-import pytest
+from collections.abc import Callable
 
-from mcp_oauth_nb import Debugger, Report
+import pytest
+from staging import TOOL, report_on
+
+from mcp_oauth_nb import Debugger
 from mcp_oauth_nb.demo import FAULTS, DemoServer, Fault
 from mcp_oauth_nb.protocol.profiles import AUTO, PROFILES
-
-LATE = ("revoke", "revoked")
-"""Steps that a refused replay would spoil: it ends the grant before they are reached."""
-
-
-def verdict(fault: Fault | None, protocol: str = AUTO) -> Report:
-    with DemoServer(fault.name if fault else None, require_resource=protocol != "2025-03-26") as server:
-        dbg = Debugger(server.url, browser="follow", protocol=protocol, tool=("echo", {"text": "hello"}))
-        if fault is None or fault.phase not in LATE:
-            return dbg.run(afterwards=True)
-        dbg.run()
-        dbg.revoke()
-        dbg.revoked()
-        return dbg.diagnose()
+from mcp_oauth_nb.rules.cause import SUSPECTS
+from mcp_oauth_nb.rules.rule import RULES
 
 
 @pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS)
-def test_a_fault_leads_to_its_rule_and_to_no_other(fault: Fault) -> None:
-    report = verdict(fault)
-    assert report.status == "failed"
-    assert report.failing_step == fault.phase
-    assert [finding.rule for finding in report.findings] == [fault.trips]
-    assert report.cause is not None
-    assert (report.cause.rule, report.cause.level) == (fault.trips, "MUST")
-    assert report.cause.fix
+def test_a_fault_leads_to_its_cause(fault: Fault, record_property: Callable[[str, object], None]) -> None:
+    record_property("fault of step", fault.phase)
+    report = report_on(fault)
+    lead = report.cause
+    assert lead is not None
+    assert (lead.rule, lead.cause) == (fault.trips, fault.cause)
+    assert (report.failing_step or lead.step, lead.caused_in) == (fault.phase, fault.caused_in)
+    assert lead.who == fault.who
+    assert lead.fix
+    known = {fault.trips, *fault.also, *lead.explains}
+    assert [finding.rule for finding in report.findings if finding.rule not in known] == []
 
 
 @pytest.mark.parametrize("protocol", [AUTO, *PROFILES])
 def test_a_healthy_server_trips_no_rule(protocol: str) -> None:
-    report = verdict(None, protocol)
+    with DemoServer(require_resource=protocol != "2025-03-26") as server:
+        dbg = Debugger(server.url, browser="follow", protocol=protocol, tool=TOOL)
+        report = dbg.run(afterwards=True)
     assert report.status == "passed"
     assert report.findings == ()
+
+
+def test_every_fault_names_a_rule_and_a_cause_that_there_are() -> None:
+    for fault in FAULTS.values():
+        assert {fault.trips, *fault.also} <= set(RULES)
+        assert fault.cause in {*RULES, *SUSPECTS}

@@ -24,6 +24,8 @@ from mcp_oauth_nb.rules import (
     tokens,
     transport,
 )
+from mcp_oauth_nb.rules.cause import accused
+from mcp_oauth_nb.rules.causes import AREAS as AREAS
 from mcp_oauth_nb.rules.rule import ANY, RULES, Case, Finding, Report, Rule, Seen, Status, Verdict
 from mcp_oauth_nb.rules.words import capped
 
@@ -72,7 +74,7 @@ def judge(trace: Trace) -> Verdict:
             outcomes[rule.id], reasons[rule.id] = "not tested", reason
         else:
             outcomes[rule.id] = "passed"
-    kept = _without_last_resort(found)
+    kept = [accused(case, finding) for finding in _without_last_resort(found)]
     for finding in kept:
         if outcomes[finding.rule] != "failed":
             outcomes[finding.rule] = finding.status
@@ -113,6 +115,8 @@ def _finding(rule: Rule, seen: Seen) -> Finding:
         fix=capped(seen.fix or rule.fix, 500),
         spec=rule.spec,
         explains=rule.explains if seen.explains is None else seen.explains,
+        cause=seen.cause,
+        caused_in=seen.caused_in,
     )
 
 

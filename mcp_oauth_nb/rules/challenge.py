@@ -15,7 +15,8 @@ from mcp_oauth_nb.rules.evidence import (
     challenges,
     resource_document,
 )
-from mcp_oauth_nb.rules.rule import MUST, SHOULD, Case, Seen, Who, rule
+from mcp_oauth_nb.rules.rule import MUST, SHOULD, Case, Seen, rule
+from mcp_oauth_nb.rules.suspect import Who
 from mcp_oauth_nb.rules.words import MCP_SERVER, Kind, came, kind_of, quoted, shown
 
 HEADER = "header:WWW-Authenticate"

@@ -8,7 +8,8 @@ from mcp_oauth_nb.protocol.spec import Spec
 from mcp_oauth_nb.records import Exchange, Run
 from mcp_oauth_nb.rules.discovery import Found
 from mcp_oauth_nb.rules.evidence import answered, oauth_error, sent_json, server_document, texts
-from mcp_oauth_nb.rules.rule import MUST, SHOULD, Case, Seen, Selector, Who, rule
+from mcp_oauth_nb.rules.rule import MUST, SHOULD, Case, Seen, Selector, rule
+from mcp_oauth_nb.rules.suspect import Who
 from mcp_oauth_nb.rules.words import AUTHORIZATION_SERVER, came, fix_for, shown, who_answered, with_error
 
 ANSWERED = answered("register", missing="no registration request was answered yet")

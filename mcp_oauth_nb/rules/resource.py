@@ -12,7 +12,8 @@ from mcp_oauth_nb.protocol.spec import Spec
 from mcp_oauth_nb.records import Exchange
 from mcp_oauth_nb.rules.authorization import sender
 from mcp_oauth_nb.rules.evidence import challenges, is_edited, sent_json, sent_token, text, without_nonces
-from mcp_oauth_nb.rules.rule import MUST, Case, Seen, Selector, Who, rule
+from mcp_oauth_nb.rules.rule import MUST, Case, Seen, Selector, rule
+from mcp_oauth_nb.rules.suspect import Who
 from mcp_oauth_nb.rules.tokens import issued
 from mcp_oauth_nb.rules.words import MCP_SERVER, came, fix_for, quoted, shown, who_answered
 

@@ -16,9 +16,9 @@ from typing import Any, Literal
 from mcp_oauth_nb.mime import Displayable
 from mcp_oauth_nb.protocol.spec import Spec
 from mcp_oauth_nb.records import Exchange, Run, Trace
+from mcp_oauth_nb.rules.suspect import Suspect, Who
 
 Level = Literal["MUST", "SHOULD"]
-Who = Literal["MCP server", "authorization server", "client", "gateway", "network", "user"]
 Status = Literal["passed", "warned", "failed", "not tested"]
 StepStatus = Literal["passed", "warned", "failed", "needs you", "running", "not run"]
 
@@ -41,6 +41,8 @@ class Seen:
         level: how grave this very breach is; None takes the rule's.
         step: the step it shows in; empty takes the rule's, or that of the exchange for a rule of any step.
         explains: rules whose breach follows from this very breach; None takes the rule's.
+        cause: what is behind this very breach, finer than the rule; empty takes the rule's id.
+        caused_in: the step in which the mistake was made; empty takes the one where it shows.
     """
 
     exchange: Exchange | None
@@ -53,6 +55,8 @@ class Seen:
     level: Level | None = None
     step: str = ""
     explains: tuple[str, ...] | None = None
+    cause: str = ""
+    caused_in: str = ""
 
     def __repr__(self) -> str:
         return f"<Seen at {self.part}>"
@@ -65,6 +69,9 @@ class Finding:
     Attributes:
         exchange: id of the exchange that shows it; 0 where nothing was sent.
         explains: rules whose findings in the same report follow from this one.
+        cause: what is behind it, finer than the rule; the rule's own id where nothing finer is known.
+        caused_in: the step in which the mistake was made; the one where it shows where nothing else is known.
+        suspects: the causes that the evidence fits, best first; empty where the rule itself is the cause.
     """
 
     rule: str
@@ -79,6 +86,13 @@ class Finding:
     fix: str
     spec: Spec
     explains: tuple[str, ...] = ()
+    cause: str = ""
+    caused_in: str = ""
+    suspects: tuple[Suspect, ...] = ()
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "cause", self.cause or self.rule)
+        object.__setattr__(self, "caused_in", self.caused_in or self.step)
 
     def __repr__(self) -> str:
         return f"<Finding {self.rule} {self.level} at {self.step}>"
@@ -252,6 +266,11 @@ class Report(Displayable):
             if lead is not None and lead.rule in finding.explains:
                 lead = finding
         return lead
+
+    @property
+    def suspects(self) -> tuple[Suspect, ...]:
+        """What may stand behind the leading finding, best first; empty where the finding says it all."""
+        return self.cause.suspects if self.cause else ()
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,8 @@ from mcp_oauth_nb.rules.evidence import (
     texts,
     without_nonces,
 )
-from mcp_oauth_nb.rules.rule import MUST, SHOULD, Case, Seen, Selector, Who, rule
+from mcp_oauth_nb.rules.rule import MUST, SHOULD, Case, Seen, Selector, rule
+from mcp_oauth_nb.rules.suspect import Who
 from mcp_oauth_nb.rules.words import AUTHORIZATION_SERVER, came, fix_for, quoted, shown, who_answered
 
 TOKEN_ANSWERED = Selector(

@@ -8,7 +8,8 @@ from mcp_oauth_nb.protocol.spec import Spec
 from mcp_oauth_nb.protocol.wellknown import is_loopback, same_origin
 from mcp_oauth_nb.records import Exchange, FailureKind, Run
 from mcp_oauth_nb.rules.evidence import FINISHED_RUNS, TRIED
-from mcp_oauth_nb.rules.rule import ANY, MUST, SHOULD, Case, Seen, Selector, Who, rule
+from mcp_oauth_nb.rules.rule import ANY, MUST, SHOULD, Case, Seen, Selector, rule
+from mcp_oauth_nb.rules.suspect import Who
 from mcp_oauth_nb.rules.words import came, fix_for, origin, party, who_answered
 
 _FAILURES: dict[FailureKind, tuple[str, str, Who]] = {

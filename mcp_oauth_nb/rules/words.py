@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from mcp_oauth_nb.protocol.jsonrpc import EVENT_STREAM
 from mcp_oauth_nb.records import Exchange, Response, origin_of
-from mcp_oauth_nb.rules.rule import Who
+from mcp_oauth_nb.rules.suspect import Who
 
 Kind = Literal[
     "no answer",

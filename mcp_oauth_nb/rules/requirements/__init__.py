@@ -1,0 +1,63 @@
+"""The requirements of MCP authorization and of the RFCs under it: a contract that holds both ways.
+
+Each requirement names the rules that decide it, or the reason why captured HTTP cannot; a requirement whose rules all
+look at probes is decided by a probe only. Each rule is named by a requirement, or stands in `BEYOND` with the reason
+why it exists all the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from mcp_oauth_nb.rules.requirements import (
+    access_tokens,
+    authorization,
+    authorization_response,
+    challenge,
+    client_documents,
+    extensions,
+    general,
+    refresh,
+    registration,
+    requests,
+    resource_metadata,
+    revocation,
+    server_metadata,
+    step_up,
+    tokens,
+)
+from mcp_oauth_nb.rules.requirements.row import Requirement
+
+REQUIREMENTS: Mapping[str, Requirement] = {
+    row.id: row
+    for area in (
+        general,
+        challenge,
+        resource_metadata,
+        server_metadata,
+        registration,
+        client_documents,
+        authorization,
+        authorization_response,
+        tokens,
+        refresh,
+        access_tokens,
+        requests,
+        step_up,
+        revocation,
+        extensions,
+    )
+    for row in area.ROWS
+}
+"""Every requirement by its id, in the order of the flow."""
+
+BEYOND: Mapping[str, str] = {
+    "unreachable": "no answer at all is below every requirement, and the most frequent cause",
+    "unexpected-answer": "the last resort, for what no other rule knows",
+}
+"""Rules that decide no requirement, with the reason why they are there."""
+
+
+def decided_by(rule: str) -> tuple[Requirement, ...]:
+    """The requirements that a rule decides."""
+    return tuple(row for row in REQUIREMENTS.values() if rule in row.rules)
