@@ -34,8 +34,6 @@ GROUPS = {
 def test_none_is_missing_and_none_is_there_twice() -> None:
     numbered = [f"{group}-{number:02}" for group, many in GROUPS.items() for number in range(1, many + 1)]
     assert list(REQUIREMENTS) == numbered
-        f"{group}-{number:02}" for group, many in GROUPS.items() for number in range(1, many + 1)
-    ]
 
 
 @pytest.mark.parametrize("row", REQUIREMENTS.values(), ids=REQUIREMENTS)
