@@ -58,6 +58,11 @@ class Request:
         """The value of a header field, repeats joined with ``", "``; None where absent."""
         return _joined(self.headers, name)
 
+    @cached_property
+    def parsed(self) -> Parsed:
+        """The body read as JSON; see `read_json`."""
+        return read_json(self.body)
+
 
 @dataclass(frozen=True, repr=False)
 class Response:

@@ -6,7 +6,7 @@ another one stands behind it, so that the first line of a report is a cause and 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from mcp_oauth_nb.protocol.grants import ROUTE, route_of
@@ -141,16 +141,22 @@ def _without_last_resort(found: Sequence[Finding]) -> list[Finding]:
 def _causes_first(found: Sequence[Finding]) -> tuple[Finding, ...]:
     """By step, then level; each breach that another one explains stands behind it. `explains` keeps what was found."""
     ordered = sorted(found, key=lambda one: (_place(one.step), one.level != "MUST"))
-    linked = [replace(one, explains=_consequences(one, ordered)) for one in ordered]
+    last = {one.rule: _place(one.step) for one in ordered}
+    linked = [replace(one, explains=_consequences(one, last)) for one in ordered]
     explained = {rule for one in linked for rule in one.explains}
+    by_rule: dict[str, list[Finding]] = {}
+    for one in linked:
+        by_rule.setdefault(one.rule, []).append(one)
     result: list[Finding] = []
+    placed: set[int] = set()
 
     def place(one: Finding) -> None:
-        if one in result:
+        if id(one) in placed:
             return
+        placed.add(id(one))
         result.append(one)
-        for other in linked:
-            if other.rule in one.explains and _place(other.step) >= _place(one.step):
+        for other in (other for rule in one.explains for other in by_rule[rule]):
+            if _place(other.step) >= _place(one.step):
                 place(other)
 
     for one in [*(one for one in linked if one.rule not in explained), *linked]:
@@ -158,7 +164,7 @@ def _causes_first(found: Sequence[Finding]) -> tuple[Finding, ...]:
     return tuple(result)
 
 
-def _consequences(cause: Finding, found: Sequence[Finding]) -> tuple[str, ...]:
+def _consequences(cause: Finding, last: Mapping[str, int]) -> tuple[str, ...]:
     """Which of the rules that a breach explains were broken too, in its step or later."""
-    later = {one.rule for one in found if _place(one.step) >= _place(cause.step)}
-    return tuple(rule for rule in cause.explains if rule in later and rule != cause.rule)
+    place = _place(cause.step)
+    return tuple(rule for rule in cause.explains if last.get(rule, -2) >= place and rule != cause.rule)

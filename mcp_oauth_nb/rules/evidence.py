@@ -122,7 +122,7 @@ def is_at_idp(exchange: Exchange) -> bool:
 
 def without_nonces(case: Case, exchanges: Sequence[Exchange]) -> list[Exchange]:
     """Exchanges without those that only gave out a DPoP nonce for the next try (RFC 9449 8 and 9)."""
-    last = {case.exchanges(one.step)[-1].id for one in exchanges}
+    last = {case.exchanges(step)[-1].id for step in {one.step for one in exchanges}}
     return [one for one in exchanges if one.id in last or not _gave_nonce(one)]
 
 
@@ -176,7 +176,7 @@ def form(exchange: Exchange) -> Mapping[str, str]:
 
 def sent_json(exchange: Exchange) -> Members:
     """The JSON object that was sent; empty where none was."""
-    value = read_json(exchange.request.body).value
+    value = exchange.request.parsed.value
     return value if isinstance(value, dict) else {}
 
 

@@ -28,6 +28,10 @@ def requests(case: Case) -> list[Exchange]:
 
 def answered_with_token(case: Case) -> list[Exchange]:
     """MCP requests that carried a token and have a response."""
+    return case.once(_answered_with_token)
+
+
+def _answered_with_token(case: Case) -> list[Exchange]:
     return [one for one in without_nonces(case, case.answered("mcp", "call")) if sent_token(one)]
 
 

@@ -11,13 +11,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from mcp_oauth_nb.mime import Displayable
 from mcp_oauth_nb.protocol.spec import Spec
 from mcp_oauth_nb.records import Exchange, Run, Trace
 from mcp_oauth_nb.rules.suspect import Suspect, Who
 
+T = TypeVar("T")
 Level = Literal["MUST", "SHOULD"]
 Status = Literal["passed", "warned", "failed", "not tested"]
 StepStatus = Literal["passed", "warned", "failed", "needs you", "running", "not run"]
@@ -175,20 +176,45 @@ class Case:
         """The exchanges of each step's current run."""
         return {step: self.trace.of(run) for step, run in self.runs.items()}
 
+    @cached_property
+    def _read(self) -> dict[Any, Any]:
+        """What was read out of this case before: many rules ask for the same, and a trace may be long."""
+        return {}
+
+    def once(self, read: Callable[[Case], T]) -> T:
+        """What this function reads out of the case, read once for all rules."""
+        if read not in self._read:
+            self._read[read] = read(self)
+        found: T = self._read[read]
+        return found
+
     def exchanges(self, *steps: str) -> tuple[Exchange, ...]:
         """The exchanges of these steps' current runs, in the order given; of all steps when none is named."""
-        names = steps or tuple(self.by_step)
-        return tuple(exchange for name in names for exchange in self.by_step.get(name, ()))
+        return self.once(_Exchanges(steps))
 
     def answered(self, *steps: str) -> tuple[Exchange, ...]:
         """Those exchanges that have a response."""
-        return tuple(exchange for exchange in self.exchanges(*steps) if exchange.response is not None)
+        return self.once(_Exchanges(steps, answered=True))
 
     def documents(self, step: str) -> Iterator[tuple[Exchange, Mapping[str, Any]]]:
         """Exchanges of a step answered 200 with a JSON object, with that object."""
         for exchange in self.answered(step):
             if exchange.status == 200 and exchange.document is not None:
                 yield exchange, exchange.document
+
+
+@dataclass(frozen=True)
+class _Exchanges:
+    """Reads the exchanges of some steps out of a case; equal readers are read once."""
+
+    steps: tuple[str, ...]
+    answered: bool = False
+
+    def __call__(self, case: Case) -> tuple[Exchange, ...]:
+        if self.answered:
+            return tuple(exchange for exchange in case.exchanges(*self.steps) if exchange.response is not None)
+        names = self.steps or tuple(case.by_step)
+        return tuple(exchange for name in names for exchange in case.by_step.get(name, ()))
 
 
 @dataclass(frozen=True, repr=False)

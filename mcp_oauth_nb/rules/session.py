@@ -25,7 +25,7 @@ KNOWN_VERSIONS = ("2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25", "2026-
     fix="Repeat Mcp-Session-Id from the answer to initialize in every later request.",
     spec=TRANSPORT,
     over=Selector(
-        lambda case: [one for one in requests(case) if not _is_initialize(one) and _session(case)],
+        lambda case: [one for one in requests(case) if case.once(_session) and not _is_initialize(one)],
         "no MCP request was made in a session with an id yet",
     ),
     explains=("mcp-error",),
