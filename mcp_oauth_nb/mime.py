@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import singledispatch
+from typing import Any
 
 Bundle = Mapping[str, str]
 """A mimebundle of exactly ``text/plain`` and ``text/html``; the plain text is useful without the html."""
@@ -21,6 +22,12 @@ def render(record: object) -> Bundle:
     raise TypeError(f"nothing in mcp_oauth_nb.views displays a {type(record).__name__}")
 
 
+@singledispatch
+def frame_of(record: object) -> Any:
+    """Turn a record into a pandas DataFrame. `views/frames.py` registers one implementation per type."""
+    raise TypeError(f"nothing in mcp_oauth_nb.views makes a table of a {type(record).__name__}")
+
+
 class Displayable:
     """Mixin: shows itself in a notebook through `render`, and as its ``repr`` everywhere else."""
 
@@ -28,3 +35,14 @@ class Displayable:
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
         return dict(render(self))
+
+
+class Framed(Displayable):
+    """Mixin: what can also be had as a pandas DataFrame."""
+
+    __slots__ = ()
+
+    @property
+    def frame(self) -> Any:
+        """A DataFrame of it, every string masked. Imports pandas, which takes a while the first time."""
+        return frame_of(self)

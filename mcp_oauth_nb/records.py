@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any, Literal
 
-from mcp_oauth_nb.mime import Displayable
+from mcp_oauth_nb.mime import Displayable, Framed
 from mcp_oauth_nb.vault import TAG, Vault
 
 Headers = tuple[tuple[str, str], ...]
@@ -185,7 +185,7 @@ class Run:
 
 
 @dataclass(frozen=True, repr=False)
-class Trace(Displayable):
+class Trace(Framed):
     """All that a debugging session has seen.
 
     Attributes:

@@ -124,7 +124,9 @@ def broken(
             wire.close()
             patched.setattr(TimedBackend, "connect_tcp", _refuse)
         else:
-            server._switch.fault = Fault("wrong", "token", "", "", PLACES[place], reply=lambda _: kind.answer)
+            server._switch.fault = Fault(
+                "wrong", "token", "", "", "", "", "token", places=PLACES[place], reply=lambda _: kind.answer
+            )
         if kind.failure == "timeout":
             wire.timeout_s = SHORT_S
         try:

@@ -16,7 +16,7 @@ from mcp_oauth_nb.records import Exchange, Failure, Request, Response, Trace
 from mcp_oauth_nb.rules import STEP_ORDER, diagnose, judge
 from mcp_oauth_nb.rules.rule import ANY, RULES, Case
 
-WHO = {"MCP server", "authorization server", "client", "gateway", "network", "user"}
+WHO = {"MCP server", "authorization server", "client", "gateway", "network", "user", "nobody known"}
 
 
 def test_every_rule_has_a_breaking_and_a_clean_trace_and_the_other_way_round() -> None:

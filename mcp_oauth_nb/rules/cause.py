@@ -106,6 +106,11 @@ def ranking(case: Case, finding: Finding) -> tuple[Suspect, ...]:
     return tuple(sorted(fitting, key=lambda one: RANKS.index(one.confidence)))
 
 
+def is_symptom(rule: str) -> bool:
+    """Whether a breach of this rule may have several causes, so that the rule alone proves none."""
+    return any(rule in declared.of for declared in SUSPECTS.values())
+
+
 def _weighed(declared: Declared, case: Case, finding: Finding) -> Sequence[Suspect]:
     try:
         fits = list(declared.weigh(case, finding))

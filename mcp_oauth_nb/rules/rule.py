@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal, TypeVar
 
-from mcp_oauth_nb.mime import Displayable
+from mcp_oauth_nb.mime import Framed
 from mcp_oauth_nb.protocol.spec import Spec
 from mcp_oauth_nb.records import Exchange, Run, Trace
 from mcp_oauth_nb.rules.suspect import Suspect, Who
@@ -218,7 +218,7 @@ class _Exchanges:
 
 
 @dataclass(frozen=True, repr=False)
-class Report(Displayable):
+class Report(Framed):
     """What one step, or the whole flow, came to. Everything is derived from the trace when it is asked for.
 
     Attributes:

@@ -10,7 +10,7 @@ from mcp_oauth_nb.records import Exchange, FailureKind, Run
 from mcp_oauth_nb.rules.evidence import FINISHED_RUNS, TRIED
 from mcp_oauth_nb.rules.rule import ANY, MUST, SHOULD, Case, Seen, Selector, rule
 from mcp_oauth_nb.rules.suspect import Who
-from mcp_oauth_nb.rules.words import came, fix_for, origin, party, who_answered
+from mcp_oauth_nb.rules.words import came, origin, party
 
 _FAILURES: dict[FailureKind, tuple[str, str, Who]] = {
     "url": (
@@ -152,9 +152,9 @@ EXPECTED = {
     "unexpected-answer",
     step=ANY,
     level=MUST,
-    who="client",
+    who="nobody known",
     summary="The step did not get what it is for, and no other rule knows why.",
-    fix="Look at the exchange: nothing is claimed here about the cause.",
+    fix="Look at the exchange, and ask with the calls below: nothing is claimed here about the cause.",
     spec=Spec("MCP 2025-11-25", "Authorization Flow"),
     over=FINISHED_RUNS,
 )
@@ -181,7 +181,5 @@ def _(case: Case, run: Run) -> Iterator[Seen]:
         "status" if last.response else "url",
         expected=expected,
         observed=f"{came(last)}; stopped: {run.stopped}" if run.stopped else came(last),
-        fix=f"{fix_for(last, expected)} This is a guess from the answer's form." if last.response else "",
-        who=who_answered(last),
         step=run.step,
     )

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC
 from typing import Any
 
+from mcp_oauth_nb.mime import frame_of
 from mcp_oauth_nb.records import Exchange, Trace
 from mcp_oauth_nb.redact import mask_text
 from mcp_oauth_nb.rules.rule import Report
@@ -17,24 +18,28 @@ from mcp_oauth_nb.views.exchange import shown_of
 from mcp_oauth_nb.views.html import visible
 
 EXCHANGE_COLUMNS = "id step direction method url status failure elapsed_ms started edited".split()
-FINDING_COLUMNS = "rule step status level who summary expected observed exchange part fix spec".split()
+FINDING_COLUMNS = "rule cause step caused_in status level who summary expected observed exchange part fix spec".split()
+
+_PLAIN = ("rule", "cause", "step", "caused_in", "status", "level", "who", "exchange", "part")
 
 # Spreadsheets read the wide forms as well.
 _FORMULA = ("=", "+", "-", "@", "＝", "＋", "－", "＠")
 
 
+@frame_of.register(Trace)
 def exchanges_frame(source: Trace | Iterable[Exchange]) -> Any:
     """A DataFrame with one row per exchange. `status` is empty where no answer came, `started` is in UTC."""
     exchanges = source.exchanges if isinstance(source, Trace) else source
     return frame([_exchange_row(exchange) for exchange in exchanges], EXCHANGE_COLUMNS, {"status": "Int64"})
 
 
+@frame_of.register(Report)
 def findings_frame(report: Report) -> Any:
     """A DataFrame with one row per finding, causes first."""
     vault = report.trace.vault
     rows = [
         {
-            **{name: getattr(finding, name) for name in ("rule", "step", "status", "level", "who", "exchange", "part")},
+            **{name: getattr(finding, name) for name in _PLAIN},
             **{name: mask_text(vault, getattr(finding, name)) for name in ("summary", "expected", "observed", "fix")},
             "spec": str(finding.spec),
         }

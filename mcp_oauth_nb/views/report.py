@@ -13,7 +13,7 @@ from mcp_oauth_nb.redact import Shown, mask_text
 from mcp_oauth_nb.rules.rule import Case, Finding, Report
 from mcp_oauth_nb.steps import ROUTE, STEPS
 from mcp_oauth_nb.views.exchange import outcome, request_line, short_url, shown_of, took
-from mcp_oauth_nb.views.finding import finding_html, finding_line, finding_text
+from mcp_oauth_nb.views.finding import finding_html, finding_line
 from mcp_oauth_nb.views.html import (
     Html,
     badge,
@@ -34,6 +34,7 @@ from mcp_oauth_nb.views.html import (
     words,
 )
 from mcp_oauth_nb.views.step import Card, card_html, card_text, title_line
+from mcp_oauth_nb.views.verdict import Verdict, verdict_html, verdict_text
 
 URL_IN_TABLE = 64
 """Characters of a URL in the table of steps."""
@@ -92,9 +93,9 @@ class Overview:
 
     def _showed_elsewhere(self, failing: str) -> str:
         cause = self.report.cause
-        if cause is None or cause.step == failing:
+        if cause is None or cause.caused_in == failing:
             return ""
-        return f"; the probable cause lies in {step_of(self.report, cause.step).name}"
+        return f"; the probable cause lies in {step_of(self.report, cause.caused_in).name}"
 
     def _incomplete(self) -> str:
         ran = [step for step in self.route if self.report.trace.run(step) is not None]
@@ -201,8 +202,7 @@ def _headline_html(overview: Overview) -> Html:
 
 
 def _cause_html(cause: Finding, overview: Overview) -> Html:
-    label = "probable cause" if cause.status == "failed" else "first warning"
-    return stack(tag("div", quiet(label)), finding_html(cause, overview.report.trace.vault))
+    return verdict_html(Verdict(overview.report, cause))
 
 
 def _steps_html(cards: Sequence[tuple[Card, tuple[Shown, ...]]]) -> Html:
@@ -254,8 +254,7 @@ def _headline_lines(overview: Overview) -> Iterator[str]:
     if overview.reason:
         yield f"  reason: {one_line(overview.reason)}"
     if report.cause:
-        yield "  probable cause" if report.cause.status == "failed" else "  first warning"
-        yield _indented(finding_text(report.cause, report.trace.vault))
+        yield verdict_text(Verdict(report, report.cause))
 
 
 def _flow_lines(overview: Overview) -> Iterator[str]:
@@ -280,10 +279,6 @@ def _rules_lines(overview: Overview) -> Iterator[str]:
         yield ""
         yield overview.rules
         yield from (f"  not tested: {rule}: {one_line(reason)}" for rule, reason in overview.untested)
-
-
-def _indented(content: str) -> str:
-    return "\n".join(f"  {line}" for line in content.split("\n"))
 
 
 def _counted(count: int, noun: str) -> str:

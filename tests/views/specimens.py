@@ -213,7 +213,7 @@ def finding(**changes: Any) -> Finding:
         spec=Spec("RFC 8414", "3.1"),
         explains=("asm-oidc-not-found",),
     )
-    return replace(plain, **changes)
+    return replace(plain, **{"cause": "", "caused_in": "", **changes})
 
 
 def report(trace: Trace, findings: Sequence[Finding] = (), step: str | None = None) -> Report:

@@ -226,7 +226,7 @@ def test_a_failed_flow_leads_with_the_cause() -> None:
         "probable cause",
         "No authorization server",
     )
-    parts = (*parts, "who must act", "authorization server", "fix", "expected", "observed", "exchange #3")
+    parts = (*parts, "who must act", "authorization server", "fix", "expected", "observed", "evidence", "#3")
     in_order(
         flat(made["text/html"]), "failed", *parts, "warned", "GET /.well-known/oauth-authorization-server", "→ 404"
     )

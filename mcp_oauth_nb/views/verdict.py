@@ -1,0 +1,197 @@
+"""The verdict: what broke, where it was caused, who must act and how, how sure that is, and the lines that say so."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from mcp_oauth_nb.redact import mask_text
+from mcp_oauth_nb.rules import LAST_RESORT
+from mcp_oauth_nb.rules.cause import is_symptom
+from mcp_oauth_nb.rules.rule import Finding, Report
+from mcp_oauth_nb.rules.suspect import Suspect
+from mcp_oauth_nb.rules.unknown import NARROWED_BY
+from mcp_oauth_nb.steps import STEPS
+from mcp_oauth_nb.views.exchange import request_line, shown_of
+from mcp_oauth_nb.views.finding import LONGEST_EVIDENCE
+from mcp_oauth_nb.views.html import (
+    Html,
+    badge,
+    below,
+    block,
+    details,
+    link,
+    one_line,
+    quiet,
+    stack,
+    strong,
+    table,
+    tag,
+    text,
+    unbroken,
+    wire,
+    words,
+)
+from mcp_oauth_nb.views.quote import quote
+
+LABELS = {"failed": "probable cause", "warned": "first warning"}
+UNKNOWN = "no known cause"
+SURE = {
+    "certain": "certain: the captured lines allow no other cause",
+    "likely": "likely: the captured lines speak for it",
+    "possible": "open: several causes look like this, and the captured lines do not tell them apart",
+    "unknown": "none: no rule knows this failure, and none is claimed",
+}
+"""How sure a verdict is, in words."""
+
+
+@dataclass(frozen=True)
+class Quoted:
+    """One line of evidence: which exchange, who sent us there, and the line itself; all masked."""
+
+    asked: str
+    why: str
+    line: str
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The leading finding of a report, read for display."""
+
+    report: Report
+    finding: Finding
+
+    @property
+    def is_unknown(self) -> bool:
+        """Whether no rule knows the cause."""
+        return self.finding.rule == LAST_RESORT
+
+    @property
+    def label(self) -> str:
+        """What to call it."""
+        return UNKNOWN if self.is_unknown else LABELS[self.finding.status]
+
+    @property
+    def confidence(self) -> str:
+        """How sure it is: ``certain``, ``likely``, ``possible`` (several causes fit) or ``unknown``."""
+        if self.is_unknown:
+            return "unknown"
+        suspects = self.finding.suspects
+        if suspects and self.finding.cause == suspects[0].cause:
+            return suspects[0].confidence
+        return "possible" if is_symptom(self.finding.rule) else "certain"
+
+    @property
+    def others(self) -> Sequence[Suspect]:
+        """The suspects beside the one that took the finding over."""
+        return tuple(one for one in self.finding.suspects if one.cause != self.finding.cause)
+
+    @property
+    def steps(self) -> str:
+        """Where it shows, and where it was caused where that is another step."""
+        showed, caused = self.report.failing_step or self.finding.step, self.finding.caused_in
+        return _title(showed) if showed == caused else f"shows in {_title(showed)}, caused in {_title(caused)}"
+
+    @cached_property
+    def evidence(self) -> Sequence[Quoted]:
+        """The lines that speak for it, as they stood on the wire."""
+        places = [(self.finding.exchange, self.finding.part)]
+        for one in self.finding.suspects:
+            if one.cause == self.finding.cause:
+                places += [(line.exchange, line.part) for line in one.lines]
+        there = range(1, len(self.report.trace.exchanges) + 1)
+        return tuple(self._quoted(*place) for place in dict.fromkeys(places) if place[0] in there)
+
+    def _quoted(self, exchange: int, part: str) -> Quoted:
+        shown = shown_of(self.report.trace.exchanges[exchange - 1])
+        return Quoted(f"#{exchange} {request_line(shown)}", shown.why, quote(shown, part))
+
+    def rows(self) -> Iterator[tuple[str, str, bool]]:
+        """Name, masked value, and whether the value comes from the wire; in the order in which one acts on them."""
+        vault, finding = self.report.trace.vault, self.finding
+        yield "step", self.steps, False
+        if not self.is_unknown:
+            yield "who must act", finding.who, False
+        yield "fix", mask_text(vault, finding.fix), False
+        yield "confidence", SURE[self.confidence], False
+        yield "expected", mask_text(vault, finding.expected), True
+        yield "observed", mask_text(vault, finding.observed), True
+
+    @property
+    def narrowing(self) -> tuple[tuple[str, str], ...]:
+        """Calls that would tell more, with what they tell; only where no cause is known."""
+        return NARROWED_BY.get(self.finding.step, ()) if self.is_unknown else ()
+
+
+def verdict_html(made: Verdict) -> Html:
+    """The verdict as a block of markup."""
+    finding, vault = made.finding, made.report.trace.vault
+    rows = [
+        (unbroken(strong(name)), wire(value, LONGEST_EVIDENCE) if is_wire else text(value))
+        for name, value, is_wire in made.rows()
+    ]
+    rows.append((unbroken(strong("evidence")), below(*map(_quoted_html, made.evidence))))
+    rows.append((unbroken(strong("rule")), _reference(finding)))
+    head = words(badge(finding.status), strong(mask_text(vault, finding.summary)))
+    further = [*_others_html(made), *_narrowing_html(made)]
+    return stack(tag("div", quiet(made.label)), block(tag("div", head), table(rows), *further, status=finding.status))
+
+
+def verdict_text(made: Verdict) -> str:
+    """The same as plain text, one item per line."""
+    return "\n".join(_lines(made))
+
+
+def _lines(made: Verdict) -> Iterator[str]:
+    finding, vault = made.finding, made.report.trace.vault
+    yield f"  {made.label}"
+    yield f"  [{finding.status.upper()}] {one_line(mask_text(vault, finding.summary))}"
+    yield from (f"      {name}: {one_line(value, LONGEST_EVIDENCE)}" for name, value, _ in made.rows())
+    for one in made.evidence:
+        yield f"      evidence: {one_line(one.asked)}"
+        yield from (f"        {one_line(line)}" for line in (one.line, one.why and f"sent there by: {one.why}") if line)
+    yield f"      rule: {finding.rule} ({finding.level}), {finding.spec} {finding.spec.url}"
+    if made.others:
+        yield "      also fits"
+    for other in made.others:
+        yield f"        {other.confidence}: {one_line(other.summary)} ({other.who}, {_title(other.step)})"
+        yield f"          tell apart: {one_line(other.apart)}" + (f"  {other.call}" if other.call else "")
+    if made.narrowing:
+        yield "      would tell more"
+    yield from (f"        {call}  {tells}" for call, tells in made.narrowing)
+
+
+def _quoted_html(one: Quoted) -> Html:
+    source = f"sent there by: {one.why}" if one.why else ""
+    return below(text(one.asked), wire(one.line, LONGEST_EVIDENCE), quiet(source))
+
+
+def _others_html(made: Verdict) -> list[Html]:
+    if not made.others:
+        return []
+    rows = [
+        (
+            unbroken(text(other.confidence)),
+            text(mask_text(made.report.trace.vault, other.summary)),
+            text(f"{other.who}, {_title(other.step)}"),
+            below(text(other.apart), *(wire(call) for call in (other.call,) if call)),
+        )
+        for other in made.others
+    ]
+    shown = table(rows, ("how sure", "cause", "who, where", "what would tell it apart"))
+    alone = made.confidence != "possible"
+    return [details(strong("Other causes that fit" if alone else "Causes that fit"), shown, unfold=not alone)]
+
+
+def _narrowing_html(made: Verdict) -> list[Html]:
+    rows = [(wire(call), text(tells)) for call, tells in made.narrowing]
+    return [tag("div", strong("Would tell more")), table(rows)] if rows else []
+
+
+def _title(step: str) -> str:
+    return STEPS[step].title if step in STEPS else step
+
+
+def _reference(finding: Finding) -> Html:
+    return words(wire(finding.rule), quiet(finding.level), link(finding.spec.url, str(finding.spec)))
