@@ -29,7 +29,7 @@ Places = tuple[tuple[str, int], ...]
 MOST = 24
 """Locations that are asked in one go. What is left out first are the other spellings of a trailing slash."""
 OWN_ORIGIN = "own origin"
-CHALLENGED = "asked only where the challenge names no URL"
+CHALLENGED = "only where the challenge names no URL"
 NOBODY = "no protocol version asks here"
 
 _SPOKEN = tuple(profile for name, profile in PROFILES.items() if spoken(name) == name)

@@ -118,7 +118,12 @@ def copies(found: Sequence[Attempt]) -> Iterator[tuple[Attempt, ...]]:
 
 def is_same(one: object, other: object) -> bool:
     """Whether two members say the same; in an array of texts the order says nothing."""
-    if isinstance(one, list) and isinstance(other, list) and len(one) == len(texts(one)) and len(other) == len(texts(other)):
+    if (
+        isinstance(one, list)
+        and isinstance(other, list)
+        and len(one) == len(texts(one))
+        and len(other) == len(texts(other))
+    ):
         return sorted(texts(one)) == sorted(texts(other))
     return type(one) is type(other) and one == other
 

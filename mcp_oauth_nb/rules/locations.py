@@ -29,6 +29,7 @@ COMPARED = {
     ),
 }
 """What an MCP client acts on. OpenID Connect documents have more members, which no copy for OAuth needs."""
+MISNAMED = ("wrong resource", "wrong issuer")
 NOT_ASKED = "the well-known locations were not all asked (dbg.well_known())"
 COPIES = Selector(lambda case: copies(attempts(case)), "no document was found at two well-known locations")
 ANSWERED = Selector(
@@ -109,7 +110,7 @@ def _resource_copies(case: Case) -> Attempts:
 def _(case: Case, group: Attempts) -> Iterator[Seen]:
     first, *others = group
     for other in others:
-        names = [name for name in COMPARED[first.location.document] if _differ(first, other, name)]
+        names = [name for name in _compared(first, other) if _differ(first, other, name)]
         if names:
             yield Seen(
                 other.exchange,
@@ -118,6 +119,13 @@ def _(case: Case, group: Attempts) -> Iterator[Seen]:
                 observed=f"{', '.join(names)} {'differs' if len(names) == 1 else 'differ'} at {_place(other)}",
                 who=first.who,
             )
+
+
+def _compared(one: Attempt, other: Attempt) -> tuple[str, ...]:
+    """The members to compare; without the name itself where a copy is misnamed, which is another rule's to say."""
+    kind = one.location.document
+    wrong = any(copy.verdict in MISNAMED for copy in (one, other))
+    return tuple(name for name in COMPARED[kind] if not (wrong and name == IDENTITY[kind]))
 
 
 def _differ(one: Attempt, other: Attempt, name: str) -> bool:
@@ -136,7 +144,8 @@ def _differ(one: Attempt, other: Attempt, name: str) -> bool:
     over=DOCUMENTS,
 )
 def _(case: Case, one: Attempt) -> Iterator[Seen]:
-    if one.verdict not in ("wrong issuer", "wrong resource"):
+    """Where no version asks, another document may stand by right, such as that of another tenant."""
+    if one.verdict not in MISNAMED or not one.location.is_usual:
         return
     name = IDENTITY[one.location.document]
     document = one.document or {}
@@ -160,7 +169,9 @@ def _(case: Case, found: Attempts) -> Iterator[Seen]:
         same = [one for one in pages if one.location.document == document]
         if same:
             more = f", and {len(same) - 1} more" if len(same) > 1 else ""
-            yield Seen(same[0].exchange, "body:", "404, or a JSON object", came(same[0].exchange) + more, who=same[0].who)
+            yield Seen(
+                same[0].exchange, "body:", "404, or a JSON object", came(same[0].exchange) + more, who=same[0].who
+            )
 
 
 @rule(
