@@ -106,7 +106,7 @@ def server_locations(url: str, issuers: Iterable[str]) -> tuple[Location, ...]:
         url: the MCP server's URL as typed.
         issuers: those that the protected resource metadata names, as far as it is known.
     """
-    issuers = _distinct(issuers)
+    issuers = _distinct(issuer for issuer in issuers if split(issuer) is not None)
     usual = [location for issuer in issuers for location in _of_issuer(issuer)]
     parts = split(url)
     own = _of_own_origin(parts.origin, issuers) if parts else ()

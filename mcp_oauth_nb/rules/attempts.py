@@ -86,10 +86,13 @@ class Attempt:
 
 def attempts(case: Case) -> tuple[Attempt, ...]:
     """Every location that the probe asked, in the order of asking; empty where it did not run."""
+    asked = case.exchanges(WELL_KNOWN)
+    if not asked:
+        return ()
     known = {location.url: location for location in all_locations(case)}
     took = {pair[0].request.url for pair in (resource_document(case), server_document(case)) if pair}
     made = []
-    for exchange in case.exchanges(WELL_KNOWN):
+    for exchange in asked:
         url = exchange.request.url
         location = known.get(url) or _unknown(case, url)
         made.append(Attempt(exchange, location, _verdict(case, exchange, location), url in took))

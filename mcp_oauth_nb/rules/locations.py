@@ -75,8 +75,8 @@ def _(case: Case, found: Attempts) -> Iterator[Seen]:
     level=MUST,
     who=MCP_SERVER,
     summary="The protected resource metadata is only where no protocol version asks for it.",
-    fix="Publish the document at the URL that the challenge names, or at /.well-known/oauth-protected-resource followed "
-    "by the path of the MCP server.",
+    fix="Publish the document at the URL that the challenge names, or at /.well-known/oauth-protected-resource "
+    "followed by the path of the MCP server.",
     spec=Spec("RFC 9728", "3.1"),
     over=Selector(
         lambda case: [found] if (found := _resource_copies(case)) else [],
@@ -138,8 +138,8 @@ def _differ(one: Attempt, other: Attempt, name: str) -> bool:
     level=SHOULD,
     who=AUTHORIZATION_SERVER,
     summary="A copy of the metadata names another issuer or resource than the one its URL stands for.",
-    fix="Name the issuer or resource in every copy exactly as its URL was built from it; clients compare them letter by "
-    "letter.",
+    fix="Name the issuer or resource in every copy exactly as its URL was built from it: clients compare them "
+    "letter by letter.",
     spec=Spec("RFC 8414", "3.3"),
     over=DOCUMENTS,
 )
@@ -168,10 +168,9 @@ def _(case: Case, found: Attempts) -> Iterator[Seen]:
     for document in IDENTITY:
         same = [one for one in pages if one.location.document == document]
         if same:
+            page = same[0].exchange
             more = f", and {len(same) - 1} more" if len(same) > 1 else ""
-            yield Seen(
-                same[0].exchange, "body:", "404, or a JSON object", came(same[0].exchange) + more, who=same[0].who
-            )
+            yield Seen(page, "body:", "404, or a JSON object", came(page) + more, who=same[0].who)
 
 
 @rule(
