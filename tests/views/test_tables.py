@@ -21,8 +21,6 @@ from .test_displays import HOSTILE
 
 ROWS = ((Cell("a"), Cell("yes", "good")), (Cell("long name"), Cell("")))
 NARROW = Table("Two", ("name", "value"), ROWS, ("A note.",))
-    "Two", ("name", "value"), ((Cell("a"), Cell("yes", "good")), (Cell("long name"), Cell(""))), ("A note.",)
-)
 
 
 def text(table: Table) -> str:
