@@ -6,6 +6,7 @@ import pytest
 from factories import (
     ASM_URL,
     ISSUER,
+    LOCATIONS,
     OIDC_URL,
     OWN_ASM_URL,
     PAGE,
@@ -19,7 +20,9 @@ from factories import (
     ttrace,
     unauthenticated,
 )
+from test_rules_contract import HOSTILE
 
+from mcp_oauth_nb.facts import tables_for
 from mcp_oauth_nb.records import Trace
 from mcp_oauth_nb.rules import diagnose
 from mcp_oauth_nb.rules.attempts import attempts
@@ -110,3 +113,15 @@ def test_a_location_that_nothing_leads_to_any_more_is_kept() -> None:
     last = attempts(Case(ttrace(unauthenticated(), elsewhere)))[-1]
     assert last.location.kinds == ("not known any more",)
     assert repr(last) == "<Attempt <Location server not known any more> wrong issuer>"
+
+
+@pytest.mark.parametrize("body", HOSTILE)
+@pytest.mark.parametrize("everywhere", [True, False])
+def test_no_rule_and_no_table_trips_whatever_comes(body: bytes, everywhere: bool) -> None:
+    urls = LOCATIONS if everywhere else (PRM_URL, OIDC_URL)
+    made = trace({**dict.fromkeys(urls, (200, body)), "http://[": (200, body)})
+    verdict = diagnose(made).verdict
+    assert not [reason for reason in verdict.reasons.values() if "could not read" in reason]
+    tables = tables_for(made, "well_known")
+    assert len(tables) == 2
+    assert not [note for table in tables for note in table.notes if "could not be worked out" in note]
