@@ -177,16 +177,14 @@ def _distinct(values: Iterable[str]) -> tuple[str, ...]:
 
 
 def _merged(found: Iterable[Location]) -> tuple[Location, ...]:
-    """Each URL once, with all that leads to it: kinds, identifiers, readers at their best place."""
+    """Each URL once, with all that leads to it: kinds, identifiers and readers."""
     merged: dict[str, Location] = {}
     for one in found:
         first = merged.get(one.url)
         if first is None:
             merged[one.url] = one
             continue
-        places: dict[str, int] = {}
-        for version, place in (*first.readers, *one.readers):
-            places[version] = min(place, places.get(version, place))
+        places = {**dict(one.readers), **dict(first.readers)}
         merged[one.url] = Location(
             one.url,
             one.document,

@@ -88,6 +88,14 @@ def test_of_an_issuer_with_a_path() -> None:
     assert unread == list(found)[4:]
 
 
+def test_a_slash_at_the_end_of_an_issuer_leads_to_no_other_place() -> None:
+    bare, slashed = server_locations(URL, [TENANT]), server_locations(URL, [f"{TENANT}/"])
+    assert [one.url for one in bare] == [one.url for one in slashed]
+    both = server_locations(URL, [TENANT, f"{TENANT}/"])
+    assert len(both) == len(bare)
+    assert both[0].identifiers == (TENANT, f"{TENANT}/")
+
+
 def test_an_issuer_on_the_own_origin_is_read_by_all() -> None:
     found = server_locations(URL, ["https://mcp.example.com"])
     assert [one.readership for one in found] == [
