@@ -47,19 +47,27 @@ def matrix(case: Case) -> Table | None:
 
 
 def _row(one: Attempt) -> tuple[Cell, ...]:
-    response, failure = one.exchange.response, one.exchange.failure
-    came = str(response.status) if response else f"{failure.kind} failure" if failure else "none"
+    response = one.exchange.response
     return (
         Cell(one.exchange.request.url, wire=True),
         Cell(SHORT[one.location.document]),
         Cell(", ".join(one.location.kinds)),
-        Cell(came),
+        Cell(_came(one)),
         Cell(response.media_type[:80] if response else ""),
         Cell(f"{one.exchange.elapsed_ms:.0f}"),
         Cell(one.verdict, MARKS.get(one.verdict, "")),
         Cell(asked_by(one.location)),
         Cell("taken" if one.taken else "", "good" if one.taken else ""),
     )
+
+
+def _came(one: Attempt) -> str:
+    """The status, with where a redirect leads; or what sort of failure stands in its place."""
+    response, failure = one.exchange.response, one.exchange.failure
+    if response is None:
+        return f"{failure.kind} failure" if failure else "none"
+    target = response.header("location") if one.verdict == "redirect" else None
+    return f"{response.status} to {target.partition('?')[0][:300]}" if target else str(response.status)
 
 
 def asked_by(location: Location) -> str:

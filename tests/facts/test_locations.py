@@ -106,6 +106,12 @@ def test_no_answer_is_told_apart_from_an_address_that_was_refused(kind: str, ver
     assert table.notes[0] == "6 further locations were not asked."
 
 
+def test_a_redirect_says_where_it_leads() -> None:
+    moved = texchange("well_known", PRM_ROOT_URL, 301, headers=(("Location", "/login?next=secret"),))
+    table = table_of(ttrace(Piece("well_known", (moved,))), "locations")
+    assert row(table, PRM_ROOT_URL)["status"] == "301 to /login"
+
+
 def test_any_issuer_will_do_where_it_is_only_assumed() -> None:
     url = "https://mcp.example.com/.well-known/oauth-authorization-server"
     alone = Piece("well_known", (texchange("well_known", url, 200, asm()),))
