@@ -10,12 +10,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from mcp_oauth_nb.protocol.grants import ROUTE, route_of
+from mcp_oauth_nb.protocol.probes import PROBES
 from mcp_oauth_nb.records import Trace
 from mcp_oauth_nb.rules import (
     afterwards,
     authorization,
     challenge,
     discovery,
+    locations,
     registration,
     resource,
     server_metadata,
@@ -43,10 +45,11 @@ MODULES = (
     resource,
     session,
     afterwards,
+    locations,
 )
 """Where the rules stand, in the order in which breaches of the same step and level are told."""
 
-STEP_ORDER = (*ROUTE, "call", "refresh", "replay", "revoke", "revoked")
+STEP_ORDER = (*ROUTE, "call", "refresh", "replay", "revoke", "revoked", *PROBES)
 """Every step, in the order in which findings are told."""
 
 REPEATS = {"call": "mcp", "refresh": "token"}

@@ -8,6 +8,7 @@ from mcp_oauth_nb.protocol.grants import ROUTE as ROUTE
 from mcp_oauth_nb.protocol.grants import route_of
 from mcp_oauth_nb.protocol.step import Step
 from mcp_oauth_nb.steps import authorization, discovery, mcp, registration, tokens
+from mcp_oauth_nb.steps.probes import PROBES
 
 AFTERWARDS = ("refresh", "replay", "revoke", "revoked")
 """What a token goes through later; ``replay`` and ``revoked`` are probes."""
@@ -36,6 +37,7 @@ STEPS: Mapping[str, Step] = {
         tokens.replay,
         tokens.revoke,
         mcp.revoked,
+        *PROBES.values(),
     )
 }
 """Every step by name."""

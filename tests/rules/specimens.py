@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from factories import (
+    ASM_URL,
     HTML,
     ISSUER,
     JSON,
+    OIDC_URL,
     PAGE,
+    PRM_APPENDED,
+    PRM_ROOT_URL,
     PRM_URL,
     SESSION,
     URL,
@@ -18,6 +22,7 @@ from factories import (
     initialized,
     jwt,
     listed,
+    located,
     mcp_request,
     notified,
     prm,
@@ -37,6 +42,7 @@ from factories import (
 )
 
 from mcp_oauth_nb.records import Exchange, Trace
+from mcp_oauth_nb.rules.rule import RULES
 
 
 def met(step: str, *exchanges: Exchange) -> Trace:
@@ -54,7 +60,13 @@ def challenged(challenge: str | None, status: int = 401, body: bytes = b"{}") ->
     return tflow(unauthenticated(status, challenge, body), upto="challenge")
 
 
+def everywhere(probe: Piece) -> Trace:
+    """The challenge, and then every well-known location."""
+    return ttrace(unauthenticated(), probe)
+
+
 HEALTHY_FLOW = tflow()
+EVERYWHERE = everywhere(located())
 WITH_SECRET = met("register", registered(client_secret="s3cret", client_secret_expires_at=0))
 FOR_US, FOR_OTHERS = token_answer(access_token=jwt(aud=URL)), token_answer(access_token=jwt(aud="https://else.example"))
 LOGGED_IN = texchange("callback", f"{ISSUER}/login", 302, headers=(("Location", "/consent"),))
@@ -136,11 +148,18 @@ BREAKING: dict[str, Trace] = {
     ),
     "revocation-refused": broke("revoke", revocation(503)),
     "revoked-token-accepted": met("revoked", initialized(step="revoked")),
+    "metadata-nowhere": everywhere(located(nowhere=True)),
+    "resource-metadata-unread": everywhere(located({PRM_URL: (404, b""), PRM_APPENDED: (200, prm())})),
+    "metadata-copies-differ": everywhere(located({OIDC_URL: (200, asm(registration_endpoint=None))})),
+    "metadata-copy-misnamed": everywhere(located({OIDC_URL: (200, asm(issuer="https://other.example"))})),
+    "well-known-page": everywhere(located({PRM_ROOT_URL: (200, PAGE)})),
+    "well-known-blocked": everywhere(located({ASM_URL: (403, PAGE)})),
 }
 """By rule id: a trace in which this rule, perhaps among others, finds something."""
 
 CLEAN: dict[str, Trace] = {
     **dict.fromkeys(BREAKING, HEALTHY_FLOW),
+    **{rule.id: EVERYWHERE for rule in RULES.values() if rule.step == "well_known"},
     "registration-secret-expiry": WITH_SECRET,
     "authorization-page": REDIRECTED,
     "token-audience": met("token", token_request(body=FOR_US)),
