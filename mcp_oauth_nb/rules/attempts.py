@@ -16,7 +16,8 @@ from mcp_oauth_nb.protocol.resource import resource_match
 from mcp_oauth_nb.protocol.wellknown import PROTECTED_RESOURCE
 from mcp_oauth_nb.records import Exchange
 from mcp_oauth_nb.rules.evidence import Members, named_metadata_url, resource_document, server_document, text, texts
-from mcp_oauth_nb.rules.rule import Case, Who
+from mcp_oauth_nb.rules.rule import Case
+from mcp_oauth_nb.rules.suspect import Who
 from mcp_oauth_nb.rules.words import AUTHORIZATION_SERVER, MCP_SERVER, kind_of
 
 Verdict = Literal[
