@@ -6,7 +6,6 @@ import base64
 import hashlib
 import json
 from collections.abc import Iterator
-from contextlib import ExitStack
 from dataclasses import dataclass
 from itertools import product
 
@@ -290,9 +289,7 @@ def test_no_cookie_is_kept(servers: dict[bool, DemoServer]) -> None:
             return response(b"", f"Location: {there}", "Set-Cookie: browser=1; Path=/", status="302 Found")
         return None
 
-    with ExitStack() as stack:
-        recorder = stack.enter_context(Recorder(servers[True].url, instead=baked))
-        dbg = debugger(recorder.url, servers[True], "2025-11-25", "public")
-        dbg.run()
+    with Recorder(servers[True].url, instead=baked) as recorder:
+        debugger(recorder.url, servers[True], "2025-11-25", "public").run()
     cookies = {one.path: one.header("cookie") for one in recorder.asked if one.header("cookie")}
     assert cookies == {"/authorize2": "browser=1"}
