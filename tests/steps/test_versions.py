@@ -176,6 +176,12 @@ class TestStepUp:
         assert begun.stops("would not end", session={"tools": ("echo",)})
 
 
+    @pytest.mark.parametrize("version", ["2025-11-25", "2026-07-28"])
+    def test_neither_would_the_scope_of_the_first_request(self, version: str) -> None:
+        same = (("WWW-Authenticate", 'Bearer error="insufficient_scope", scope="mcp:tools"'),)
+        self.begun(version).gets(403, b"", same).stops("would not end", session={"tools": ("echo",)})
+
+
 class TestMovedServer:
     def test_a_token_that_worked_and_is_refused_leads_to_fresh_discovery(self) -> None:
         other = "https://moved.example"
