@@ -175,7 +175,6 @@ class TestStepUp:
         begun.gets(200, LISTED).gets(403, b"", self.SCOPE)
         assert begun.stops("would not end", session={"tools": ("echo",)})
 
-
     @pytest.mark.parametrize("version", ["2025-11-25", "2026-07-28"])
     def test_neither_would_the_scope_of_the_first_request(self, version: str) -> None:
         same = (("WWW-Authenticate", 'Bearer error="insufficient_scope", scope="mcp:tools"'),)
