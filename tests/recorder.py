@@ -113,24 +113,26 @@ class Recorder:
     Args:
         url: an http URL of the server behind, on 127.0.0.1, with its port.
         apart: give the authorization server another address than the MCP server.
+        issuer: a URL of the authorization server, where it is another process.
         instead: answers some requests itself.
 
     Attributes:
         asked: every request so far, in order, of both servers.
         url: the MCP endpoint as a client must name it.
         issuer: the address of the authorization server.
-        others: connections to somebody else who asked while nothing was expected (see `RawServer`).
     """
 
-    def __init__(self, url: str, *, apart: bool = False, instead: Instead | None = None) -> None:
-        self._port = urlsplit(url).port
-        assert self._port is not None
+    def __init__(
+        self, url: str, *, apart: bool = False, issuer: str | None = None, instead: Instead | None = None
+    ) -> None:
+        ports = urlsplit(url).port, urlsplit(issuer or url).port
+        self._behind = dict(zip((RESOURCE, AUTHORIZATION), ports, strict=True))
         self._instead = instead
         self.asked: list[Asked] = []
         self._open = ExitStack()
         resource = self._listen(RESOURCE)
-        authorization = self._listen(AUTHORIZATION) if apart else resource
-        self._ports = (resource.port, authorization.port)
+        authorization = self._listen(AUTHORIZATION) if apart or issuer else resource
+        self._ports = {RESOURCE: resource.port, AUTHORIZATION: authorization.port}
         self.origin, self.issuer = resource.url, authorization.url
         self.url = f"{self.origin}/mcp"
 
@@ -167,7 +169,7 @@ class Recorder:
         self._forward(asked, Asked.read(where, self._inward(raw)), connection)
 
     def _forward(self, asked: Asked, inward: Asked, connection: socket.socket) -> None:
-        behind = http.client.HTTPConnection("127.0.0.1", self._port, timeout=ANSWER_S)
+        behind = http.client.HTTPConnection("127.0.0.1", self._behind[asked.where], timeout=ANSWER_S)
         try:
             behind.putrequest(inward.method, inward.target, skip_host=True, skip_accept_encoding=True)
             for name, value in inward.headers:
@@ -199,12 +201,16 @@ class Recorder:
         connection.sendall(self._outward("\r\n".join(lines).encode("latin-1")) + body)
 
     def _outward(self, said: bytes) -> bytes:
-        resource, authorization = self._ports
-        here = rb"127\.0\.0\.1(:|%%3A)%d" % self._port
-        said = re.sub(here + OF_THE_RESOURCE, rb"127.0.0.1\g<1>%d" % resource, said)
-        return re.sub(here + rb"\b", rb"127.0.0.1\g<1>%d" % authorization, said)
+        shared = len({*self._behind.values()}) == 1
+        said = _moved(said, self._behind[RESOURCE], self._ports[RESOURCE], OF_THE_RESOURCE if shared else rb"\b")
+        return _moved(said, self._behind[AUTHORIZATION], self._ports[AUTHORIZATION])
 
     def _inward(self, said: bytes) -> bytes:
-        for port in self._ports:
-            said = re.sub(rb"127\.0\.0\.1(:|%%3A)%d\b" % port, rb"127.0.0.1\g<1>%d" % self._port, said)
+        for where, port in self._ports.items():
+            said = _moved(said, port, self._behind[where])
         return said
+
+
+def _moved(said: bytes, here: int, there: int, before: bytes = rb"\b") -> bytes:
+    """The text with one port of this machine exchanged for another, also where it is percent-encoded."""
+    return re.sub(rb"127\.0\.0\.1(:|%%3A)%d%b" % (here, before), rb"127.0.0.1\g<1>%d" % there, said)

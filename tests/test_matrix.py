@@ -12,16 +12,17 @@ from urllib.request import urlopen
 
 import pytest
 from fastmcp_server import Second, second_server
-from strict_runs import VERSIONS
+from recorder import AUTHORIZATION, Recorder
+from strict_runs import VERSIONS, WAYS, expected
 
 from mcp_oauth_nb import Client, Debugger, DemoServer
 from mcp_oauth_nb.steps import route_for
-from tests.oidc.conftest import oidc as oidc  # noqa: PLC0414 - the fixture
+from tests.oidc.conftest import asking as asking  # noqa: PLC0414 - the fixtures
+from tests.oidc.conftest import oidc as oidc  # noqa: PLC0414
 from tests.oidc.server import Oidc
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 
-WAYS = ("dcr", "public", "confidential", "client_credentials")
 SECRET = "a-secret-Zk81-of-the-second"
 FASTMCP_CLIENTS = {
     "dcr": None,
@@ -83,6 +84,20 @@ def redirect_of(dbg: Debugger) -> str:
     return dbg._flow.settings.redirect_uri
 
 
+@pytest.mark.parametrize("way", FASTMCP_CLIENTS)
+@pytest.mark.parametrize("version", VERSIONS)
+def test_fastmcp_receives_what_a_correct_client_sends(second: Second, version: str, way: str) -> None:
+    """The same requests as at the demo server, but for the page of consent that it does not have."""
+    client = FASTMCP_CLIENTS[way]
+    with Recorder(second.url, apart=version != "2025-03-26") as recorder:
+        dbg = Debugger(recorder.url, protocol=version, client=client, browser="follow", step_timeout_s=20)
+        if client is not None:
+            second.register(client, redirect_of(dbg))
+        report = dbg.run()
+    assert (report.status, report.findings) == ("passed", ())
+    assert recorder.lines == [row.line for row in expected(version, way) if row.path != "/consent"]
+
+
 class TestWhereFastmcpIsNotGreen:
     """Two cells, each with the one finding that is true of that server."""
 
@@ -136,6 +151,34 @@ class TestOidcProvider:
             step_timeout_s=20,
         )
         assert_green(dbg, grant)
+
+    @pytest.mark.parametrize("way", WAYS)
+    @pytest.mark.parametrize("version", VERSIONS[1:])
+    def test_it_receives_what_a_correct_client_sends(self, asking: Oidc, version: str, way: str) -> None:
+        """Its endpoints have other paths, and its pages are the browser's; kinds and order are the same.
+
+        Its tokens are opaque here: what is signed would go on naming the address behind the recorder.
+        """
+        known = {"public": asking.public, "confidential": asking.confidential, "client_credentials": asking.service}
+        with Recorder(asking.url, issuer=asking.issuer) as recorder:
+            dbg = Debugger(
+                recorder.url,
+                protocol=version,
+                client=known.get(way),
+                grant=grant_of(way),
+                browser="follow",
+                step_timeout_s=20,
+            )
+            report = dbg.run()
+        assert (report.status, report.findings) == ("passed", ())
+        hops = [one for one in recorder.asked if one.header("accept") == "*/*"]
+        assert all((one.where, one.method, one.kind) == (AUTHORIZATION, "GET", "nothing") for one in hops)
+        rows = [row for row in expected(version, way) if row.path not in ("/authorize", "/consent")]
+        assert [(one.where, one.method, one.kind) for one in recorder.asked if one not in hops] == [
+            (row.where, row.method, row.kind) for row in rows
+        ]
+        asked = [dict(one.query) for one in hops[:1]] + [dict(one.form) for one in recorder.asked if one.form]
+        assert {one["resource"] for one in asked} == {recorder.url}
 
     @pytest.mark.parametrize(("way", "last"), [("dcr", "register"), ("public", "callback")])
     def test_the_oldest_version_cannot_find_it(self, oidc: Oidc, way: str, last: str) -> None:
