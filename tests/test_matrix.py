@@ -49,10 +49,14 @@ def second() -> Iterator[Second]:
         yield server
 
 
-def assert_green(dbg: Debugger, grant: str = "authorization_code") -> None:
+TRUE_OF_FASTMCP: dict[str, tuple[str, ...]] = {}
+"""By protocol version, the rules that it breaks by a SHOULD alone, in every cell. None is known."""
+
+
+def assert_green(dbg: Debugger, grant: str = "authorization_code", true: tuple[str, ...] = ()) -> None:
     report = dbg.run()
-    assert report.findings == ()
-    assert report.status == "passed"
+    assert tuple(finding.rule for finding in report.findings) == true
+    assert report.status == ("warned" if true else "passed")
     assert [run.step for run in dbg.trace.runs if run.achieved] == list(route_for(grant))
     assert b"42" in dbg.exchanges[-1].response.body
 
@@ -77,7 +81,7 @@ def test_fastmcp(second: Second, version: str, way: str) -> None:
     dbg = Debugger(second.url, protocol=version, client=client, browser="follow", tool=ADD, step_timeout_s=20)
     if client is not None:
         second.register(client, redirect_of(dbg))
-    assert_green(dbg)
+    assert_green(dbg, true=TRUE_OF_FASTMCP.get(version, ()))
 
 
 def redirect_of(dbg: Debugger) -> str:
@@ -94,7 +98,7 @@ def test_fastmcp_receives_what_a_correct_client_sends(second: Second, version: s
         if client is not None:
             second.register(client, redirect_of(dbg))
         report = dbg.run()
-    assert (report.status, report.findings) == ("passed", ())
+    assert tuple(finding.rule for finding in report.findings) == TRUE_OF_FASTMCP.get(version, ())
     assert recorder.lines == [row.line for row in expected(version, way) if row.path != "/consent"]
 
 
@@ -108,7 +112,7 @@ class TestWhereFastmcpIsNotGreen:
         dbg = Debugger(second.url, client=client, browser="follow", step_timeout_s=20)
         second.register(client, redirect_of(dbg))
         report = dbg.run()
-        assert [finding.rule for finding in report.findings] == ["token-refused"]
+        assert [finding.rule for finding in report.findings if finding.level == "MUST"] == ["token-refused"]
         assert "Missing client_id" in report.cause.observed
         also = Debugger(second.url, client=client, browser="follow", step_timeout_s=20)
         second.register(client, redirect_of(also))

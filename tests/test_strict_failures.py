@@ -168,8 +168,7 @@ def test_a_named_metadata_url_has_no_second(server: DemoServer, version: str, ho
 
     with Recorder(server.url, instead=named) as recorder:
         run(recorder, server, version)
-    beyond = [ASM, "/register"] if (version, how) == ("auto", "404") else []
-    assert paths(recorder) == ["/mcp", "/here", *beyond]
+    assert paths(recorder) == ["/mcp", "/here"]
 
 
 @pytest.mark.parametrize("version", LATER)
