@@ -17,6 +17,8 @@ from mcp_oauth_nb.records import Exchange, Run, read_json
 from mcp_oauth_nb.rules.rule import Case, Selector
 
 Members = Mapping[str, Any]
+OPENINGS = ("initialize", "server/discover")
+"""Methods that a conversation begins with, by protocol version."""
 
 
 # --- selectors --------------------------------------------------------------------------------------------------------
@@ -124,6 +126,18 @@ def without_nonces(case: Case, exchanges: Sequence[Exchange]) -> list[Exchange]:
     """Exchanges without those that only gave out a DPoP nonce for the next try (RFC 9449 8 and 9)."""
     last = {case.exchanges(one.step)[-1].id for one in exchanges}
     return [one for one in exchanges if one.id in last or not _gave_nonce(one)]
+
+
+def without_version_questions(case: Case, exchanges: Sequence[Exchange]) -> list[Exchange]:
+    """Exchanges without an opening that only told us to open in another way, which was then done (MCP versioning)."""
+    return [one for one in exchanges if not _was_opened_again(case, one)]
+
+
+def _was_opened_again(case: Case, exchange: Exchange) -> bool:
+    if sent_json(exchange).get("method") != "server/discover" or exchange.status in (401, 403):
+        return False
+    later = [one for one in case.exchanges(exchange.step) if one.id > exchange.id]
+    return any(sent_json(one).get("method") in OPENINGS for one in later)
 
 
 def _gave_nonce(exchange: Exchange) -> bool:

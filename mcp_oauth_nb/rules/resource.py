@@ -11,7 +11,15 @@ from mcp_oauth_nb.protocol.jsonrpc import EVENT_STREAM, messages
 from mcp_oauth_nb.protocol.spec import Spec
 from mcp_oauth_nb.records import Exchange
 from mcp_oauth_nb.rules.authorization import sender
-from mcp_oauth_nb.rules.evidence import challenges, is_edited, sent_json, sent_token, text, without_nonces
+from mcp_oauth_nb.rules.evidence import (
+    challenges,
+    is_edited,
+    sent_json,
+    sent_token,
+    text,
+    without_nonces,
+    without_version_questions,
+)
 from mcp_oauth_nb.rules.rule import MUST, Case, Seen, Selector, Who, rule
 from mcp_oauth_nb.rules.tokens import issued
 from mcp_oauth_nb.rules.words import MCP_SERVER, came, fix_for, quoted, shown, who_answered
@@ -27,7 +35,8 @@ def requests(case: Case) -> list[Exchange]:
 
 def answered_with_token(case: Case) -> list[Exchange]:
     """MCP requests that carried a token and have a response."""
-    return [one for one in without_nonces(case, case.answered("mcp", "call")) if sent_token(one)]
+    judged = without_version_questions(case, without_nonces(case, case.answered("mcp", "call")))
+    return [one for one in judged if sent_token(one)]
 
 
 WITH_TOKEN = Selector(answered_with_token, "no MCP request with a token was answered yet")

@@ -73,18 +73,24 @@ def resource_metadata(flow: Flow) -> Wants:
         if found is not None:
             return _judged_resource(flow, found)
         tried.append(exchange.status)
-    if flow.settings.auto and tried and set(tried) == {404}:
+    named = _named_url(challenged.challenges) is not None
+    if flow.settings.auto and not named and tried and set(tried) == {404}:
         why = "no protected resource metadata anywhere: as before that document was introduced"
         return flow.learn(era=Era(OLDEST, why, exchange.id if exchange else 0))
     return Stopped(_no_document("protected resource metadata", exchange))
 
 
 def _resource_candidates(url: str, challenges: Challenges) -> tuple[Candidate, ...]:
-    bearer = challenges.bearer()
-    named = bearer.get("resource_metadata") if bearer else None
-    if named:
+    named = _named_url(challenges)
+    if named is not None:
         return (Candidate(named, "challenge", url),)
     return resource_metadata_candidates(url)
+
+
+def _named_url(challenges: Challenges) -> str | None:
+    """The URL in the challenge. Whoever sends one knows the document, so that a 404 there tells nothing of an age."""
+    bearer = challenges.bearer()
+    return (bearer.get("resource_metadata") or None) if bearer else None
 
 
 def _why_resource(candidate: Candidate) -> str:
