@@ -20,6 +20,7 @@ from mcp_oauth_nb.rules import (
     id_token,
     inspection,
     locations,
+    management,
     registration,
     resource,
     server_metadata,
@@ -48,6 +49,7 @@ MODULES = (
     inspection,
     afterwards,
     locations,
+    management,
 )
 """Where the rules stand, in the order in which breaches of the same step and level are told."""
 

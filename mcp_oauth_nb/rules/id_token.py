@@ -29,6 +29,8 @@ from mcp_oauth_nb.rules.words import AUTHORIZATION_SERVER, quoted, shown
 
 VALIDATION = Spec("OIDC Core", "3.1.3.7")
 PART = "body:/id_token"
+FARTHEST_S = 1e12
+"""Seconds from 1970; what lies beyond is no time."""
 
 
 class Told(NamedTuple):
@@ -148,13 +150,13 @@ def _(case: Case, told: Told) -> Iterator[Seen]:
 )
 def _(case: Case, told: Told) -> Iterator[Seen]:
     expires, started = told.claims.get("exp"), told.exchange.started
-    if isinstance(expires, bool) or not isinstance(expires, (int, float)):
-        yield Seen(told.exchange, PART, "exp, a number of seconds", _claim(told, "exp"))
+    if isinstance(expires, bool) or not isinstance(expires, (int, float)) or not abs(expires) < FARTHEST_S:
+        yield Seen(told.exchange, PART, "exp, a number of seconds since 1970", _claim(told, "exp"))
         return
-    asked_s = (started if started.tzinfo else started.replace(tzinfo=UTC)).timestamp()
-    if expires <= asked_s:
-        late = f"{asked_s - expires:.0f} s before it was asked for" if asked_s - expires < 1e12 else "long ago"
-        yield Seen(told.exchange, PART, "exp in the future", f"exp was {late} (read, not verified)")
+    late_s = (started if started.tzinfo else started.replace(tzinfo=UTC)).timestamp() - expires
+    if late_s >= 0:
+        seen = f"exp was {late_s:.0f} s before the token was asked for (read, not verified)"
+        yield Seen(told.exchange, PART, "exp in the future", seen)
 
 
 def _sent_nonce(case: Case) -> str | None:

@@ -1,4 +1,4 @@
-"""Rules for what one can ask beside the route: introspection, userinfo, and the management of a registration."""
+"""Rules for questions about a token: introspection (RFC 7662) and userinfo (OpenID Connect Core 5.3)."""
 
 from __future__ import annotations
 
@@ -75,8 +75,8 @@ def _why_refused(exchange: Exchange) -> tuple[Who, str]:
     )
     if exchange.status in (400, 401, 403) and public:
         return "user", (
-            "Only those who authenticate may ask (RFC 7662 2.1), and this client is public: give one with a secret, "
-            "Debugger(url, client=Client('id', secret=getpass()))."
+            "Only those who authenticate may ask (RFC 7662 2.1), and this client is public: give one that has a secret "
+            "or a key, Debugger(url, client=Client(...))."
         )
     if exchange.status == 401:
         return "client", "Check client id, secret and the way they are sent to the introspection endpoint."
@@ -110,13 +110,13 @@ def _(case: Case, exchange: Exchange) -> Iterator[Seen]:
 
 
 def _of_fresh_tokens(case: Case) -> list[Found]:
-    """Answers about a token of the last token answer, asked for while it had to work."""
-    last = issued(case, "token", "refresh")[-1:]
+    """Answers about a token of the last token answer before, asked for while it had to work."""
     ended = [one.id for one in case.exchanges("replay", "revoke", "unregister")]
     fresh = []
     for exchange, document in case.documents("introspect"):
-        earlier = any(number < exchange.id for number in ended)
-        if last and not earlier and _is_fresh(exchange, last[0]):
+        before = [found for found in issued(case, "token", "refresh") if found[0].id < exchange.id]
+        has_ended = any(number < exchange.id for number in ended)
+        if before and not has_ended and _is_fresh(exchange, before[-1]):
             fresh.append((exchange, document))
     return fresh
 
@@ -201,8 +201,8 @@ def _(case: Case, exchange: Exchange) -> Iterator[Seen]:
         who, fix = (
             "client",
             (
-                "Ask with a token that has the scope openid. A token for one resource may be refused here by design: then "
-                "nothing is wrong with it."
+                "Ask with a token that has the scope openid. A token for one resource may be refused here by design: "
+                "then nothing is wrong with it."
             ),
         )
     yield Seen(exchange, "status", "200 with a JSON object", came(exchange), fix=fix, who=who)
@@ -227,74 +227,3 @@ def _(case: Case, found: Found) -> Iterator[Seen]:
         yield Seen(exchange, "body:/sub", "sub, a string that is not empty", seen)
     elif told and told[0].claims.get("sub") != subject:
         yield Seen(exchange, "body:/sub", "the sub of the ID token", "another sub (ID token read, not verified)")
-
-
-@rule(
-    "registration-read-refused",
-    step="registration",
-    level=MUST,
-    who=AUTHORIZATION_SERVER,
-    summary="The registration cannot be read with the token that came with it.",
-    fix="Answer a read with the registration access token by 200 and the registered client.",
-    spec=Spec("RFC 7592", "2.1"),
-    over=answered("registration", missing="no registration was read yet"),
-)
-def _(case: Case, exchange: Exchange) -> Iterator[Seen]:
-    if exchange.status != 200 or exchange.document is None:
-        who, fix = _why_unmanaged(exchange, "the registered client")
-        yield Seen(exchange, "status", "200 with the registered client", came(exchange), fix=fix, who=who)
-
-
-def _why_unmanaged(exchange: Exchange, what: str) -> tuple[Who, str]:
-    if exchange.status == 401:
-        return AUTHORIZATION_SERVER, (
-            "The client is gone, or the registration access token is not accepted: take the one that came last, or "
-            "register again."
-        )
-    if exchange.status in (403, 405):
-        return AUTHORIZATION_SERVER, "The server does not allow it: remove the client in the server's own console."
-    return who_answered(exchange), fix_for(exchange, what)
-
-
-def _registered_id(case: Case) -> str | None:
-    found = [one.document for one in case.answered("register") if one.status in (200, 201) and one.document]
-    return text(found[-1].get("client_id")) if found else None
-
-
-def _read(case: Case) -> list[tuple[Exchange, object, str]]:
-    wanted = _registered_id(case)
-    return [(one, document.get("client_id"), wanted) for one, document in case.documents("registration") if wanted]
-
-
-@rule(
-    "registration-read-differs",
-    step="registration",
-    level=MUST,
-    who=AUTHORIZATION_SERVER,
-    summary="The registration that is read names another client than the one that was registered.",
-    fix="Answer a read with the client that the registration access token was issued for.",
-    spec=Spec("RFC 7592", "3"),
-    over=Selector(_read, "no registration made here was read yet"),
-)
-def _(case: Case, found: tuple[Exchange, object, str]) -> Iterator[Seen]:
-    exchange, client_id, wanted = found
-    if client_id != wanted:
-        seen = "no client_id" if client_id is None else shown(client_id)
-        yield Seen(exchange, "body:/client_id", quoted(wanted), seen)
-
-
-@rule(
-    "registration-not-removed",
-    step="unregister",
-    level=MUST,
-    who=AUTHORIZATION_SERVER,
-    summary="The removal of the registration was not answered 204.",
-    fix="Answer the removal of a client by 204 without a body.",
-    spec=Spec("RFC 7592", "2.3"),
-    over=answered("unregister", missing="no removal of a registration was answered yet"),
-)
-def _(case: Case, exchange: Exchange) -> Iterator[Seen]:
-    if exchange.status == 204:
-        return
-    who, fix = (None, "") if (exchange.status or 0) // 100 == 2 else _why_unmanaged(exchange, "the removal")
-    yield Seen(exchange, "status", "204", came(exchange), fix=fix, who=who)
