@@ -73,7 +73,9 @@ def _why_refused(exchange: Exchange) -> tuple[Who, str]:
     public = exchange.request.header("authorization") is None and not (
         {"client_secret", "client_assertion"} & form(exchange).keys()
     )
-    if exchange.status in (400, 401, 403) and public:
+    if oauth_error(exchange) == "unsupported_token_type":
+        return "user", "The server answers no questions about tokens of this kind. Where it is a JWT, read dbg.details."
+    if public and (exchange.status in (401, 403) or oauth_error(exchange) in ("invalid_client", "unauthorized_client")):
         return "user", (
             "Only those who authenticate may ask (RFC 7662 2.1), and this client is public: give one that has a secret "
             "or a key, Debugger(url, client=Client(...))."
