@@ -18,7 +18,8 @@ from mcp_oauth_nb.rules.words import AUTHORIZATION_SERVER, came, fix_for, quoted
 INTROSPECTION = Spec("RFC 7662", "2.2")
 INTROSPECTION_JWT = "application/token-introspection+jwt"
 ENDPOINTS = {"introspect": "introspection_endpoint", "userinfo": "userinfo_endpoint"}
-INTROSPECTED = documents("introspect", missing="no introspection was answered with a JSON object yet")
+ENDING = ("replay", "revoke", "unregister")
+"""Steps behind which a token need not work any more."""
 
 
 def _is_jwt(exchange: Exchange) -> bool:
@@ -112,8 +113,12 @@ def _(case: Case, exchange: Exchange) -> Iterator[Seen]:
 
 
 def _of_fresh_tokens(case: Case) -> list[Found]:
-    """Answers about a token of the last token answer before, asked for while it had to work."""
-    ended = [one.id for one in case.exchanges("replay", "revoke", "unregister")]
+    """Answers about a token of the last token answer before, asked for while it had to work.
+
+    Whatever may have ended the grant counts, also in runs that were run again since: a code or refresh token that is
+    presented twice is refused, and takes the tokens with it.
+    """
+    ended = [one.id for one in case.trace.exchanges if one.step in ENDING or _is_refused_grant(one)]
     fresh = []
     for exchange, document in case.documents("introspect"):
         before = [found for found in issued(case, "token", "refresh") if found[0].id < exchange.id]
@@ -121,6 +126,10 @@ def _of_fresh_tokens(case: Case) -> list[Found]:
         if before and not has_ended and _is_fresh(exchange, before[-1]):
             fresh.append((exchange, document))
     return fresh
+
+
+def _is_refused_grant(exchange: Exchange) -> bool:
+    return exchange.step in ("token", "refresh") and oauth_error(exchange) == "invalid_grant"
 
 
 def _is_fresh(exchange: Exchange, source: Found) -> bool:
