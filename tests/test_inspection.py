@@ -7,11 +7,13 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from factories import jwt
 from leaks import assert_no_leak, shown
 
 from mcp_oauth_nb import BadSetting, Client, Debugger, NotYet
 from mcp_oauth_nb.demo import DemoServer, Fault
 from mcp_oauth_nb.mime import render
+from mcp_oauth_nb.records import Exchange, Request, Response
 from mcp_oauth_nb.steps import AFTERWARDS, ASIDE, ROUTE
 
 ASKED = tuple(name for name in ASIDE if name != "call")
@@ -158,6 +160,32 @@ class TestDisplays:
                 getattr(dbg, name)()
             assert any("‹registration_access_token#" in text for text in shown(dbg)) == (client is None)
             assert_no_leak(shown(dbg), server.secrets_issued())
+
+    @pytest.mark.parametrize("media_type", ["application/token-introspection+jwt", "application/jwt", "text/plain"])
+    def test_a_signed_answer_is_a_secret(self, media_type: str) -> None:
+        signed = jwt(iss="https://auth.example.com", active=True)
+        headers = (("Content-Type", media_type),)
+        exchange = Exchange(
+            1, "introspect", Request("POST", "https://a.example"), Response(200, "", headers, signed.encode())
+        )
+        assert_no_leak([*render(exchange).values(), repr(exchange)], [signed, signed.rpartition(".")[0]])
+
+    def test_an_id_token_is_a_secret(self, server: DemoServer, dbg: Debugger) -> None:
+        signed = jwt(iss=server.issuer, sub="somebody-in-particular")
+        server._switch.fault = Fault(
+            "made-up",
+            "token",
+            "Made up.",
+            "none",
+            places=("/token",),
+            patch=lambda asked, answer: answer.patched(id_token=signed),
+        )
+        dbg.run()
+        assert dbg.tokens.id_token == signed
+        assert any("‹id_token#" in text for text in shown(dbg))
+        assert_no_leak(shown(dbg), [signed, "somebody-in-particular", signed.rpartition(".")[0]])
+        assert dbg.refresh().status == "failed", "this ID token names no audience"
+        assert dbg.tokens.id_token == signed
 
     def test_details_of_an_opaque_token(self, dbg: Debugger) -> None:
         assert "dbg.token()" in render(dbg.details)["text/plain"]
