@@ -98,7 +98,9 @@ class TestRegistration:
     def test_a_client_of_the_users_own_is_left_alone(self, confidential: Debugger) -> None:
         confidential.run()
         for call in (confidential.registration, confidential.unregister):
-            assert "was not registered here" in render(call())["text/plain"]
+            report = call()
+            assert (report.cause.rule, report.cause.who) == ("registration-unmanaged", "user")
+            assert "was not registered here" in render(report)["text/plain"]
         assert confidential.exchanges[-1].step == "mcp"
 
     def test_an_address_that_a_server_must_not_name_is_not_asked(self, server: DemoServer, dbg: Debugger) -> None:

@@ -5,10 +5,32 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from mcp_oauth_nb.protocol.spec import Spec
-from mcp_oauth_nb.records import Exchange
+from mcp_oauth_nb.records import Exchange, Run
 from mcp_oauth_nb.rules.evidence import answered, text
 from mcp_oauth_nb.rules.rule import MUST, Case, Seen, Selector, Who, rule
 from mcp_oauth_nb.rules.words import AUTHORIZATION_SERVER, came, fix_for, quoted, shown, who_answered
+
+
+def _unsent(case: Case) -> list[Run]:
+    return [case.runs[step] for step in ("registration", "unregister") if step in case.runs]
+
+
+@rule(
+    "registration-unmanaged",
+    step="registration",
+    level=MUST,
+    who="user",
+    summary="There is no registration that could be read or removed from here.",
+    fix="Where the client is no longer needed, remove it in the server's own console; one that was removed already is "
+    "made again by dbg.register().",
+    spec=Spec("RFC 7592", "3"),
+    over=Selector(_unsent, "no registration was to be read or removed yet"),
+)
+def _(case: Case, run: Run) -> Iterator[Seen]:
+    """The answer to a registration need not say where it is managed, and only a registration made here has one."""
+    if not run.achieved and not case.exchanges(run.step):
+        expected = "a client with registration_client_uri and registration_access_token"
+        yield Seen(None, "url", expected, run.stopped or "nothing was sent", step=run.step)
 
 
 @rule(

@@ -181,6 +181,7 @@ BREAKING: dict[str, Trace] = {
     "introspection-audience": met("introspect", introspection(body={"active": True, "aud": "https://else.example"})),
     "userinfo-refused": broke("userinfo", userinfo_request(401)),
     "userinfo-subject": met("userinfo", userinfo_request(body={"name": "A"})),
+    "registration-unmanaged": broke("unregister", stopped="the client was not registered here"),
     "registration-read-refused": broke("registration", managed("registration", 401)),
     "registration-read-differs": met("registration", managed("registration", 200, {"client_id": "client-2"})),
     "registration-not-removed": met("unregister", managed("unregister", 200)),
