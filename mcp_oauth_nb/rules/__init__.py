@@ -15,6 +15,7 @@ from mcp_oauth_nb.rules import (
     afterwards,
     authorization,
     challenge,
+    client_document,
     discovery,
     registration,
     resource,
@@ -35,6 +36,7 @@ MODULES = (
     discovery,
     server_metadata,
     registration,
+    client_document,
     authorization,
     tokens,
     token_request,
@@ -44,7 +46,13 @@ MODULES = (
 )
 """Where the rules stand, in the order in which breaches of the same step and level are told."""
 
-STEP_ORDER = (*ROUTE, "call", "refresh", "replay", "revoke", "revoked")
+_REGISTERED = ROUTE.index("register") + 1
+STEP_ORDER = (
+    *ROUTE[:_REGISTERED],
+    "client_document_check",
+    *ROUTE[_REGISTERED:],
+    *("call", "refresh", "replay", "revoke", "revoked"),
+)
 """Every step, in the order in which findings are told."""
 
 REPEATS = {"call": "mcp", "refresh": "token"}
