@@ -218,7 +218,7 @@ class Debugger(Stepper):
             client_key=client_key(client),
             dpop_key=new_key() if dpop else None,
         )
-        if document_url == listener.beside(LOCAL_PATH):
+        if document_url is not None and document_url == listener.beside(LOCAL_PATH):
             listener.publish(LOCAL_PATH, json.dumps(document_for(settings, document_url)).encode())
         super().__init__(settings, driver, vault, Tokens(access_token) if access_token else None, verify)
 

@@ -15,6 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from .amend import amended
 from .answers import Answer, Asked, pairs
+from .client_documents import learned
 from .clients import received
 from .fault import Fault
 from .grants import Behaviour
@@ -83,7 +84,8 @@ class Layer:
     async def _serve(self, asked: Asked, fault: Fault | None, scope: Scope, receive: Receive, send: Send) -> None:
         answer = fault.reply(asked) if fault and fault.reply else None
         if answer is None:
-            own = refusal(asked, self._provider) or machine_token(asked, self._provider)
+            own = await learned(asked, self._provider) or refusal(asked, self._provider)
+            own = own or machine_token(asked, self._provider)
             answer = readable(asked, own)
         if answer is None:
             patched = bool(fault and fault.patch)

@@ -1,4 +1,4 @@
-"""Client ID metadata documents: what a client publishes at the URL that is its client id, and what may be wrong with it.
+"""Client ID metadata documents: what a client publishes at the URL that is its id, and what may be wrong with it.
 
 The document is draft-ietf-oauth-client-id-metadata-document-00, which MCP 2025-11-25 takes up; its members are those of
 RFC 7591 2. Building and judging are pure: whoever fetches a document hands in what was found.

@@ -262,7 +262,7 @@ class Issuer(_Fact):
 
     def shown(self) -> Pairs:
         listed = ("also named", " ".join(self.others))
-        return (("authorization server taken", f"{self.taken} ({self.why})"), listed)
+        return (("issuer taken", f"{self.taken} ({self.why})"), listed)
 
 
 @dataclass(frozen=True, repr=False)

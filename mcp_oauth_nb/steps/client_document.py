@@ -22,5 +22,5 @@ def client_document_check(flow: Flow) -> Wants:
         return Stopped(f"expected 200 with a JSON object, got {answered(exchange)}")
     found = problems(exchange.document, url, flow.settings.redirect_uri)
     musts = sum(one.level == "MUST" for one in found)
-    told = f"{musts} reasons for an authorization server to refuse it" if musts else "an authorization server can take it"
+    told = f"{musts} reasons for a server to refuse it" if musts else "a server can take it"
     return flow.learn(called=Outcome(told, exchange.id))

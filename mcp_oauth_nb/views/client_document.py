@@ -1,4 +1,4 @@
-"""A client ID metadata document as a display: the JSON to publish, where, and what an authorization server would say."""
+"""A client ID metadata document as a display: the JSON to publish, where, and what a server would say."""
 
 from __future__ import annotations
 
@@ -54,9 +54,7 @@ class ClientDocument(Displayable):
 @render.register
 def _(shown: ClientDocument) -> Bundle:
     url, body = mask_text(shown.vault, shown.url), mask_text(shown.vault, str(shown))
-    told = [
-        (one.level, mask_text(shown.vault, f"{one.observed}, expected {one.expected}")) for one in shown.problems
-    ]
+    told = [(one.level, mask_text(shown.vault, f"{one.observed}, expected {one.expected}")) for one in shown.problems]
     markup = card(
         tag("div", strong("Client ID metadata document")),
         tag("div", words(text("publish as application/json at"), link(url))),
