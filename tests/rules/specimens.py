@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from factories import (
+    ASM_URL,
     HTML,
     ISSUER,
     JSON,
@@ -14,6 +15,7 @@ from factories import (
     asm,
     authorized,
     came_back,
+    client_document,
     failed,
     initialized,
     jwt,
@@ -55,6 +57,7 @@ def challenged(challenge: str | None, status: int = 401, body: bytes = b"{}") ->
 
 
 HEALTHY_FLOW = tflow()
+PROBE = "client_document_check"
 WITH_SECRET = met("register", registered(client_secret="s3cret", client_secret_expires_at=0))
 FOR_US, FOR_OTHERS = token_answer(access_token=jwt(aud=URL)), token_answer(access_token=jwt(aud="https://else.example"))
 LOGGED_IN = texchange("callback", f"{ISSUER}/login", 302, headers=(("Location", "/consent"),))
@@ -84,6 +87,7 @@ BREAKING: dict[str, Trace] = {
     "header-tokens-unsupported": met("resource_metadata", resource_document(prm(bearer_methods_supported=["body"]))),
     "server-metadata-missing": broke("server_metadata", server_document(PAGE, headers=HTML)),
     "server-metadata-media-type": met("server_metadata", server_document(headers=())),
+    "server-metadata-path-scoped": met("server_metadata", server_document(url=f"{ASM_URL}/mcp")),
     "issuer-mismatch": broke("server_metadata", server_document(asm(issuer=f"{ISSUER}/"))),
     "server-metadata-incomplete": met("server_metadata", server_document(asm(token_endpoint=None))),
     "code-flow-not-offered": met("server_metadata", server_document(asm(response_types_supported=["token"]))),
@@ -98,6 +102,14 @@ BREAKING: dict[str, Trace] = {
     "registration-status": met("register", registered(200)),
     "registration-secret-expiry": met("register", registered(client_secret="s3cret")),
     "registration-changed": met("register", registered(redirect_uris=["https://other.example/cb"])),
+    "client-document-missing": broke(PROBE, client_document(404, b"")),
+    "client-document-media-type": met(PROBE, client_document(headers=(("Content-Type", "text/plain"),))),
+    "client-document-url": met(PROBE, client_document(url="http://client.example.com/client.json")),
+    "client-document-id": met(PROBE, client_document(client_id="https://client.example.com/client.json/")),
+    "client-document-incomplete": met(PROBE, client_document(client_name=None)),
+    "client-document-redirect": met(PROBE, client_document(redirect_uris=["http://127.0.0.1/other"])),
+    "client-document-secret": met(PROBE, client_document(client_secret="s3cret")),
+    "client-document-size": met(PROBE, client_document(logo_uri=f"data:image/png;base64,{'A' * 6000}")),
     "pkce-not-sent": tflow(authorized(code_challenge=None), upto="authorize"),
     "redirect-uri-unregistered": tflow(authorized(redirect_uri="http://localhost:1/cb"), upto="authorize"),
     "authorization-page": broke("callback", texchange("callback", f"{ISSUER}/authorize", 400, PAGE, headers=HTML)),

@@ -10,7 +10,7 @@ from mcp_oauth_nb.steps import AFTERWARDS, ROUTE, STEPS
 
 
 def test_every_step_of_the_route_is_there_once() -> None:
-    assert set(ROUTE) | set(AFTERWARDS) | {"call"} == set(STEPS)
+    assert set(ROUTE) | set(AFTERWARDS) | {"call", "client_document_check"} == set(STEPS)
     assert len(set(ROUTE + AFTERWARDS)) == len(ROUTE + AFTERWARDS)
     assert set(STEP_ORDER) == set(STEPS)
 
@@ -24,4 +24,4 @@ def test_a_step_is_named_like_its_call(name: str) -> None:
 
 
 def test_only_probes_send_what_a_client_would_not() -> None:
-    assert {name for name, step in STEPS.items() if step.probe} == {"replay", "revoked"}
+    assert {name for name, step in STEPS.items() if step.probe} == {"client_document_check", "replay", "revoked"}
