@@ -197,7 +197,12 @@ CLIENT_URL = "https://client.example.com/client.json"
 
 
 def client_document(
-    status: int = 200, body: Body | None = None, *, url: str = CLIENT_URL, headers: Headers | None = None, **changes: Any
+    status: int = 200,
+    body: Body | None = None,
+    *,
+    url: str = CLIENT_URL,
+    headers: Headers | None = None,
+    **changes: Any,
 ) -> Exchange:
     """The probe of the client ID metadata document; changes are made to its members."""
     members = {"client_id": url, **REGISTRATION, "application_type": "native"}

@@ -153,5 +153,3 @@ def test_where_no_document_is_fetched_from(url: str) -> None:
 def test_a_url_that_is_not_known_gets_no_token(server: DemoServer) -> None:
     with walker_with(server, f"{server.issuer}/never-seen.json") as walker:
         assert walker.token("some-code").status_code == 401
-
-

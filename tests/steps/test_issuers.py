@@ -89,7 +89,7 @@ class TestPathScoped:
 
 def moved(client: Client, /, **settings: Any) -> Flow:
     """A flow whose client is known at ISSUER, and whose metadata is now that of another one."""
-    metadata = document(server_document(**{name: f"{OTHER}/x" for name in ENDPOINTS}, issuer=OTHER), identifier=OTHER)
+    metadata = document(server_document(**dict.fromkeys(ENDPOINTS, f"{OTHER}/x"), issuer=OTHER), identifier=OTHER)
     return known("old_refresh_token", facts={"server_metadata": metadata, "client": client}, **settings)
 
 
