@@ -205,7 +205,7 @@ class Stepper:
             "grant": settings.grant if settings.grant != "authorization_code" else None,
             "identity provider": settings.enterprise.idp_token_endpoint if settings.enterprise else None,
             "dpop": "key made for this run, ES256" if settings.dpop_key else None,
-            "authorization_server": settings.authorization_server,
+            "issuer chosen": settings.authorization_server,
             "path_scoped_issuer": "tried as well" if settings.path_scoped_issuer else None,
             "client_metadata_url": settings.client_metadata_url,
             "scope": settings.scope,

@@ -257,7 +257,7 @@ class TestIssuers:
             report = dbg.server_metadata()
             assert report.status == "failed"
             told = render(report)["text/plain"]
-            assert "first of 2; choose with Debugger(url, authorization_server=...)" in told
+            assert "first of 2; the argument authorization_server of Debugger chooses another" in told
             assert server.issuer in told
 
 

@@ -101,7 +101,7 @@ def expected_issuer(case: Case) -> str | None:
     """The issuer that the authorization server metadata was looked up for: the one that was chosen, else the first."""
     found = resource_document(case)
     issuers = texts(found[1].get("authorization_servers")) if found else ()
-    chosen = case.trace.settings.get("authorization_server")
+    chosen = case.trace.settings.get("issuer chosen")
     return chosen if chosen in issuers else next(iter(issuers), None)
 
 

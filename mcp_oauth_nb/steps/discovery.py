@@ -135,7 +135,7 @@ def _noted(flow: Flow, issuer: str) -> tuple[Flow, Flow | None]:
     issuers = tuple(dict.fromkeys(published.texts("authorization_servers"))) if published else ()
     if published is None or len(issuers) < 2:
         return flow.learn(issuer=None), None
-    choose = "choose with Debugger(url, authorization_server=...)"
+    choose = "the argument authorization_server of Debugger chooses another"
     as_told = flow.settings.authorization_server is not None
     why = f"{'as the settings say, of' if as_told else 'first of'} {len(issuers)}{'' if as_told else '; ' + choose}"
     others = tuple(one for one in issuers if one != issuer)

@@ -32,7 +32,7 @@ class TestSeveral:
         begun = play(server_metadata, known("resource_metadata", facts=listing(ISSUER, OTHER, THIRD)))
         learned = begun.sends("GET", ASM).gets(200, server_document()).learns(issuer={"taken": ISSUER})
         assert learned.issuer.shown() == (
-            ("issuer taken", f"{ISSUER} (first of 3; choose with Debugger(url, authorization_server=...))"),
+            ("issuer taken", f"{ISSUER} (first of 3; the argument authorization_server of Debugger chooses another)"),
             ("also named", f"{OTHER} {THIRD}"),
         )
 
