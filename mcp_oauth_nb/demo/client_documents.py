@@ -73,16 +73,13 @@ async def learned(asked: Asked, provider: Provider) -> Answer | None:
     client_id = dict(asked.query).get("client_id", "")
     if (asked.method, asked.path) != ("GET", AUTHORIZE) or not is_document_url(client_id):
         return None
-    provider.clients.pop(client_id, None)
     try:
-        document = json.loads(await asyncio.to_thread(_fetched, client_id))
-        provider.clients[client_id] = _client(document, client_id)
+        body = await asyncio.to_thread(_fetched, client_id)
+        provider.clients[client_id] = _client(_read(body), client_id)
     except Unusable as reason:
         return _refused(str(reason))
-    except (OSError, HTTPException):
+    except (OSError, HTTPException, ValueError):
         return _refused("it cannot be fetched")
-    except (ValueError, RecursionError):
-        return _refused("it is no valid JSON")
     return None
 
 
@@ -125,10 +122,18 @@ def _check_url(url: str) -> None:
         raise Unusable("plain http is taken on this machine only")
 
 
-def _client(document: Any, url: str) -> Registered:
-    """The client as its document describes it."""
+def _read(body: bytes) -> dict[str, Any]:
+    try:
+        document = json.loads(body)
+    except (ValueError, RecursionError):
+        raise Unusable("it is no valid JSON") from None
     if not isinstance(document, dict):
         raise Unusable("it is no JSON object")
+    return document
+
+
+def _client(document: dict[str, Any], url: str) -> Registered:
+    """The client as its document describes it."""
     if document.get("client_id") != url:
         raise Unusable("its client_id is not its URL")
     name, uris = document.get("client_name"), document.get("redirect_uris")

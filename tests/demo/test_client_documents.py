@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 from collections.abc import Callable
 from typing import Any
 
@@ -27,12 +28,21 @@ def published(url: str, **changes: Any) -> bytes:
     return json.dumps({name: value for name, value in members.items() if value is not None}).encode()
 
 
+def latest(said: list[bytes]) -> Callable[[socket.socket, bytes], None]:
+    """Answers with what was put into the list last."""
+
+    def answer(connection: socket.socket, asked: bytes) -> None:
+        says(said[-1], then_close=True)(connection, asked)
+
+    return answer
+
+
 def refusal(server: DemoServer, answer: Callable[[str], bytes], path: str = "/client.json") -> httpx.Response:
     """What the authorization endpoint says to a client whose document is answered so."""
-    with RawServer(lambda *given: None) as place:
-        url = place.url + path
-        place._answer = says(answer(url), then_close=True)
-        with walker_with(server, url) as walker:
+    said: list[bytes] = []
+    with RawServer(latest(said)) as place:
+        said.append(answer(place.url + path))
+        with walker_with(server, place.url + path) as walker:
             return walker.request()
 
 
@@ -117,12 +127,16 @@ def test_an_answer_that_is_no_document(server: DemoServer, raw: bytes, said: str
 
 
 def test_it_is_read_anew_every_time(server: DemoServer) -> None:
-    with RawServer(lambda *given: None) as place:
+    said: list[bytes] = []
+    with RawServer(latest(said)) as place:
         url = f"{place.url}/client.json"
         with walker_with(server, url) as walker:
-            place._answer = says(response(published(url)), then_close=True)
-            assert walker.request().status_code == 302
-            place._answer = says(response(published(url, redirect_uris=["https://a.example/"])), then_close=True)
+            said.append(response(published(url)))
+            code = walker.authorize()["code"]
+            said.append(response(b"", status="404 Not Found"))
+            assert walker.request().status_code == 400
+            assert walker.token(code).status_code == 200
+            said.append(response(published(url, redirect_uris=["https://a.example/"])))
             assert walker.request().status_code == 400
 
 
