@@ -72,7 +72,12 @@ def test_healthy_flow_trips_nothing() -> None:
     assert report.status == "passed"
     assert report.cause is None
     untested = {rule for rule, outcome in report.verdict.outcomes.items() if outcome == "not tested"}
-    assert untested == {"registration-secret-expiry", "token-audience", "authorization-page"}
+    assert untested == {
+        "registration-secret-expiry",
+        "client-document-unannounced",
+        "token-audience",
+        "authorization-page",
+    }
 
 
 def test_nothing_passes_on_an_empty_trace() -> None:

@@ -6,11 +6,19 @@ from collections.abc import Iterator
 
 from mcp_oauth_nb.protocol.client_document import MOST_BYTES, Kind, problems
 from mcp_oauth_nb.protocol.spec import Spec
+from mcp_oauth_nb.protocol.wellknown import split
 from mcp_oauth_nb.records import Exchange
 from mcp_oauth_nb.rules.discovery import Found
-from mcp_oauth_nb.rules.evidence import answered, documents
-from mcp_oauth_nb.rules.rule import MUST, SHOULD, Case, Seen, rule
-from mcp_oauth_nb.rules.words import came, fix_for
+from mcp_oauth_nb.rules.evidence import (
+    answered,
+    authorization_request,
+    documents,
+    is_edited,
+    query,
+    server_document,
+)
+from mcp_oauth_nb.rules.rule import MUST, SHOULD, Case, Seen, Selector, Who, rule
+from mcp_oauth_nb.rules.words import came, fix_for, shown
 
 STEP = "client_document_check"
 ANSWERED = answered(STEP, missing="no client ID metadata document was asked for yet")
@@ -151,3 +159,30 @@ def _(case: Case, found: Found) -> Iterator[Seen]:
     size = len(found[0].response.body) if found[0].response else 0
     if size > MOST_BYTES:
         yield Seen(found[0], "body:", f"at most {MOST_BYTES} bytes", f"{size} bytes")
+
+
+def _by_url(case: Case) -> list[Exchange]:
+    """The authorization request of a client that is known by a URL, where the server's metadata is known."""
+    asked = authorization_request(case)
+    known = asked is not None and split(query(asked).get("client_id", "")) and server_document(case)
+    return [asked] if asked is not None and known else []
+
+
+@rule(
+    "client-document-unannounced",
+    step="authorize",
+    level=SHOULD,
+    who="client",
+    summary="The client id is the URL of a metadata document, but the server does not say that it reads those.",
+    fix="Register in another way, or have the server announce client_id_metadata_document_supported where it does.",
+    spec=Spec("MCP 2025-11-25", "Client ID Metadata Documents"),
+    over=Selector(_by_url, "no authorization request with a URL as client_id was made yet"),
+    explains=REFUSED,
+)
+def _(case: Case, exchange: Exchange) -> Iterator[Seen]:
+    found = server_document(case)
+    name = "client_id_metadata_document_supported"
+    if found and found[1].get(name) is not True:
+        seen = shown(found[1][name]) if name in found[1] else f"no {name}"
+        who: Who = "user" if is_edited(exchange, "client_id") else "client"
+        yield Seen(found[0], f"body:/{name}", "true", seen, who=who, step="authorize")

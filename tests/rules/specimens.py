@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from factories import (
     ASM_URL,
+    CLIENT_URL,
     HTML,
     ISSUER,
     JSON,
@@ -102,6 +103,7 @@ BREAKING: dict[str, Trace] = {
     "registration-status": met("register", registered(200)),
     "registration-secret-expiry": met("register", registered(client_secret="s3cret")),
     "registration-changed": met("register", registered(redirect_uris=["https://other.example/cb"])),
+    "client-document-unannounced": tflow(authorized(client_id=CLIENT_URL), upto="authorize"),
     "client-document-missing": broke(PROBE, client_document(404, b"")),
     "client-document-media-type": met(PROBE, client_document(headers=(("Content-Type", "text/plain"),))),
     "client-document-url": met(PROBE, client_document(url="http://client.example.com/client.json")),
@@ -154,6 +156,11 @@ BREAKING: dict[str, Trace] = {
 CLEAN: dict[str, Trace] = {
     **dict.fromkeys(BREAKING, HEALTHY_FLOW),
     "registration-secret-expiry": WITH_SECRET,
+    "client-document-unannounced": tflow(
+        Piece("server_metadata", (server_document(asm(client_id_metadata_document_supported=True)),)),
+        authorized(client_id=CLIENT_URL),
+        upto="authorize",
+    ),
     "authorization-page": REDIRECTED,
     "token-audience": met("token", token_request(body=FOR_US)),
 }

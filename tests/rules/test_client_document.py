@@ -3,7 +3,18 @@
 from __future__ import annotations
 
 import pytest
-from factories import ASM_URL, ISSUER, Piece, asm, client_document, prm, resource_document, server_document, tflow
+from factories import (
+    ASM_URL,
+    ISSUER,
+    Piece,
+    asm,
+    authorized,
+    client_document,
+    prm,
+    resource_document,
+    server_document,
+    tflow,
+)
 
 from mcp_oauth_nb.records import Exchange
 from mcp_oauth_nb.rules import judge
@@ -50,6 +61,12 @@ def test_what_is_right(exchange: Exchange) -> None:
 def test_without_the_probe_nothing_is_claimed() -> None:
     outcomes = judge(tflow(upto="register")).outcomes
     assert {outcome for rule, outcome in outcomes.items() if rule.startswith("client-document-")} == {"not tested"}
+
+
+def test_an_edited_client_id_is_the_users_own() -> None:
+    edited = authorized(("params.client_id",), client_id="https://client.example.com/client.json")
+    (finding,) = judge(tflow(edited, upto="authorize")).findings
+    assert (finding.rule, finding.who, finding.step) == ("client-document-unannounced", "user", "authorize")
 
 
 class TestChosenIssuer:
