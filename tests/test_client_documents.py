@@ -82,7 +82,7 @@ class TestSettings:
             "https://client.example",
             "https://client.example/a/../b",
             "https://client.example/a#b",
-            "https://a:b@client.example/c",
+            "https://me:passw0rd@client.example/c",
             "https://client.example/a b",
             "Local",
             "",
@@ -90,8 +90,9 @@ class TestSettings:
         ],
     )
     def test_refused(self, url: Any) -> None:
-        with pytest.raises(BadSetting, match="client_metadata_url"):
+        with pytest.raises(BadSetting, match="client_metadata_url") as refused:
             Debugger(ELSEWHERE, client_metadata_url=url)
+        assert "passw0rd" not in str(refused.value)
 
     def test_a_server_elsewhere_cannot_read_a_local_document(self) -> None:
         with pytest.raises(BadSetting, match="server elsewhere"):
