@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -260,6 +261,42 @@ class TestIssuers:
             told = render(report)["text/plain"]
             assert "first of 2; the argument authorization_server of Debugger chooses another" in told
             assert server.issuer in told
+
+
+def tenant(connection: socket.socket, asked: bytes) -> None:
+    """A server whose authorization server has its metadata under the path of the MCP server, and nowhere else."""
+    lines = asked.decode().split("\r\n")
+    path = lines[0].split(" ")[1]
+    origin = "http://" + next(line.partition(": ")[2] for line in lines if line.lower().startswith("host:"))
+    names = ("authorization_endpoint", "token_endpoint")
+    documents = {
+        "/.well-known/oauth-protected-resource/mcp": {"resource": f"{origin}/mcp", "authorization_servers": [origin]},
+        "/.well-known/oauth-authorization-server/mcp": {
+            "issuer": origin,
+            "response_types_supported": ["code"],
+            "code_challenge_methods_supported": ["S256"],
+            **{name: f"{origin}/{name}" for name in names},
+        },
+    }
+    status = "401 Unauthorized" if path == "/mcp" else "200 OK" if path in documents else "404 Not Found"
+    body = json.dumps(documents.get(path, {})).encode()
+    said = response(body, "Content-Type: application/json", "WWW-Authenticate: Bearer", status=status)
+    says(said, then_close=True)(connection, asked)
+
+
+class TestPathScoped:
+    @pytest.mark.parametrize("asked_for", [False, True])
+    def test_metadata_under_the_path_is_found_by_who_asks_for_it(self, asked_for: bool) -> None:
+        with RawServer(tenant) as place:
+            dbg = Debugger(f"{place.url}/mcp", path_scoped_issuer=asked_for, step_timeout_s=10)
+            dbg.challenge()
+            dbg.resource_metadata()
+            report = dbg.server_metadata()
+            assert (dbg.config.server_metadata is not None) is asked_for
+            assert report.status == ("warned" if asked_for else "failed")
+            assert [one.rule for one in report.findings] == [
+                "server-metadata-path-scoped" if asked_for else "server-metadata-missing"
+            ]
 
 
 class TestRegistrationSecrets:
