@@ -178,11 +178,33 @@ def _credentials(dbg: Any) -> dict[str, Any]:
 
 
 def _metadata(options: argparse.Namespace) -> int:
+    if options.everywhere:
+        return _everywhere(options)
     report = mcp_oauth_nb.metadata(options.url, headers=_headers(options), verify=options.ca or True)
     if options.format == "json":
         _say(json.dumps({**_report_json(report), "exchanges": _masked(report.exchanges)}, indent=2))
     else:
         _say(render(report)["text/plain"])
+    return CODES.get(report.status, INCOMPLETE)
+
+
+def _everywhere(options: argparse.Namespace) -> int:
+    """Ask without a token, for the URL that the challenge names, and then at every location."""
+    from mcp_oauth_nb.facts import tables_for  # noqa: PLC0415 - one document needs none of it
+    from mcp_oauth_nb.views.report import tables_text  # noqa: PLC0415 - as above
+    from mcp_oauth_nb.views.tables import table_value  # noqa: PLC0415 - as above
+
+    dbg = mcp_oauth_nb.Debugger(
+        options.url, headers=_headers(options), verify=options.ca or True, allow_hosts=tuple(options.allow_host)
+    )
+    dbg.challenge()
+    report = dbg.well_known()
+    if options.format == "json":
+        tables = [table_value(one, report.trace.vault) for one in tables_for(report.trace, "well_known")]
+        told = {**_report_json(report), "tables": tables, "exchanges": _masked(report.exchanges)}
+        _say(json.dumps(told, indent=2))
+    else:
+        _say(tables_text(report))
     return CODES.get(report.status, INCOMPLETE)
 
 
@@ -368,6 +390,10 @@ def _parser() -> argparse.ArgumentParser:
     _login_options(_command(commands, "login", _login, "walk the whole flow against an MCP server"))
     metadata = _command(commands, "metadata", _metadata, "fetch one metadata document and check it")
     metadata.add_argument("url", metavar="URL")
+    everywhere = "URL is that of an MCP server: ask every well-known location of its metadata, and compare"
+    metadata.add_argument("--everywhere", action="store_true", help=everywhere)
+    inner = "with --everywhere, an inner host that the server may name"
+    metadata.add_argument("--allow-host", action="append", default=[], metavar="HOST", help=inner)
     request = _command(commands, "request", _request, "send one request and show it, masked")
     request.add_argument("method", metavar="METHOD")
     request.add_argument("url", metavar="URL")

@@ -30,6 +30,7 @@ from mcp_oauth_nb.arguments import (
 )
 from mcp_oauth_nb.errors import BadSetting, NotYet
 from mcp_oauth_nb.evidence.curl import curl_script
+from mcp_oauth_nb.facts import FLOW, TABLES, table_of
 from mcp_oauth_nb.jose import new_key, secret_parts
 from mcp_oauth_nb.link import AuthorizationLink
 from mcp_oauth_nb.protocol.client_document import LOCAL_PATH, document_for
@@ -43,9 +44,11 @@ from mcp_oauth_nb.rules.rule import Report
 from mcp_oauth_nb.stepping import Stepper
 from mcp_oauth_nb.steps import AFTERWARDS, STEPS, route_for
 from mcp_oauth_nb.steps.mcp import call_step
+from mcp_oauth_nb.steps.probes import PROBES
 from mcp_oauth_nb.views.client_document import ClientDocument
 from mcp_oauth_nb.views.config import Config
 from mcp_oauth_nb.views.script import Script
+from mcp_oauth_nb.views.tables import TableView
 from mcp_oauth_nb.wire.addresses import Guard
 from mcp_oauth_nb.wire.callback import Listener, local_document_url
 from mcp_oauth_nb.wire.driver import Browser, Driver
@@ -246,7 +249,7 @@ class Debugger(Stepper):
 
     def client_document_check(self, *, headers: Edits | None = None) -> Report:
         """Probe: read your client ID metadata document as an authorization server would, and judge it."""
-        return self._run("client_document_check", headers=headers)
+        return self.probe("client_document_check", headers=headers)
 
     def pkce(self) -> Report:
         """Generate a code verifier and its S256 challenge (RFC 7636)."""
@@ -344,6 +347,30 @@ class Debugger(Stepper):
         """Probe: use the revoked access token. A healthy server answers 401."""
         return self._run("revoked", headers=headers)
 
+    # -- probes: what an ordinary client would not send; they change nothing of the flow ----------------------------
+
+    def probe(
+        self,
+        name: str,
+        *,
+        params: Edits | None = None,
+        form: Edits | None = None,
+        headers: Edits | None = None,
+        json: Edits | None = None,
+    ) -> Report:
+        """Run a probe by its name, with whatever is known so far.
+
+        Raises:
+            BadSetting: there is no such probe; the message lists those there are.
+        """
+        if not isinstance(name, str) or name not in PROBES:
+            raise BadSetting("probe(name)", brief(name), "one of " + ", ".join(PROBES))
+        return self._run(name, params=params, form=form, headers=headers, json=json)
+
+    def well_known(self, *, headers: Edits | None = None) -> Report:
+        """Probe: ask every location at which a metadata document may be, also those that no client comes to."""
+        return self.probe("well_known", headers=headers)
+
     def run(self, *, afterwards: bool = False) -> Report:
         """Run the whole flow from its beginning to the first trouble.
 
@@ -408,6 +435,21 @@ class Debugger(Stepper):
         check_texts(url=url)
         where = need(url or settings.client_metadata_url, "URL", "dbg.client_document('https://.../client.json')")
         return ClientDocument(document_for(settings, where), where, self._vault)
+
+    def table(self, name: str) -> TableView:
+        """One derived table by itself, such as ``"locations"`` after `well_known`; its ``.frame`` is for pandas.
+
+        Raises:
+            BadSetting: there is no such table; the message lists those there are.
+            NotYet: nothing has run that it could be worked out of.
+        """
+        if not isinstance(name, str) or name not in TABLES:
+            raise BadSetting("table(name)", brief(name), "one of " + ", ".join(TABLES))
+        made = table_of(self.trace, name)
+        if made is None:
+            step = next((step for step in TABLES[name].steps if step != FLOW), "run")
+            raise NotYet(f"table {name}", f"dbg.{step}()")
+        return TableView(made, self._vault)
 
     def curl(self, step: str | None = None) -> Script:
         """One step, or the whole flow, as a bash script with curl. Secrets are shell variables in it.

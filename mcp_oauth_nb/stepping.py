@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from mcp_oauth_nb.facts import tables_for
 from mcp_oauth_nb.link import AuthorizationLink
 from mcp_oauth_nb.mime import Bundle
 from mcp_oauth_nb.protocol.flow import Flow, Settings, Tokens
@@ -130,6 +131,7 @@ class Stepper:
             findings=report.findings,
             vault=self._vault,
             preview=preview,
+            tables=tables_for(self.trace, name),
         )
 
     # -- inside ---------------------------------------------------------------------------------------------------

@@ -327,12 +327,35 @@ def jwt(**claims: Any) -> str:
     return ".".join([*encoded, "c2lnbmF0dXJl"])
 
 
+PRM_APPENDED = f"{URL}/.well-known/oauth-protected-resource"
+OWN_ASM_URL = "https://mcp.example.com/.well-known/oauth-authorization-server"
+LOCATIONS: Mapping[str, tuple[int, Body]] = {
+    PRM_URL: (200, prm()),
+    PRM_ROOT_URL: (404, b"not found"),
+    PRM_APPENDED: (404, b"not found"),
+    f"{PRM_URL}/": (404, b"not found"),
+    ASM_URL: (200, asm()),
+    OIDC_URL: (200, asm()),
+    OWN_ASM_URL: (404, b"not found"),
+    "https://mcp.example.com/.well-known/openid-configuration": (404, b"not found"),
+}
+"""Every location that the probe asks, with what a healthy server has there."""
+
+
+def located(answers: Mapping[str, tuple[int, Body]] | None = None, *, nowhere: bool = False) -> Piece:
+    """The probe of every well-known location; `answers` replaces some of them, an HTML page where a body is one."""
+    found = (
+        texchange("well_known", url, 404 if nowhere else status, body, headers=HTML if body == PAGE else None)
+        for url, (status, body) in {**LOCATIONS, **(answers or {})}.items()
+    )
+    return Piece("well_known", tuple(found), achieved=not nowhere, stopped="nothing found" if nowhere else "")
+
+
 HEALTHY = (
     unauthenticated(),
     Piece("resource_metadata", (resource_document(),)),
     Piece("server_metadata", (server_document(),)),
     Piece("register", (registered(),)),
-    Piece("client_document_check", (client_document(),)),
     Piece("pkce"),
     authorized(),
     Piece("callback", (came_back(),)),

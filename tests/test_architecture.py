@@ -14,6 +14,7 @@ FLOORS = (
     ("records", "telltale", "jose"),
     ("protocol", "redact"),
     ("steps", "rules", "wire"),
+    ("facts",),
     ("views",),
     ("evidence", "link", "arguments"),
     ("stepping",),
@@ -37,7 +38,7 @@ ONLY_IN = {
 }
 LAZY = ("pandas", "nbformat")
 """Costly to import, so reached inside the function that needs them."""
-PURE = ("steps", "rules", "protocol", "views")
+PURE = ("steps", "rules", "protocol", "facts", "views")
 IMPURE = {"time", "socket", "threading", "os", "secrets", "random", "asyncio", "subprocess", "ssl", "select"}
 ATTICS = ("util", "utils", "helper", "helpers", "common", "misc", "shared", "base")
 

@@ -280,7 +280,8 @@ def tenant(connection: socket.socket, asked: bytes) -> None:
     }
     status = "401 Unauthorized" if path == "/mcp" else "200 OK" if path in documents else "404 Not Found"
     body = json.dumps(documents.get(path, {})).encode()
-    said = response(body, "Content-Type: application/json", "WWW-Authenticate: Bearer", status=status)
+    headers = ("Content-Type: application/json", "WWW-Authenticate: Bearer", "Connection: close")
+    said = response(body, *headers, status=status)
     says(said, then_close=True)(connection, asked)
 
 

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from mcp_oauth_nb.protocol.grants import ROUTE, route_of
+from mcp_oauth_nb.protocol.probes import CLIENT_DOCUMENT, PROBES
 from mcp_oauth_nb.records import Trace
 from mcp_oauth_nb.rules import (
     afterwards,
@@ -17,6 +18,7 @@ from mcp_oauth_nb.rules import (
     challenge,
     client_document,
     discovery,
+    locations,
     registration,
     resource,
     server_metadata,
@@ -43,17 +45,19 @@ MODULES = (
     resource,
     session,
     afterwards,
+    locations,
 )
 """Where the rules stand, in the order in which breaches of the same step and level are told."""
 
 _REGISTERED = ROUTE.index("register") + 1
 STEP_ORDER = (
     *ROUTE[:_REGISTERED],
-    "client_document_check",
+    CLIENT_DOCUMENT,
     *ROUTE[_REGISTERED:],
     *("call", "refresh", "replay", "revoke", "revoked"),
+    *(probe for probe in PROBES if probe != CLIENT_DOCUMENT),
 )
-"""Every step, in the order in which findings are told."""
+"""Every step, in the order in which findings are told; what is wrong with a document comes before what it led to."""
 
 REPEATS = {"call": "mcp", "refresh": "token"}
 """Steps that do again what another one does: its rules hold there too, and a breach stands where it showed."""

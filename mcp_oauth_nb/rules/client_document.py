@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from mcp_oauth_nb.protocol.client_document import MOST_BYTES, Kind, problems
+from mcp_oauth_nb.protocol.probes import CLIENT_DOCUMENT
 from mcp_oauth_nb.protocol.spec import Spec
 from mcp_oauth_nb.protocol.wellknown import split
 from mcp_oauth_nb.records import Exchange
@@ -20,9 +21,8 @@ from mcp_oauth_nb.rules.evidence import (
 from mcp_oauth_nb.rules.rule import MUST, SHOULD, Case, Seen, Selector, Who, rule
 from mcp_oauth_nb.rules.words import came, fix_for, shown
 
-STEP = "client_document_check"
-ANSWERED = answered(STEP, missing="no client ID metadata document was asked for yet")
-DOCUMENT = documents(STEP, missing="no client ID metadata document was found")
+ANSWERED = answered(CLIENT_DOCUMENT, missing="no client ID metadata document was asked for yet")
+DOCUMENT = documents(CLIENT_DOCUMENT, missing="no client ID metadata document was found")
 REFUSED = ("authorization-page", "authorization-error")
 """How it shows that an authorization server did not take the document."""
 
@@ -37,7 +37,7 @@ def _found(case: Case, found: Found, *kinds: Kind) -> Iterator[Seen]:
 
 @rule(
     "client-document-missing",
-    step=STEP,
+    step=CLIENT_DOCUMENT,
     level=MUST,
     who="client",
     summary="No client ID metadata document was found at the URL that is the client id.",
@@ -55,7 +55,7 @@ def _(case: Case, exchange: Exchange) -> Iterator[Seen]:
 
 @rule(
     "client-document-media-type",
-    step=STEP,
+    step=CLIENT_DOCUMENT,
     level=SHOULD,
     who="client",
     summary="The client ID metadata document is not served as JSON.",
@@ -71,7 +71,7 @@ def _(case: Case, found: Found) -> Iterator[Seen]:
 
 @rule(
     "client-document-url",
-    step=STEP,
+    step=CLIENT_DOCUMENT,
     level=MUST,
     who="client",
     summary="The URL of the client ID metadata document cannot be a client id.",
@@ -86,7 +86,7 @@ def _(case: Case, exchange: Exchange) -> Iterator[Seen]:
 
 @rule(
     "client-document-id",
-    step=STEP,
+    step=CLIENT_DOCUMENT,
     level=MUST,
     who="client",
     summary="The client_id in the document is not the URL that the document stands at.",
@@ -101,7 +101,7 @@ def _(case: Case, found: Found) -> Iterator[Seen]:
 
 @rule(
     "client-document-incomplete",
-    step=STEP,
+    step=CLIENT_DOCUMENT,
     level=MUST,
     who="client",
     summary="The client ID metadata document lacks a member that must be there.",
@@ -116,7 +116,7 @@ def _(case: Case, found: Found) -> Iterator[Seen]:
 
 @rule(
     "client-document-redirect",
-    step=STEP,
+    step=CLIENT_DOCUMENT,
     level=MUST,
     who="client",
     summary="The redirect URI in use is not among those of the client ID metadata document.",
@@ -131,7 +131,7 @@ def _(case: Case, found: Found) -> Iterator[Seen]:
 
 @rule(
     "client-document-secret",
-    step=STEP,
+    step=CLIENT_DOCUMENT,
     level=MUST,
     who="client",
     summary="The client ID metadata document holds a secret, or a way to authenticate that needs one.",
@@ -146,7 +146,7 @@ def _(case: Case, found: Found) -> Iterator[Seen]:
 
 @rule(
     "client-document-size",
-    step=STEP,
+    step=CLIENT_DOCUMENT,
     level=SHOULD,
     who="client",
     summary="The client ID metadata document is so large that authorization servers may refuse to read it.",

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from mcp_oauth_nb.protocol.grants import ROUTE as ROUTE
 from mcp_oauth_nb.protocol.grants import route_of
 from mcp_oauth_nb.protocol.step import Step
-from mcp_oauth_nb.steps import authorization, client_document, discovery, mcp, registration, tokens
+from mcp_oauth_nb.steps import authorization, discovery, mcp, registration, tokens
+from mcp_oauth_nb.steps.probes import PROBES
 
 AFTERWARDS = ("refresh", "replay", "revoke", "revoked")
 """What a token goes through later; ``replay`` and ``revoked`` are probes."""
@@ -26,7 +27,6 @@ STEPS: Mapping[str, Step] = {
         discovery.resource_metadata,
         discovery.server_metadata,
         registration.register,
-        client_document.client_document_check,
         authorization.pkce,
         authorization.authorize,
         authorization.callback,
@@ -37,6 +37,7 @@ STEPS: Mapping[str, Step] = {
         tokens.replay,
         tokens.revoke,
         mcp.revoked,
+        *PROBES.values(),
     )
 }
 """Every step by name."""

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+from mcp_oauth_nb.facts import FLOW, Table, tables_for
 from mcp_oauth_nb.mime import Bundle, render
 from mcp_oauth_nb.protocol.spec import Spec
 from mcp_oauth_nb.records import Trace, origin_of
@@ -34,6 +35,7 @@ from mcp_oauth_nb.views.html import (
     words,
 )
 from mcp_oauth_nb.views.step import Card, card_html, card_text, title_line
+from mcp_oauth_nb.views.tables import table_html, table_lines
 
 URL_IN_TABLE = 64
 """Characters of a URL in the table of steps."""
@@ -56,6 +58,11 @@ class Overview:
         """The card of each step in order, steps that did not run included."""
         made = (step_of(self.report, step) for step in self.route)
         return tuple((one, one.shown()) for one in made)
+
+    @cached_property
+    def tables(self) -> tuple[Table, ...]:
+        """The tables about the whole flow."""
+        return tables_for(self.report.trace, FLOW)
 
     @property
     def total(self) -> int:
@@ -143,6 +150,7 @@ def step_of(report: Report, step: str) -> Card:
         exchanges=Case(trace).exchanges(step),
         findings=tuple(finding for finding in report.verdict.findings if finding.step == step),
         vault=trace.vault,
+        tables=tables_for(trace, step),
     )
 
 
@@ -154,6 +162,12 @@ def _(report: Report) -> Bundle:
         return bundle(card(card_html(made, shown)), card_text(made, shown))
     overview = Overview(report)
     return bundle(_flow_html(overview), "\n".join(_flow_lines(overview)))
+
+
+def tables_text(report: Report) -> str:
+    """A report on one step as plain text without its exchanges: status, findings and the tables."""
+    assert report.step is not None, "a whole flow has a summary"
+    return card_text(step_of(report, report.step), ())
 
 
 def summary_html(report: Report) -> Html:
@@ -187,6 +201,7 @@ def _flow_html(overview: Overview) -> Html:
         _headline_html(overview),
         _steps_html(overview.cards),
         *_further_html(overview),
+        *(table_html(one, overview.report.trace.vault) for one in overview.tables),
         *(card_html(made, shown, unfold=False) for made, shown in overview.cards if made.run is not None),
         *_rules_html(overview),
     )
@@ -268,6 +283,8 @@ def _flow_lines(overview: Overview) -> Iterator[str]:
         yield "further findings"
     for finding in overview.further:
         yield f"  {finding_line(finding, vault, overview.remark(finding))}"
+    for one in overview.tables:
+        yield from table_lines(one, vault)
     for made, shown in overview.cards:
         if made.run is not None:
             yield ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from mcp_oauth_nb.facts import Table
 from mcp_oauth_nb.mime import Bundle
 from mcp_oauth_nb.protocol.spec import Spec
 from mcp_oauth_nb.records import Exchange, Request, Run
@@ -39,6 +40,7 @@ from mcp_oauth_nb.views.html import (
     text,
     words,
 )
+from mcp_oauth_nb.views.tables import table_html, table_lines
 
 URL_IN_TITLE = 42
 """Characters of a URL in the title line of a card."""
@@ -54,6 +56,7 @@ class Card:
         status: the status word.
         preview: the request that goes out when the step is run, for a step that has not sent it.
         note: a sentence of the caller's, shown under the title.
+        tables: what can be worked out of the trace for this step.
     """
 
     number: int
@@ -67,6 +70,7 @@ class Card:
     vault: Vault
     preview: Request | None = None
     note: str = ""
+    tables: Sequence[Table] = ()
 
     @property
     def name(self) -> str:
@@ -106,9 +110,10 @@ def step_card(
     vault: Vault,
     preview: Request | None = None,
     note: str = "",
+    tables: Sequence[Table] = (),
 ) -> Bundle:
     """The display of one step; see `Card` for what is handed in."""
-    made = Card(number, total, title, spec, status, run, exchanges, findings, vault, preview, note)
+    made = Card(number, total, title, spec, status, run, exchanges, findings, vault, preview, note, tables)
     shown = made.shown()
     return bundle(card(card_html(made, shown)), card_text(made, shown))
 
@@ -116,16 +121,18 @@ def step_card(
 def card_html(made: Card, shown: Sequence[Shown], *, unfold: bool | None = None) -> Html:
     """The card as markup: its title line, and folded under it everything else.
 
-    A step that passed is one line, so that a whole flow fits on a page; one that did not, or that shows what it is
-    about to send, is unfolded unless told otherwise.
+    A step that passed is one line, so that a whole flow fits on a page; one that did not, that shows what it is
+    about to send, or that stands beside the route with a table, is unfolded unless told otherwise.
     """
     reason = [tag("div", text(made.reason))] if made.reason else []
     note = [tag("div", quiet(mask_text(made.vault, made.note)))] if made.note else []
     findings = [finding_html(finding, made.vault) for finding in made.findings]
-    parts = [*_preview_html(made), *_learned_html(made), *_exchanges_html(made, shown)]
+    tables = [table_html(one, made.vault) for one in made.tables]
+    parts = [*_preview_html(made), *tables, *_learned_html(made), *_exchanges_html(made, shown)]
     inside = block(*note, *reason, *findings, *parts, _spec_html(made), status=made.status)
     if unfold is None:
-        unfold = made.status not in ("passed", "not run", "running") or made.preview is not None
+        shows_tables = bool(made.tables) and not made.number
+        unfold = made.status not in ("passed", "not run", "running") or made.preview is not None or shows_tables
     return details(_title(made, shown), inside, unfold=unfold)
 
 
@@ -148,6 +155,8 @@ def _lines(made: Card, shown: Sequence[Shown]) -> Iterator[str]:
         yield f"  reason: {one_line(made.reason)}"
     for finding in made.findings:
         yield _indented(finding_text(finding, made.vault))
+    for one in made.tables:
+        yield from (f"  {line}" for line in table_lines(one, made.vault))
     if made.learned:
         yield "  learned"
         yield from (f"      {one_line(name)}: {one_line(value)}" for name, value in made.learned)

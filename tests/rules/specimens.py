@@ -8,7 +8,10 @@ from factories import (
     HTML,
     ISSUER,
     JSON,
+    OIDC_URL,
     PAGE,
+    PRM_APPENDED,
+    PRM_ROOT_URL,
     PRM_URL,
     SESSION,
     URL,
@@ -21,6 +24,7 @@ from factories import (
     initialized,
     jwt,
     listed,
+    located,
     mcp_request,
     notified,
     prm,
@@ -40,6 +44,7 @@ from factories import (
 )
 
 from mcp_oauth_nb.records import Exchange, Trace
+from mcp_oauth_nb.rules.rule import RULES
 
 
 def met(step: str, *exchanges: Exchange) -> Trace:
@@ -57,8 +62,20 @@ def challenged(challenge: str | None, status: int = 401, body: bytes = b"{}") ->
     return tflow(unauthenticated(status, challenge, body), upto="challenge")
 
 
-HEALTHY_FLOW = tflow()
+def everywhere(probe: Piece) -> Trace:
+    """The challenge, and then this probe."""
+    return ttrace(unauthenticated(), probe)
+
+
+def described(document: Exchange) -> Trace:
+    """The challenge, and then a look at the client ID metadata document."""
+    return everywhere(Piece(PROBE, (document,)))
+
+
 PROBE = "client_document_check"
+HEALTHY_FLOW = tflow()
+DESCRIBED = described(client_document())
+EVERYWHERE = everywhere(located())
 WITH_SECRET = met("register", registered(client_secret="s3cret", client_secret_expires_at=0))
 FOR_US, FOR_OTHERS = token_answer(access_token=jwt(aud=URL)), token_answer(access_token=jwt(aud="https://else.example"))
 LOGGED_IN = texchange("callback", f"{ISSUER}/login", 302, headers=(("Location", "/consent"),))
@@ -104,14 +121,14 @@ BREAKING: dict[str, Trace] = {
     "registration-secret-expiry": met("register", registered(client_secret="s3cret")),
     "registration-changed": met("register", registered(redirect_uris=["https://other.example/cb"])),
     "client-document-unannounced": tflow(authorized(client_id=CLIENT_URL), upto="authorize"),
-    "client-document-missing": broke(PROBE, client_document(404, b"")),
-    "client-document-media-type": met(PROBE, client_document(headers=(("Content-Type", "text/plain"),))),
-    "client-document-url": met(PROBE, client_document(url="http://client.example.com/client.json")),
-    "client-document-id": met(PROBE, client_document(client_id="https://client.example.com/client.json/")),
-    "client-document-incomplete": met(PROBE, client_document(client_name=None)),
-    "client-document-redirect": met(PROBE, client_document(redirect_uris=["http://127.0.0.1/other"])),
-    "client-document-secret": met(PROBE, client_document(client_secret="s3cret")),
-    "client-document-size": met(PROBE, client_document(logo_uri=f"data:image/png;base64,{'A' * 6000}")),
+    "client-document-missing": everywhere(failed(PROBE, client_document(404, b""))),
+    "client-document-media-type": described(client_document(headers=(("Content-Type", "text/plain"),))),
+    "client-document-url": described(client_document(url="http://client.example.com/client.json")),
+    "client-document-id": described(client_document(client_id="https://client.example.com/client.json/")),
+    "client-document-incomplete": described(client_document(client_name=None)),
+    "client-document-redirect": described(client_document(redirect_uris=["http://127.0.0.1/other"])),
+    "client-document-secret": described(client_document(client_secret="s3cret")),
+    "client-document-size": described(client_document(logo_uri=f"data:image/png;base64,{'A' * 6000}")),
     "pkce-not-sent": tflow(authorized(code_challenge=None), upto="authorize"),
     "redirect-uri-unregistered": tflow(authorized(redirect_uri="http://localhost:1/cb"), upto="authorize"),
     "authorization-page": broke("callback", texchange("callback", f"{ISSUER}/authorize", 400, PAGE, headers=HTML)),
@@ -150,11 +167,19 @@ BREAKING: dict[str, Trace] = {
     ),
     "revocation-refused": broke("revoke", revocation(503)),
     "revoked-token-accepted": met("revoked", initialized(step="revoked")),
+    "metadata-nowhere": everywhere(located(nowhere=True)),
+    "resource-metadata-unread": everywhere(located({PRM_URL: (404, b""), PRM_APPENDED: (200, prm())})),
+    "metadata-copies-differ": everywhere(located({OIDC_URL: (200, asm(registration_endpoint=None))})),
+    "metadata-copy-misnamed": everywhere(located({OIDC_URL: (200, asm(issuer="https://other.example"))})),
+    "well-known-page": everywhere(located({PRM_ROOT_URL: (200, PAGE)})),
+    "well-known-blocked": everywhere(located({ASM_URL: (403, PAGE)})),
 }
 """By rule id: a trace in which this rule, perhaps among others, finds something."""
 
 CLEAN: dict[str, Trace] = {
     **dict.fromkeys(BREAKING, HEALTHY_FLOW),
+    **{rule.id: EVERYWHERE for rule in RULES.values() if rule.step == "well_known"},
+    **{rule.id: DESCRIBED for rule in RULES.values() if rule.step == PROBE},
     "registration-secret-expiry": WITH_SECRET,
     "client-document-unannounced": tflow(
         Piece("server_metadata", (server_document(asm(client_id_metadata_document_supported=True)),)),

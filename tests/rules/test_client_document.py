@@ -10,10 +10,12 @@ from factories import (
     asm,
     authorized,
     client_document,
+    failed,
     prm,
     resource_document,
     server_document,
     tflow,
+    ttrace,
 )
 
 from mcp_oauth_nb.records import Exchange
@@ -25,7 +27,7 @@ SECOND = "https://second.example.com"
 
 
 def found(exchange: Exchange) -> list[Finding]:
-    return list(judge(tflow(Piece(PROBE, (exchange,)), upto=PROBE)).findings)
+    return list(judge(ttrace(Piece(PROBE, (exchange,)))).findings)
 
 
 @pytest.mark.parametrize(
@@ -56,6 +58,13 @@ def test_one_thing_that_is_wrong(exchange: Exchange, part: str, level: str) -> N
 )
 def test_what_is_right(exchange: Exchange) -> None:
     assert found(exchange) == []
+
+
+@pytest.mark.parametrize("status", [200, 204, 302, 401, 404, 500, 503])
+@pytest.mark.parametrize("body", [b"", b"<html>", b"[]", b"{}", b'{"error":"x"}'])
+def test_a_document_that_was_not_got_always_breaks_a_must(status: int, body: bytes) -> None:
+    findings = judge(ttrace(failed(PROBE, client_document(status, body)))).findings
+    assert "MUST" in {one.level for one in findings if one.step == PROBE}
 
 
 def test_without_the_probe_nothing_is_claimed() -> None:

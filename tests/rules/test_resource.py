@@ -54,7 +54,7 @@ def test_answer_as_if_no_token_was_sent_points_at_a_proxy() -> None:
 def test_expired_token_is_recognised_by_its_age() -> None:
     late = rejected('Bearer error="invalid_token"', started=NOON + timedelta(seconds=1000))
     assert late.who == "user"
-    assert "expired 92 s before" in late.summary
+    assert "expired 93 s before" in late.summary
     assert "refresh" in late.fix
 
 

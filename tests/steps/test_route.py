@@ -5,12 +5,13 @@ from __future__ import annotations
 import pytest
 
 from mcp_oauth_nb import Debugger
+from mcp_oauth_nb.protocol.probes import PROBES
 from mcp_oauth_nb.rules import STEP_ORDER
 from mcp_oauth_nb.steps import AFTERWARDS, ROUTE, STEPS
 
 
 def test_every_step_of_the_route_is_there_once() -> None:
-    assert set(ROUTE) | set(AFTERWARDS) | {"call", "client_document_check"} == set(STEPS)
+    assert set(ROUTE) | set(AFTERWARDS) | {"call"} | set(PROBES) == set(STEPS)
     assert len(set(ROUTE + AFTERWARDS)) == len(ROUTE + AFTERWARDS)
     assert set(STEP_ORDER) == set(STEPS)
 
@@ -20,8 +21,8 @@ def test_a_step_is_named_like_its_call(name: str) -> None:
     assert STEPS[name].name == name
     assert STEPS[name].title
     assert str(STEPS[name].spec)
-    assert name == "call" or callable(getattr(Debugger, name))
+    assert name == "call" or name in PROBES or callable(getattr(Debugger, name))
 
 
 def test_only_probes_send_what_a_client_would_not() -> None:
-    assert {name for name, step in STEPS.items() if step.probe} == {"client_document_check", "replay", "revoked"}
+    assert {name for name, step in STEPS.items() if step.probe} == {"replay", "revoked", *PROBES}

@@ -9,9 +9,8 @@ from playbook import play
 
 from mcp_oauth_nb.errors import NotYet
 from mcp_oauth_nb.protocol.client_document import client_document
-from mcp_oauth_nb.steps.client_document import client_document_check
-
-from .flows import REDIRECT, known
+from mcp_oauth_nb.steps.probes.client_document import client_document_check
+from steps.flows import REDIRECT, known
 
 URL = "https://client.example/client.json"
 
