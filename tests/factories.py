@@ -195,6 +195,23 @@ def registered(status: int = 201, body: Body | None = None, **changes: Any) -> E
     return texchange("register", url, status, answer, method="POST", sent=REGISTRATION, sent_headers=JSON)
 
 
+CLIENT_URL = "https://client.example.com/client.json"
+
+
+def client_document(
+    status: int = 200,
+    body: Body | None = None,
+    *,
+    url: str = CLIENT_URL,
+    headers: Headers | None = None,
+    **changes: Any,
+) -> Exchange:
+    """The probe of the client ID metadata document; changes are made to its members."""
+    members = {"client_id": url, **REGISTRATION, "application_type": "native"}
+    answer = _changed(members, changes) if body is None else body
+    return texchange("client_document_check", url, status, answer, headers=headers)
+
+
 def authorized(edited: tuple[str, ...] = (), **changes: str | None) -> Piece:
     """The authorization request; changes are made to its parameters."""
     params = {

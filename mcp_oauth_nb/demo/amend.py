@@ -51,7 +51,14 @@ def _amend_server_metadata(asked: Asked, answer: Answer, provider: Provider) -> 
         introspection_endpoint=f"{provider.issuer}{INTROSPECT}",
         introspection_endpoint_auth_methods_supported=methods[1:],
         authorization_response_iss_parameter_supported=True,
+        client_id_metadata_document_supported=True,
     )
+
+
+def _amend_resource_metadata(asked: Asked, answer: Answer, provider: Provider) -> Answer:
+    """Name the other issuers before our own, where there are any (RFC 9728 section 2)."""
+    issuers = [*provider.other_issuers, provider.issuer]
+    return _unstored(asked, answer, provider).patched(authorization_servers=issuers)
 
 
 def _unstored(asked: Asked, answer: Answer, provider: Provider) -> Answer:
@@ -112,7 +119,7 @@ def _amend_mcp(asked: Asked, answer: Answer, provider: Provider) -> Answer:
 
 AMENDMENTS: dict[str, Callable[[Asked, Answer, Provider], Answer]] = {
     SERVER_METADATA: _amend_server_metadata,
-    RESOURCE_METADATA: _unstored,
+    RESOURCE_METADATA: _amend_resource_metadata,
     AUTHORIZE: _amend_authorize,
     TOKEN: _amend_token,
     REVOKE: _amend_token,

@@ -15,6 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from .amend import amended
 from .answers import Answer, Asked, pairs
+from .client_documents import learned
 from .clients import received
 from .fault import Fault
 from .grants import Behaviour
@@ -85,7 +86,7 @@ class Layer:
     async def _serve(self, asked: Asked, fault: Fault | None, scope: Scope, receive: Receive, send: Send) -> None:
         answer = fault.reply(asked) if fault and fault.reply else None
         if answer is None:
-            answer = readable(asked, own(asked, self._provider))
+            answer = readable(asked, await learned(asked, self._provider) or own(asked, self._provider))
         if answer is None:
             patched = bool(fault and fault.patch)
             tape = Tape(send, lambda status: wanted(asked, status, patched), lambda status: self._note(asked, status))

@@ -8,7 +8,7 @@ the three defences simple: a replayed code, a replayed refresh token and a revoc
 import re
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from mcp.server.auth.provider import (
     AccessToken,
@@ -48,10 +48,12 @@ class Provider(OAuthAuthorizationServerProvider[AuthorizationCode, RefreshToken,
         code_lifetime_s: float = 30,
         access_token_lifetime_s: float = 900,
         requires_resource: bool = True,
+        other_issuers: Sequence[str] = (),
     ) -> None:
         self.issuer = issuer
         self.resource = resource
         self.requires_resource = requires_resource
+        self.other_issuers = tuple(other_issuers)
         self.secrets: set[str] = set()
         self.clients: dict[str, Registered] = {}
         self.management: dict[str, str] = {}

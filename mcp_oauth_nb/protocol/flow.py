@@ -55,7 +55,8 @@ class Client:
             not given.
         source: where the client comes from, in words.
         exchange: id of the registration exchange; 0 for a client given by the user.
-        issuer: the authorization server that knows it; its credentials go to no other (None: not known yet).
+        issuer: the authorization server that knows it; its credentials go to no other. Where it is not said, they go to
+            the first one that the flow leads to.
         management_url: where the registration can be read and deleted (RFC 7592); None where it cannot.
         management_token: the registration access token for it.
         private_key: the private key it authenticates with instead of a secret (RFC 7523), as PEM or JWK.
@@ -151,8 +152,9 @@ class Settings:
         tool: the tool to call once tools are listed; None calls none.
         auto: the version is told from the server's answers; `profile` is the one to begin with.
         registration: how to get a client id: ``auto`` takes the first way that there is.
-        client_metadata_url: the https URL of our client ID metadata document, if there is one.
+        client_metadata_url: the URL of our client ID metadata document, if there is one.
         authorization_server: the issuer to use where the resource names several; None takes the first.
+        path_scoped_issuer: look for an issuer's metadata under the path of the MCP server, too.
         initial_access_token: what a closed registration endpoint wants to see.
         software_statement: passed through to the registration endpoint.
         entropy: gives so many random bytes; tests hand in a fixed one.
@@ -177,6 +179,7 @@ class Settings:
     registration: Registration = "auto"
     client_metadata_url: str | None = None
     authorization_server: str | None = None
+    path_scoped_issuer: bool = False
     initial_access_token: str | None = None
     software_statement: str | None = None
     client_name: str = "mcp-oauth-nb"
@@ -253,6 +256,20 @@ class Document(_Fact):
                 listed = " ".join(self.texts(name))
                 pairs.append((name, self.text(name) or listed or str(self.value[name])))
         return tuple(pairs)
+
+
+@dataclass(frozen=True, repr=False)
+class Issuer(_Fact):
+    """Which authorization server was taken of several that the resource names (RFC 9728 7.6), and why that one."""
+
+    taken: str
+    why: str
+    others: tuple[str, ...]
+    exchange: int
+
+    def shown(self) -> Pairs:
+        listed = ("also named", " ".join(self.others))
+        return (("issuer taken", f"{self.taken} ({self.why})"), listed)
 
 
 @dataclass(frozen=True, repr=False)
@@ -350,6 +367,7 @@ class Flow:
     era: Era | None = None
     challenge: Challenged | None = None
     resource_metadata: Document | None = None
+    issuer: Issuer | None = None
     server_metadata: Document | None = None
     client: Client | None = None
     pkce: Pkce | None = None

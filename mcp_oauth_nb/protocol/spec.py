@@ -35,6 +35,8 @@ class Spec:
             return f"https://www.rfc-editor.org/rfc/rfc{number}{anchor}"
         if kind == "MCP":
             return f"{_MCP}{number}/basic/authorization"
+        if self.document == "CIMD":
+            return "https://datatracker.ietf.org/doc/html/draft-ietf-oauth-client-id-metadata-document-00"
         if self.document == "OAuth 2.1":
             return "https://datatracker.ietf.org/doc/html/draft-ietf-oauth-v2-1-13"
         if self.document == "OIDC Core":

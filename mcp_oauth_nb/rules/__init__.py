@@ -10,12 +10,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from mcp_oauth_nb.protocol.grants import ROUTE, route_of
-from mcp_oauth_nb.protocol.probes import PROBES
+from mcp_oauth_nb.protocol.probes import CLIENT_DOCUMENT, PROBES
 from mcp_oauth_nb.records import Trace
 from mcp_oauth_nb.rules import (
     afterwards,
     authorization,
     challenge,
+    client_document,
     discovery,
     id_token,
     inspection,
@@ -40,6 +41,7 @@ MODULES = (
     discovery,
     server_metadata,
     registration,
+    client_document,
     authorization,
     tokens,
     token_request,
@@ -53,8 +55,11 @@ MODULES = (
 )
 """Where the rules stand, in the order in which breaches of the same step and level are told."""
 
+_REGISTERED = ROUTE.index("register") + 1
 STEP_ORDER = (
-    *ROUTE,
+    *ROUTE[:_REGISTERED],
+    CLIENT_DOCUMENT,
+    *ROUTE[_REGISTERED:],
     "call",
     "introspect",
     "userinfo",
@@ -64,9 +69,9 @@ STEP_ORDER = (
     "revoked",
     "registration",
     "unregister",
-    *PROBES,
+    *(probe for probe in PROBES if probe != CLIENT_DOCUMENT),
 )
-"""Every step, in the order in which findings are told."""
+"""Every step, in the order in which findings are told; what is wrong with a document comes before what it led to."""
 
 REPEATS = {"call": "mcp", "refresh": "token"}
 """Steps that do again what another one does: its rules hold there too, and a breach stands where it showed."""

@@ -100,9 +100,11 @@ def resource_document(case: Case) -> tuple[Exchange, Members] | None:
 
 
 def expected_issuer(case: Case) -> str | None:
-    """The issuer that the authorization server metadata was looked up for."""
+    """The issuer that the authorization server metadata was looked up for: the one that was chosen, else the first."""
     found = resource_document(case)
-    return next(iter(texts(found[1].get("authorization_servers"))), None) if found else None
+    issuers = texts(found[1].get("authorization_servers")) if found else ()
+    chosen = case.trace.settings.get("issuer chosen")
+    return chosen if chosen in issuers else next(iter(issuers), None)
 
 
 def server_document(case: Case) -> tuple[Exchange, Members] | None:

@@ -100,7 +100,7 @@ def _discover_again(flow: Flow, refused: Exchange) -> Wants:
         assert isinstance(current, Flow)
         current = yield from one.run(current)
         if isinstance(current, Stopped):
-            return current
+            return Stopped(current.reason)  # half a discovery must not stand beside the tokens of the one before
     assert isinstance(current, Flow)
     if current.server_metadata is not None and current.server_metadata.text("issuer") != issuer:
         current = yield from register.run(current)

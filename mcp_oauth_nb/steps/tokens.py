@@ -12,7 +12,7 @@ from mcp_oauth_nb.protocol.spec import Spec
 from mcp_oauth_nb.protocol.step import Call, Send, Stopped, Wants, step
 from mcp_oauth_nb.records import Exchange
 from mcp_oauth_nb.steps.authorization import wanted_resource, wanted_scope
-from mcp_oauth_nb.steps.credentials import credentials
+from mcp_oauth_nb.steps.credentials import credentials, misplaced
 from mcp_oauth_nb.steps.sending import Sent, send_to_server
 from mcp_oauth_nb.steps.words import said
 
@@ -44,6 +44,8 @@ def _by_code(flow: Flow) -> Wants:
     pair = need(flow.pkce, "PKCE pair", "dbg.pkce()")
     if not asked.token_endpoint:
         return Stopped(NO_TOKEN_ENDPOINT)
+    if strange := misplaced(flow.client, asked.issuer):
+        return Stopped(strange)
     form = (
         ("grant_type", "authorization_code"),
         ("code", code.code),
@@ -63,6 +65,8 @@ def _granted(flow: Flow, grant: Form) -> Wants:
     endpoint = _token_endpoint(flow)
     if endpoint is None:
         return Stopped(NO_TOKEN_ENDPOINT)
+    if strange := _misplaced(flow):
+        return Stopped(strange)
     scope = wanted_scope(flow)
     form = (*grant, ("scope", scope), ("resource", wanted_resource(flow)))
     flow, exchange = yield from _as_client(flow, endpoint, form)
@@ -122,6 +126,8 @@ def refresh(flow: Flow) -> Wants:
     endpoint = _token_endpoint(flow)
     if endpoint is None:
         return Stopped(NO_TOKEN_ENDPOINT)
+    if strange := _misplaced(flow):
+        return Stopped(strange)
     flow, exchange = yield from _as_client(flow, endpoint, _refresh_form(flow, held.refresh_token))
     tokens = _issued(exchange)
     if tokens is None or exchange.failure is not None:
@@ -145,6 +151,8 @@ def replay(flow: Flow) -> Wants:
     endpoint = _token_endpoint(flow)
     if endpoint is None:
         return Stopped(NO_TOKEN_ENDPOINT)
+    if strange := _misplaced(flow):
+        return Stopped(strange)
     flow, exchange = yield from _as_client(flow, endpoint, _refresh_form(flow, old))
     if exchange.failure is None and _issued(exchange) is not None:
         return flow.learn(replayed=Outcome(f"old refresh token accepted: {STOLEN}", exchange.id))
@@ -161,6 +169,8 @@ def revoke(flow: Flow) -> Wants:
     endpoint = metadata.text("revocation_endpoint")
     if endpoint is None:
         return Stopped("the metadata names no revocation_endpoint")
+    if strange := _misplaced(flow):
+        return Stopped(strange)
     exchange: Exchange | None = None
     for hint, value in (("refresh_token", held.refresh_token), ("access_token", held.access_token)):
         if value is not None:
@@ -191,6 +201,11 @@ def _refresh_form(flow: Flow, refresh_token: str) -> Form:
 def _token_endpoint(flow: Flow) -> str | None:
     metadata = need(flow.server_metadata, "authorization server metadata", "dbg.server_metadata()")
     return metadata.text("token_endpoint")
+
+
+def _misplaced(flow: Flow) -> str:
+    metadata = flow.server_metadata
+    return misplaced(flow.client, (metadata.text("issuer") or metadata.identifier) if metadata else None)
 
 
 def _as_client(flow: Flow, endpoint: str, form: Form) -> Sent:
