@@ -15,6 +15,7 @@ from mcp_oauth_nb.errors import BadSetting, NotYet
 from mcp_oauth_nb.jose import ALGORITHMS, PrivateKey
 from mcp_oauth_nb.protocol.challenge import Challenges
 from mcp_oauth_nb.protocol.grants import Enterprise, Grant
+from mcp_oauth_nb.protocol.issuer import IssuerCheck
 from mcp_oauth_nb.protocol.pkce import Pkce
 from mcp_oauth_nb.protocol.profiles import Profile
 from mcp_oauth_nb.records import origin_of
@@ -372,6 +373,7 @@ class Flow:
     client: Client | None = None
     pkce: Pkce | None = None
     authorization: Authorization | None = None
+    issuer_check: IssuerCheck | None = None
     code: AuthorizationCode | None = None
     tokens: Tokens | None = None
     session: Session | None = None

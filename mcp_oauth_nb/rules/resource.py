@@ -25,7 +25,6 @@ from mcp_oauth_nb.rules.tokens import issued
 from mcp_oauth_nb.rules.words import MCP_SERVER, came, fix_for, quoted, shown, who_answered
 
 URL_ELICITATION = -32042
-TRANSPORT = Spec("MCP 2025-11-25", "Access Token Usage")
 
 
 def requests(case: Case) -> list[Exchange]:
@@ -195,7 +194,7 @@ def _elicited(data: object) -> Iterator[str]:
     who=MCP_SERVER,
     summary="The MCP server accepted the token but gave no result.",
     fix="Look up the error at the MCP server; its log says more.",
-    spec=TRANSPORT,
+    spec=Spec("MCP 2025-11-25", "Sending Messages to the Server"),
     over=WITH_TOKEN,
 )
 def _(case: Case, exchange: Exchange) -> Iterator[Seen]:

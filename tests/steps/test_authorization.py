@@ -156,19 +156,21 @@ class TestCallback:
         if ends:
             begun.learns(code={"code": "c"})
         else:
-            begun.stops("`iss` is not the issuer")
+            begun.stops("`iss` is not the issuer", code=None)
 
     def test_an_error(self) -> None:
         begun = play(callback, self.flow()).arrives(f"{REDIRECT}?error=access_denied&state={STATE}&code=c")
-        begun.stops("answered error=access_denied")
+        begun.stops("answered error=access_denied", code=None)
 
     def test_a_long_error_is_cut(self) -> None:
         begun = play(callback, self.flow()).arrives(f"{REDIRECT}?error={'x%0A' * 500}&state={STATE}")
-        begun.stops("error=x x x")
+        begun.stops("error=x x x", code=None)
 
     @pytest.mark.parametrize("query", ["", "&code=", "&Code=c"])
     def test_neither_code_nor_error(self, query: str) -> None:
-        play(callback, self.flow()).arrives(f"{REDIRECT}?state={STATE}{query}").stops("neither code nor error")
+        play(callback, self.flow()).arrives(f"{REDIRECT}?state={STATE}{query}").stops(
+            "neither code nor error", code=None
+        )
 
     def test_a_bare_code_cannot_be_checked(self) -> None:
         begun = play(callback, self.flow()).arrives(f"{REDIRECT}?code=c", note=[BARE_CODE])
