@@ -62,6 +62,7 @@ class Client:
         management_token: the registration access token for it.
         private_key: the private key it authenticates with instead of a secret (RFC 7523), as PEM or JWK.
         algorithm: what that key signs with, such as ``ES256``.
+        scope: what it may ask for, as the registration says; None where nothing says it.
 
     Raises:
         BadSetting: the id is empty, the method is unknown, or method, secret and key do not fit.
@@ -77,6 +78,7 @@ class Client:
     management_token: str | None = None
     private_key: str | None = field(default=None, repr=False)
     algorithm: str = "ES256"
+    scope: str | None = None
 
     def __post_init__(self) -> None:
         if not isinstance(self.client_id, str) or not self.client_id.strip():
@@ -275,7 +277,10 @@ class Issuer(_Fact):
 
 @dataclass(frozen=True, repr=False)
 class Authorization(_Fact):
-    """One authorization request, with everything recorded that its response must be held against."""
+    """One authorization request, with everything recorded that its response must be held against.
+
+    `scopes` tells a reader which sets of scopes there were and why this one was asked for.
+    """
 
     url: str
     state: str
@@ -285,10 +290,12 @@ class Authorization(_Fact):
     resource: str | None
     scope: str | None
     exchange: int
+    scopes: Pairs = ()
 
     def shown(self) -> Pairs:
         pairs = (("redirect_uri", self.redirect_uri), ("resource", self.resource), ("scope", self.scope))
-        return tuple((name, value if value is not None else "(not sent)") for name, value in pairs)
+        sent = tuple((name, value if value is not None else "(not sent)") for name, value in pairs)
+        return sent + self.scopes
 
 
 @dataclass(frozen=True, repr=False)
@@ -307,6 +314,7 @@ class Tokens(_Fact):
     """What the token endpoint issued.
 
     `expires_in_s` is None where the answer did not say, `id_token` where none came (OpenID Connect Core 3.1.3.3).
+    `scope` is what was granted: where the answer does not say it, what was asked for (RFC 6749 5.1).
     """
 
     access_token: str
@@ -316,11 +324,15 @@ class Tokens(_Fact):
     expires_in_s: float | None = None
     exchange: int = 0
     id_token: str | None = None
+    asked_scope: str | None = None
 
     def shown(self) -> Pairs:
         pairs = [("access_token", self.access_token), ("token_type", self.token_type)]
         pairs.append(("expires in", "(not said)" if self.expires_in_s is None else f"{self.expires_in_s:g} s"))
         pairs.append(("scope", self.scope or "(not said)"))
+        missing = set((self.asked_scope or "").split()) - set((self.scope or "").split())
+        if self.scope and missing:
+            pairs.append(("scope asked for and not granted", " ".join(sorted(missing))))
         pairs.append(("refresh_token", self.refresh_token or "(none)"))
         pairs += [("id_token", self.id_token)] if self.id_token else []
         return tuple(pairs)

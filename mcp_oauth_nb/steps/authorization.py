@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import base64
 import hmac
+from dataclasses import replace
 from urllib.parse import parse_qsl
 
 from mcp_oauth_nb.protocol.flow import Authorization, AuthorizationCode, Document, Flow, need
 from mcp_oauth_nb.protocol.issuer import IssuerCheck, issuer_check
 from mcp_oauth_nb.protocol.pkce import pkce_from
+from mcp_oauth_nb.protocol.scopes import scope_sets
 from mcp_oauth_nb.protocol.spec import Spec
 from mcp_oauth_nb.protocol.step import BARE_CODE, AwaitRedirect, Call, Open, Stopped, Wants, step
 from mcp_oauth_nb.records import Exchange
@@ -49,7 +51,7 @@ def authorize(flow: Flow) -> Wants:
     exchange = yield Open(call)
     if exchange.failure is not None:
         return Stopped(exchange.failure.message)
-    recorded = _recorded(exchange, metadata, token_endpoint or "")
+    recorded = _with_scopes(flow, _recorded(exchange, metadata, token_endpoint or ""))
     return flow.learn(authorization=recorded, rounds=flow.rounds + 1)
 
 
@@ -68,17 +70,15 @@ def _recorded(exchange: Exchange, metadata: Document, token_endpoint: str) -> Au
     )
 
 
+def _with_scopes(flow: Flow, recorded: Authorization) -> Authorization:
+    """What is known of scopes at this moment; a token from before a step-up says nothing of this request."""
+    sets = replace(scope_sets(flow), requested=recorded.scope, granted=None)
+    return replace(recorded, scopes=sets.rows(version=flow.profile.version))
+
+
 def wanted_scope(flow: Flow) -> str | None:
     """What a step-up asks for; else the user's scope; else the challenged one; else all listed; else none is sent."""
-    if flow.step_up_scope is not None:
-        return flow.step_up_scope
-    if flow.settings.scope is not None:
-        return flow.settings.scope or None
-    bearer = flow.challenge.challenges.bearer() if flow.challenge else None
-    if bearer is not None and bearer.get("scope"):
-        return bearer.get("scope")
-    listed = flow.resource_metadata.texts("scopes_supported") if flow.resource_metadata else ()
-    return " ".join(listed) or None
+    return scope_sets(flow).wanted
 
 
 def wanted_resource(flow: Flow) -> str | None:

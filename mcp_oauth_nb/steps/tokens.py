@@ -57,7 +57,7 @@ def _by_code(flow: Flow) -> Wants:
     tokens = _issued(exchange)
     if tokens is None or exchange.failure is not None:
         return Stopped(_refused(exchange))
-    return flow.learn(tokens=replace(tokens, scope=tokens.scope or asked.scope))
+    return flow.learn(tokens=replace(tokens, scope=tokens.scope or asked.scope, asked_scope=asked.scope))
 
 
 def _granted(flow: Flow, grant: Form) -> Wants:
@@ -73,7 +73,8 @@ def _granted(flow: Flow, grant: Form) -> Wants:
     tokens = _issued(exchange)
     if tokens is None or exchange.failure is not None:
         return Stopped(_refused(exchange))
-    return flow.learn(tokens=replace(tokens, scope=tokens.scope or scope), rounds=flow.rounds + 1)
+    granted = replace(tokens, scope=tokens.scope or scope, asked_scope=scope)
+    return flow.learn(tokens=granted, rounds=flow.rounds + 1)
 
 
 def _by_assertion(flow: Flow, assertion: str) -> Wants:
