@@ -14,6 +14,7 @@ from typing import Any, Literal, TypeVar
 from mcp_oauth_nb.errors import BadSetting, NotYet
 from mcp_oauth_nb.jose import ALGORITHMS, PrivateKey
 from mcp_oauth_nb.protocol.challenge import Challenges
+from mcp_oauth_nb.protocol.elicitation import InputNeeded
 from mcp_oauth_nb.protocol.grants import Enterprise, Grant
 from mcp_oauth_nb.protocol.issuer import IssuerCheck
 from mcp_oauth_nb.protocol.pkce import Pkce
@@ -393,6 +394,7 @@ class Flow:
     rounds: int = 0
     nonces: Pairs = ()
     called: Outcome | None = None
+    input_needed: InputNeeded | None = None
     old_refresh_token: str | None = None
     replayed: Outcome | None = None
     revoked: Outcome | None = None

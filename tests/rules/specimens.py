@@ -34,6 +34,7 @@ from factories import (
     refresh_request,
     registered,
     resource_document,
+    result,
     revocation,
     rpc,
     rpc_error,
@@ -175,6 +176,12 @@ BREAKING: dict[str, Trace] = {
     "url-elicitation-required": broke(
         "mcp", initialized(), notified(), listed(body=rpc_error(-32042, elicitations=[{"url": "https://else.example"}]))
     ),
+    "url-elicitation-outdated": tflow(
+        failed("mcp", listed(body=rpc_error(-32042, elicitations=[{"url": "https://else.example"}]))),
+        upto="mcp",
+        protocol="2026-07-28",
+    ),
+    "input-required": broke("mcp", initialized(), notified(), listed(body=result(2, resultType="input_required"))),
     "mcp-error": broke("mcp", initialized(), notified(), listed(body=rpc_error(-32603, "boom"))),
     "session-not-sent": broke("mcp", initialized(), notified(), listed(400, session=None)),
     "version-header-missing": met("mcp", initialized(), notified(), listed(version=None)),

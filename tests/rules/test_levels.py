@@ -52,6 +52,7 @@ TABLE = {
     "resource-not-sent": (S, M, M, M, M),  # RFC 8707 came with 2025-06-18
     "session-not-sent": (M, M, M, Y, Y),  # sessions are gone in 2026-07-28
     "version-header-missing": (Y, M, M, M, M),  # 2025-03-26 knows no such header on MCP requests
+    "url-elicitation-outdated": (S, S, Y, M, M),  # error -32042 came with 2025-11-25 and went with 2026-07-28
     "refresh-not-rotated": (S, M, M, M, M),
 }
 """Rules whose level is not the same in every version, with what each asks for."""
