@@ -65,9 +65,7 @@ class InputNeeded:
     def shown(self) -> tuple[tuple[str, str], ...]:
         rows = [("the server needs you", wish.message or "(it does not say why)") for wish in self.wishes[:1]]
         for wish in self.wishes:
-            name = (
-                f"open it yourself, if you trust it ({wish.key})" if wish.key else "open it yourself, if you trust it"
-            )
+            name = "open it yourself, if you trust it" + (f" ({wish.key})" if wish.key else "")
             rows.append((name, wish.url) if wish.url else ("it wants", wish.wants))
         again = "send the same request again" if self.shape != INPUT_REQUIRED else _BY_ANSWER
         return (*rows, ("then", again))
