@@ -99,17 +99,15 @@ class TestGrants:
         assert "assertion" in found.form("/token")
 
     def test_an_identity_provider(self, server: DemoServer, tmp_path: Path) -> None:
-        given = (
-            "--grant",
-            "enterprise",
-            "--client-id",
-            "demo-public",
-            "--idp-client-id",
-            "us",
+        given = ("--grant", "enterprise", "--client-id", "demo-public", "--idp-client-id", "us")
+        given += (
             "--id-token-env",
             "IDT",
+            "--idp-token-endpoint",
+            f"{server.issuer}/token",
+            "--idp-client-secret-env",
+            "IDS",
         )
-        given += ("--idp-token-endpoint", f"{server.issuer}/token", "--idp-client-secret-env", "IDS")
         found = Login(server, tmp_path, *given, secrets=(ID_TOKEN, SECRET), IDT=ID_TOKEN, IDS=SECRET)
         assert (found.code, found.told["failing_step"]) == (1, "token")
         assert {"subject_token", "requested_token_type"} <= found.form("/token")

@@ -315,7 +315,8 @@ class Tokens(_Fact):
     """What the token endpoint issued.
 
     `expires_in_s` is None where the answer did not say, `id_token` where none came (OpenID Connect Core 3.1.3.3).
-    `scope` is what was granted: where the answer does not say it, what was asked for (RFC 6749 5.1).
+    `scope` is what was granted: where the answer does not say it, what was asked for (RFC 6749 5.1). `scopes` tells
+    of the choice, for a grant that has no authorization request to do so.
     """
 
     access_token: str
@@ -326,6 +327,7 @@ class Tokens(_Fact):
     exchange: int = 0
     id_token: str | None = None
     asked_scope: str | None = None
+    scopes: Pairs = ()
 
     def shown(self) -> Pairs:
         pairs = [("access_token", self.access_token), ("token_type", self.token_type)]
@@ -336,7 +338,7 @@ class Tokens(_Fact):
             pairs.append(("scope asked for and not granted", " ".join(sorted(missing))))
         pairs.append(("refresh_token", self.refresh_token or "(none)"))
         pairs += [("id_token", self.id_token)] if self.id_token else []
-        return tuple(pairs)
+        return (*pairs, *self.scopes)
 
 
 @dataclass(frozen=True, repr=False)
