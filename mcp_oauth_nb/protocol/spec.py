@@ -52,6 +52,10 @@ _SECTIONS: Mapping[str, Places] = {
         THIRD: (_FLOW, "Client Registration Approaches"),
         FOURTH: (_REGISTRATION, ""),
     },
+    "Client ID Metadata Documents": {
+        THIRD: (_FLOW, "Client ID Metadata Documents"),
+        FOURTH: (_REGISTRATION, "Client ID Metadata Documents"),
+    },
     "Resource Parameter Implementation": {SECOND: (_FLOW, "Resource Parameter Implementation")},
     "Scope Selection Strategy": {THIRD: (_FLOW, "Scope Selection Strategy")},
     "Scope Challenge Handling": {FIRST: (_FLOW, "Error Handling"), THIRD: (_FLOW, "Scope Challenge Handling")},
