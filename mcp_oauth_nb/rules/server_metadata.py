@@ -124,6 +124,8 @@ def _(case: Case, found: Found) -> Iterator[Seen]:
         return
     fits = any(other.get("issuer") == wanted for _, other in case.documents("server_metadata"))
     only_slash = isinstance(issuer, str) and issuer.rstrip("/") == wanted.rstrip("/")
+    if only_slash and case.version == "2025-03-26":  # nobody spelled the issuer: it was guessed from an origin
+        return
     slash = "The issuer differs by a slash at its end only, but must be the same letter by letter."
     yield Seen(
         exchange,
