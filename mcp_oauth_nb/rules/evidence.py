@@ -211,3 +211,11 @@ def text(value: object) -> str | None:
 def texts(value: object) -> tuple[str, ...]:
     """The strings of a member that is an array; empty for anything else."""
     return tuple(one for one in value if isinstance(one, str)) if isinstance(value, list) else ()
+
+
+# --- the protocol version ---------------------------------------------------------------------------------------------
+
+
+def since(case: Case, version: str) -> bool:
+    """Whether the protocol version in force is this one or a later one; ``draft`` is the latest."""
+    return case.trace.settings.get("protocol", "2025-11-25") >= version  # dates compare as text, before "draft"

@@ -100,7 +100,7 @@ def test_challenge_beside_others_or_for_dpop_will_do(challenge: str) -> None:
     [
         (f"Bearer resource_metadata={PRM_URL}, scope=a", "unquoted"),
         ('Bearer scope="a" realm="b"', "comma"),
-        ('Bearer scope="a", scope="b"', "second parameter scope"),
+        ('Bearer scope="a", resource_metadata="https://a.example", resource_metadata="b"', "second parameter"),
         ("Bearer", "without any parameter"),
     ],
 )
