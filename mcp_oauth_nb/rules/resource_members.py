@@ -60,7 +60,7 @@ def _(case: Case, found: Found) -> Iterator[Seen]:
     exchange, document = found
     empty = [name for name, value in document.items() if value in (None, []) and name not in _JUDGED_ELSEWHERE]
     if empty:
-        yield Seen(exchange, "body:/", "members with a value only", capped(f"nothing in {', '.join(empty)}"))
+        yield Seen(exchange, "body:", "members with a value only", capped(f"nothing in {', '.join(empty)}"))
 
 
 @rule(
@@ -68,7 +68,7 @@ def _(case: Case, found: Found) -> Iterator[Seen]:
     step="resource_metadata",
     level=SHOULD,
     who=MCP_SERVER,
-    summary="scopes_supported lists offline_access, which is no scope of the MCP server.",
+    summary="The metadata lists offline_access among its scopes, which is no scope of the MCP server.",
     fix="Take offline_access out of scopes_supported; the authorization server's own metadata may list it.",
     spec=Spec("MCP 2026-07-28", "Refresh Tokens"),
     over=Selector(
