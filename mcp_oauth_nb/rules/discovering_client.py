@@ -81,7 +81,9 @@ def _(case: Case, exchange: Exchange) -> Iterator[Seen]:
     asked, named = exchange.request.url, named_metadata_url(case)
     if named is not None:
         if asked != named and split(named) is not None:
-            summary = "The challenge names the metadata URL, but the client asked elsewhere, as if it could not read it."
+            summary = (
+                "The challenge names the metadata URL, but the client asked elsewhere, as if it could not read it."
+            )
             fix = "Parse all challenges of all WWW-Authenticate lines by their grammar, and use resource_metadata."
             yield Seen(exchange, "url", shown(named), shown(asked), summary, fix, cause="challenge-unread")
         return

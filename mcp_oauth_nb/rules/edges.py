@@ -20,7 +20,18 @@ MARKS = (
     "via",
 )
 """Header fields that proxies, content networks and firewalls add to what they pass on or answer themselves."""
-SERVERS = ("cloudflare", "akamaighost", "awselb", "cloudfront", "nginx", "envoy", "varnish", "squid", "big-ip", "traefik")
+SERVERS = (
+    "cloudflare",
+    "akamaighost",
+    "awselb",
+    "cloudfront",
+    "nginx",
+    "envoy",
+    "varnish",
+    "squid",
+    "big-ip",
+    "traefik",
+)
 """Names in the Server header under which such intermediaries answer."""
 
 

@@ -7,7 +7,15 @@ from collections.abc import Iterator
 from mcp_oauth_nb.protocol.spec import Spec
 from mcp_oauth_nb.protocol.wellknown import PROTECTED_RESOURCE, is_loopback, split
 from mcp_oauth_nb.records import Exchange
-from mcp_oauth_nb.rules.evidence import RESOURCE_DOCUMENT, Members, resource_document, server_document, since, text, texts
+from mcp_oauth_nb.rules.evidence import (
+    RESOURCE_DOCUMENT,
+    Members,
+    resource_document,
+    server_document,
+    since,
+    text,
+    texts,
+)
 from mcp_oauth_nb.rules.rule import ANY, MUST, SHOULD, Case, Seen, Selector, rule
 from mcp_oauth_nb.rules.words import AUTHORIZATION_SERVER, MCP_SERVER, came, capped, party, shown
 

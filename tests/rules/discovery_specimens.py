@@ -48,7 +48,9 @@ def with_challenge(challenge: str, status: int = 401, **settings: str) -> Trace:
 
 def in_browser(headers: tuple[tuple[str, str], ...]) -> Trace:
     """A challenge to a request that a page in a browser sent."""
-    asked = texchange("challenge", URL, 401, method="POST", sent=rpc("initialize"), sent_headers=ORIGIN, headers=headers)
+    asked = texchange(
+        "challenge", URL, 401, method="POST", sent=rpc("initialize"), sent_headers=ORIGIN, headers=headers
+    )
     return tflow(Piece("challenge", (asked,)), upto="challenge")
 
 
@@ -102,7 +104,9 @@ ROOT_FIRST = tflow(
 )
 ELSEWHERE = f"{URL.removesuffix('/mcp')}/.well-known/oauth-authorization-server"
 ORIGIN_ASKED = tflow(failed("server_metadata", server_document(b"", ELSEWHERE, 404)), upto="server_metadata")
-MARKED = b'\xef\xbb\xbf{"resource": "https://mcp.example.com/mcp", "authorization_servers": ["https://auth.example.com"]}'
+MARKED = (
+    b'\xef\xbb\xbf{"resource": "https://mcp.example.com/mcp", "authorization_servers": ["https://auth.example.com"]}'
+)
 
 BREAKING: dict[str, Trace] = {
     "redirect-uri-insecure": tflow(authorized(redirect_uri="http://app.example/cb"), upto="authorize"),

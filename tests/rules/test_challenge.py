@@ -35,9 +35,9 @@ def found(piece: Piece, *others: Piece) -> dict[str, Finding]:
     [
         (302, "MCP server", "login page"),
         (400, "MCP server", "before anything else"),
-        (403, "MCP server", "too few rights"),
-        (404, "user", "Check the URL"),
-        (405, "user", "POST"),
+        (403, "MCP server", "too little scope"),
+        (404, "user", "documentation"),
+        (405, "user", "documentation"),
         (500, "MCP server", "log"),
         (503, "gateway", "behind the gateway"),
     ],

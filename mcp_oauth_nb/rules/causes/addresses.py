@@ -114,7 +114,11 @@ def _(case: Case, finding: Finding) -> Iterator[Fit]:
 )
 def _(case: Case, finding: Finding) -> Iterator[Fit]:
     exchange = _silent(case, finding)
-    if exchange and _failure(exchange)[0] == "tls" and re.search("wrong.version.number|record.layer", _failure(exchange)[1]):
+    if (
+        exchange
+        and _failure(exchange)[0] == "tls"
+        and re.search("wrong.version.number|record.layer", _failure(exchange)[1])
+    ):
         yield Fit("likely", (_line_of(exchange),))
 
 
