@@ -1,4 +1,4 @@
-"""Who is it that answers: the server that was asked, or something that stands in front of it?"""
+"""Whose answer it is: that of the server which was asked, or of something that stands in front of it."""
 
 from __future__ import annotations
 

@@ -13,6 +13,7 @@ from urllib.parse import parse_qsl
 from mcp_oauth_nb.protocol.challenge import Challenges, parse_challenges
 from mcp_oauth_nb.protocol.grants import TOKEN_EXCHANGE
 from mcp_oauth_nb.protocol.jwt import read_jwt
+from mcp_oauth_nb.protocol.profiles import LATEST
 from mcp_oauth_nb.records import Exchange, Run
 from mcp_oauth_nb.rules.rule import Case, Selector
 
@@ -217,5 +218,11 @@ def texts(value: object) -> tuple[str, ...]:
 
 
 def since(case: Case, version: str) -> bool:
-    """Whether the protocol version in force is this one or a later one; ``draft`` is the latest."""
-    return case.trace.settings.get("protocol", "2025-11-25") >= version  # dates compare as text, before "draft"
+    """Whether the protocol version in force is this one or a later one; ``draft`` is the latest.
+
+    Where the version is still to be told from the server's answers, only the last one with a handshake is presumed.
+    """
+    settings = case.trace.settings
+    open_yet = settings.get("protocol told") == "not told yet"
+    in_force = LATEST if open_yet else settings.get("protocol", LATEST)
+    return in_force >= version  # dates compare as text, and stand before "draft"

@@ -47,10 +47,9 @@ from factories import (
     userinfo_request,
 )
 
-from rules import discovery_specimens
-
 from mcp_oauth_nb.records import Exchange, Trace
 from mcp_oauth_nb.rules.rule import RULES
+from rules import discovery_specimens
 
 
 def met(step: str, *exchanges: Exchange) -> Trace:

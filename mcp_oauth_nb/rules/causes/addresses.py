@@ -88,13 +88,12 @@ def _(case: Case, finding: Finding) -> Iterator[Fit]:
 @suspect(
     "proxy-in-the-way",
     of=SILENCE,
-    step="challenge",
+    step="",
     who="network",
     summary="The proxy that this machine is set to use gives no way to the server.",
     fix="Correct HTTPS_PROXY, or list the host in NO_PROXY, in the environment of the notebook's kernel.",
     spec=REACHED,
     apart="Without the proxy variables the request gets through, or fails in another way.",
-    call="dbg.challenge()",
 )
 def _(case: Case, finding: Finding) -> Iterator[Fit]:
     exchange = _silent(case, finding)
@@ -105,7 +104,7 @@ def _(case: Case, finding: Finding) -> Iterator[Fit]:
 @suspect(
     "tls-at-a-plain-port",
     of=SILENCE,
-    step="challenge",
+    step="",
     who="user",
     summary="The port speaks plain http, but was asked for over https.",
     fix="Use the port that speaks TLS; http in the URL is right only for a server on this machine.",
@@ -125,7 +124,7 @@ def _(case: Case, finding: Finding) -> Iterator[Fit]:
 @suspect(
     "certificate-expired",
     of=SILENCE,
-    step="challenge",
+    step="",
     who="gateway",
     summary="The TLS certificate has expired.",
     fix="Renew the certificate where TLS ends, at the server or the gateway in front of it, and load it there.",
@@ -139,7 +138,7 @@ def _(case: Case, finding: Finding) -> Iterator[Fit]:
 @suspect(
     "certificate-of-another-host",
     of=SILENCE,
-    step="challenge",
+    step="",
     who="gateway",
     summary="The TLS certificate is made out to another host name.",
     fix="Install a certificate that lists this host name, or use the name that it lists.",
@@ -153,7 +152,7 @@ def _(case: Case, finding: Finding) -> Iterator[Fit]:
 @suspect(
     "certificate-trusted-in-part",
     of=SILENCE,
-    step="challenge",
+    step="",
     who="client",
     summary="The client trusts this server's certificate for MCP requests, but not for its other requests.",
     fix="Give the client one set of trusted authorities for all that it sends: MCP, discovery, tokens and keys.",
@@ -173,7 +172,7 @@ def _(case: Case, finding: Finding) -> Iterator[Fit]:
 @suspect(
     "private-authority",
     of=SILENCE,
-    step="challenge",
+    step="",
     who="user",
     summary="The certificate comes from an authority that this machine does not know: a private one, one's own, or "
     "that of a proxy that reads along.",
@@ -196,13 +195,12 @@ def _certificate(case: Case, finding: Finding, words: str) -> Iterator[Fit]:
 @suspect(
     "nobody-listens",
     of=SILENCE,
-    step="challenge",
+    step="",
     who="user",
     summary="Nothing listens at this port of the machine that runs the notebook.",
     fix="Start the server, or correct the port; on a remote notebook localhost is the remote machine.",
     spec=REACHED,
     apart="Another program on the same machine reaches the server, or does not.",
-    call="dbg.challenge()",
 )
 def _(case: Case, finding: Finding) -> Iterator[Fit]:
     exchange = _silent(case, finding)
@@ -213,7 +211,7 @@ def _(case: Case, finding: Finding) -> Iterator[Fit]:
 @suspect(
     "packets-dropped",
     of=SILENCE,
-    step="challenge",
+    step="",
     who="network",
     summary="Nothing on the way to the server refuses the connection, and nothing accepts it: packets are dropped.",
     fix="Open the firewall or security group between the notebook's machine and the server, or join its VPN.",
@@ -229,7 +227,7 @@ def _(case: Case, finding: Finding) -> Iterator[Fit]:
 @suspect(
     "inner-host-name",
     of=SILENCE,
-    step="challenge",
+    step="",
     who="user",
     summary="The host name is one of an inner network, which the notebook's machine cannot resolve.",
     fix="Type the public host name, or run the notebook inside that network.",

@@ -184,7 +184,7 @@ def _(case: Case, finding: Finding) -> Iterator[Fit]:
     fix="Publish as resource, and hand out to users, one spelling of the URL, without a slash at its end.",
     spec=VALIDATED,
     apart="Typed as the document spells it, the URL fits.",
-    call="Debugger(...) with the URL that the document names",
+    call='Debugger("...")',
 )
 def _(case: Case, finding: Finding) -> Iterator[Fit]:
     yield from _graded(case, "spelling")
