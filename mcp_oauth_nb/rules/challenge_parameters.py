@@ -9,7 +9,7 @@ from mcp_oauth_nb.protocol.challenge import Challenge
 from mcp_oauth_nb.protocol.spec import Spec
 from mcp_oauth_nb.protocol.wellknown import same_origin, split
 from mcp_oauth_nb.records import Exchange
-from mcp_oauth_nb.rules.evidence import BEARER_CHALLENGED, CHALLENGED, challenges, since
+from mcp_oauth_nb.rules.evidence import BEARER_CHALLENGED, CHALLENGED, at_least, challenges
 from mcp_oauth_nb.rules.rule import ANY, MUST, SHOULD, Case, Seen, Selector, rule
 from mcp_oauth_nb.rules.words import MCP_SERVER, origin, quoted, shown
 
@@ -45,7 +45,7 @@ def only(over: Selector, holds: Callable[[Case], bool], missing: str) -> Selecto
 
 
 @rule(
-    "challenge-metadata-url-missing",
+    "challenge-metadata-missing",
     step="challenge",
     level=MUST,
     who=MCP_SERVER,
@@ -137,7 +137,7 @@ def _(case: Case, exchange: Exchange) -> Iterator[Seen]:
     spec=Spec("MCP 2026-07-28", "Refresh Tokens"),
     over=only(
         EVERY_CHALLENGE,
-        lambda case: since(case, "2026-07-28"),
+        lambda case: at_least(case, "2026-07-28"),
         "no Bearer challenge was received under a protocol version that speaks of offline_access",
     ),
 )

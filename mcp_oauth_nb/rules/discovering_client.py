@@ -12,18 +12,17 @@ from mcp_oauth_nb.protocol.spec import Spec
 from mcp_oauth_nb.protocol.wellknown import (
     resource_metadata_candidates,
     same_origin,
-    server_metadata_candidates,
     split,
 )
 from mcp_oauth_nb.records import Exchange
 from mcp_oauth_nb.rules.authorization import sender
 from mcp_oauth_nb.rules.challenge_parameters import bearers
 from mcp_oauth_nb.rules.evidence import (
+    at_least,
     authorization_request,
     named_metadata_url,
     query,
     resource_document,
-    since,
     texts,
     without_token,
 )
@@ -38,7 +37,7 @@ def _next_to_refusals(case: Case) -> list[tuple[Exchange, Exchange | None]]:
     sent = case.exchanges("challenge")
     following = [*pairwise(sent), *((one, None) for one in sent[-1:])]
     plain = [pair for pair in following if pair[0].request.header("authorization") is None and pair[0].status == 401]
-    return plain if since(case, "2025-06-18") else []
+    return plain if at_least(case, "2025-06-18") else []
 
 
 @rule(
@@ -62,7 +61,7 @@ def _(case: Case, pair: tuple[Exchange, Exchange | None]) -> Iterator[Seen]:
 
 def _first_for_metadata(case: Case) -> list[Exchange]:
     asked = case.exchanges("resource_metadata")[:1]
-    return list(asked) if without_token(case) and split(case.url) and since(case, "2025-06-18") else []
+    return list(asked) if without_token(case) and split(case.url) and at_least(case, "2025-06-18") else []
 
 
 @rule(
@@ -93,14 +92,14 @@ def _(case: Case, exchange: Exchange) -> Iterator[Seen]:
         fix = "Derive discovery URLs from the MCP server's own URL; send them through a proxy only as requests."
         cause = "discovery-on-another-origin"
         yield Seen(exchange, "url", f"a URL on {split(case.url).origin}", origin(exchange), summary, fix, cause=cause)  # type: ignore[union-attr]
-    elif asked != urls[0] and since(case, "2025-11-25"):
+    elif asked != urls[0] and at_least(case, "2025-11-25"):
         yield Seen(exchange, "url", shown(urls[0]), shown(asked))
 
 
 def _asked_of_servers(case: Case) -> list[Exchange]:
     """Requests for authorization server metadata, where it is known whose had to be asked for."""
     told = bool(_issuers(case)) or bool(named_metadata_url(case) and not case.exchanges("resource_metadata"))
-    return list(case.exchanges("server_metadata")) if told and since(case, "2025-06-18") else []
+    return list(case.exchanges("server_metadata")) if told and at_least(case, "2025-06-18") else []
 
 
 def _issuers(case: Case) -> tuple[str, ...]:
@@ -125,7 +124,7 @@ def _(case: Case, exchange: Exchange) -> Iterator[Seen]:
         summary = "The client never asked for the protected resource metadata that the challenge names."
         seen = shown(exchange.request.url)
         yield Seen(exchange, "url", shown(named_metadata_url(case)), seen, summary, cause="resource-metadata-skipped")
-    elif exchange.request.url not in {one.url for issuer in issuers for one in server_metadata_candidates(issuer)}:
+    elif not any(same_origin(exchange.request.url, issuer) for issuer in issuers):
         yield Seen(exchange, "url", f"a URL of {shown(list(issuers))}", shown(exchange.request.url))
 
 
@@ -133,7 +132,7 @@ def _asked_for_scope(case: Case) -> list[tuple[Exchange, list[str]]]:
     """The authorization request with the scopes of the challenge before it."""
     request, refused = authorization_request(case), without_token(case)
     named = next((item.get("scope") for item in bearers(refused) if item.get("scope")), None) if refused else None
-    return [(request, named.split())] if request and named and since(case, "2025-11-25") else []
+    return [(request, named.split())] if request and named and at_least(case, "2025-11-25") else []
 
 
 @rule(

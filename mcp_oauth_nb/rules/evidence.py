@@ -217,7 +217,7 @@ def texts(value: object) -> tuple[str, ...]:
 # --- the protocol version ---------------------------------------------------------------------------------------------
 
 
-def since(case: Case, version: str) -> bool:
+def at_least(case: Case, version: str) -> bool:
     """Whether the protocol version in force is this one or a later one; ``draft`` is the latest.
 
     Where the version is still to be told from the server's answers, only the last one with a handshake is presumed.

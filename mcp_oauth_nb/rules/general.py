@@ -8,7 +8,7 @@ from mcp_oauth_nb.protocol.spec import Spec
 from mcp_oauth_nb.protocol.wellknown import is_loopback, same_origin, split
 from mcp_oauth_nb.records import Exchange
 from mcp_oauth_nb.rules.authorization import sender
-from mcp_oauth_nb.rules.evidence import authorization_request, query, since
+from mcp_oauth_nb.rules.evidence import at_least, authorization_request, query
 from mcp_oauth_nb.rules.rule import MUST, SHOULD, Case, Seen, Selector, rule
 from mcp_oauth_nb.rules.words import MCP_SERVER, came, shown
 
@@ -68,7 +68,7 @@ def _(case: Case, exchange: Exchange) -> Iterator[Seen]:
     if exchange.status == 403:
         return
     served = exchange.status is not None and exchange.status // 100 == 2
-    told = since(case, "2025-11-25")
+    told = at_least(case, "2025-11-25")
     if served or told:
         summary = "" if served else "A request from a page of a foreign site was refused, but not with 403."
         grave = served and told

@@ -10,9 +10,9 @@ from mcp_oauth_nb.records import Exchange
 from mcp_oauth_nb.rules.evidence import (
     RESOURCE_DOCUMENT,
     Members,
+    at_least,
     resource_document,
     server_document,
-    since,
     text,
     texts,
 )
@@ -80,7 +80,7 @@ def _(case: Case, found: Found) -> Iterator[Seen]:
     fix="Take offline_access out of scopes_supported; the authorization server's own metadata may list it.",
     spec=Spec("MCP 2026-07-28", "Refresh Tokens"),
     over=Selector(
-        lambda case: RESOURCE_DOCUMENT.pick(case) if since(case, "2026-07-28") else (),
+        lambda case: RESOURCE_DOCUMENT.pick(case) if at_least(case, "2026-07-28") else (),
         "no metadata was found under a protocol version that speaks of offline_access",
     ),
 )

@@ -111,7 +111,7 @@ MARKED = (
 BREAKING: dict[str, Trace] = {
     "redirect-uri-insecure": tflow(authorized(redirect_uri="http://app.example/cb"), upto="authorize"),
     "origin-unchecked": from_elsewhere(200),
-    "challenge-metadata-url-missing": with_challenge(BARE, protocol="2025-06-18"),
+    "challenge-metadata-missing": with_challenge(BARE, protocol="2025-06-18"),
     "challenge-metadata-foreign": with_challenge('Bearer resource_metadata="https://localhost:8000/x", scope="a"'),
     "challenge-parameter-repeated": with_challenge(f'{CHALLENGE}, scope="b"'),
     "challenge-characters": with_challenge(f'{CHALLENGE.partition(",")[0]}, scope="caf\u00e9"'),
@@ -137,7 +137,7 @@ _HEALTHY = tflow()
 CLEAN: dict[str, Trace] = {
     **dict.fromkeys(BREAKING, _HEALTHY),
     "origin-unchecked": from_elsewhere(403),
-    "challenge-metadata-url-missing": tflow(protocol="2025-06-18"),
+    "challenge-metadata-missing": tflow(protocol="2025-06-18"),
     "challenge-offline-access": tflow(protocol="2026-07-28"),
     "challenge-not-exposed": in_browser(SHARED),
     "invalid-token-status": with_bad_token(401, BAD),

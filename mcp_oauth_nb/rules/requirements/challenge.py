@@ -17,7 +17,7 @@ ROWS = (
         "MCP server",
         "- M M* M*",
         "The 401 names the URL of the protected resource metadata in `resource_metadata`.",
-        rules=("challenge-metadata-url-missing", "resource-metadata-missing"),
+        rules=("challenge-metadata-missing", "resource-metadata-missing"),
     ),
     Requirement(
         "CH-03", "MCP server", "m m m m", "A 401 carries at least one challenge.", rules=("challenge-missing",)

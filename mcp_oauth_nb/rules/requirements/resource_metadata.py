@@ -10,14 +10,14 @@ ROWS = (
         "MCP server",
         "- M M M",
         "The MCP server publishes protected resource metadata.",
-        rules=("resource-metadata-missing",),
+        rules=("resource-metadata-missing", "metadata-nowhere"),
     ),
     Requirement(
         "PRM-02",
         "MCP server",
         "- m M* M*",
         "The document is at the well-known URL with the endpoint's path, or at the root one.",
-        rules=("resource-metadata-missing", "resource-metadata-not-well-known"),
+        rules=("resource-metadata-missing", "resource-metadata-unread", "resource-metadata-not-well-known"),
     ),
     Requirement(
         "PRM-03",
@@ -31,7 +31,12 @@ ROWS = (
         "MCP server",
         "- m m m",
         "The metadata is answered 200 with a JSON object as application/json.",
-        rules=("resource-metadata-missing", "resource-metadata-media-type", "metadata-byte-order-mark"),
+        rules=(
+            "resource-metadata-missing",
+            "well-known-page",
+            "resource-metadata-media-type",
+            "metadata-byte-order-mark",
+        ),
     ),
     Requirement("PRM-05", "MCP server", "- m m m", "The member `resource` is present.", rules=("resource-mismatch",)),
     Requirement(
@@ -39,7 +44,7 @@ ROWS = (
         "client",
         "- m m m",
         "The client uses a document only where `resource` is the identifier it was looked up for.",
-        rules=("resource-mismatch",),
+        rules=("resource-mismatch", "metadata-copy-misnamed"),
     ),
     Requirement(
         "PRM-07",
@@ -77,7 +82,7 @@ ROWS = (
         "MCP server",
         "- D D D",
         "The document can be read without credentials.",
-        rules=("resource-metadata-missing",),
+        rules=("resource-metadata-missing", "well-known-blocked"),
     ),
     Requirement(
         "PRM-13", "MCP server", "- m m m", "Members without a value are left out.", rules=("metadata-empty-members",)
