@@ -36,7 +36,7 @@ def _refusals(case: Case) -> list[Exchange]:
     return [one for one in case.answered() if one.status in (401, 403) and bearers(one)]
 
 
-EVERY_CHALLENGE = Selector(_refusals, "no Bearer challenge was received yet")
+EVERY_CHALLENGE = Selector(lambda case: case.once(_refusals), "no Bearer challenge was received yet")
 
 
 def only(over: Selector, holds: Callable[[Case], bool], missing: str) -> Selector:
