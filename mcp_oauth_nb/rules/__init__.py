@@ -16,16 +16,21 @@ from mcp_oauth_nb.rules import (
     afterwards,
     authorization,
     challenge,
+    challenge_parameters,
     client_document,
+    discovering_client,
     discovery,
     elicitation,
+    general,
     id_token,
     inspection,
     issuer,
     locations,
     management,
+    refusals,
     registration,
     resource,
+    resource_members,
     server_metadata,
     session,
     token_request,
@@ -55,7 +60,11 @@ __all__ = ["LAST_RESORT", "MODULES", "ROUTE", "STEP_ORDER", "diagnose", "judge"]
 MODULES = (
     transport,
     challenge,
+    challenge_parameters,
     discovery,
+    resource_members,
+    discovering_client,
+    general,
     server_metadata,
     registration,
     client_document,
@@ -71,8 +80,40 @@ MODULES = (
     afterwards,
     locations,
     management,
+    refusals,
 )
 """Where the rules stand, in the order in which breaches of the same step and level are told."""
+
+PROBE_STEPS = (
+    "without_token",
+    "garbage_token",
+    "wrong_scheme_case",
+    "slash",
+    "session_only",
+    "origin",
+    "accept",
+    "get_stream",
+    "post_get",
+    "unknown_version",
+    "unknown_method",
+    "token_in_query",
+    "token_elsewhere",
+    "wrong_audience",
+    "basic_or_body",
+    "without_resource",
+    "second_fetch",
+    "wrong_verifier",
+    "without_verifier",
+    "code_replay",
+    "unregistered_redirect",
+    "http_redirect_registration",
+    "unknown_client",
+    "jwks",
+    "malformed_authorization",
+    "get_and_delete",
+    "introspect_anonymous",
+)
+"""Steps beside the route that ask what an ordinary client would not; what rules find in them is told last."""
 
 _REGISTERED = ROUTE.index("register") + 1
 STEP_ORDER = (
@@ -89,6 +130,7 @@ STEP_ORDER = (
     "registration",
     "unregister",
     *(probe for probe in PROBES if probe != CLIENT_DOCUMENT),
+    *(probe for probe in PROBE_STEPS if probe not in PROBES),
 )
 """Every step, in the order in which findings are told; what is wrong with a document comes before what it led to."""
 
