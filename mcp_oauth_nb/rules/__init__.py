@@ -15,6 +15,9 @@ from mcp_oauth_nb.records import Trace
 from mcp_oauth_nb.rules import (
     afterwards,
     authorization,
+    authorization_aim,
+    authorization_request,
+    authorization_response,
     challenge,
     client_document,
     discovery,
@@ -26,6 +29,9 @@ from mcp_oauth_nb.rules import (
     resource,
     server_metadata,
     session,
+    token_answer,
+    token_client,
+    token_form,
     token_request,
     tokens,
     transport,
@@ -45,8 +51,14 @@ MODULES = (
     registration,
     client_document,
     authorization,
+    authorization_request,
+    authorization_aim,
+    authorization_response,
     tokens,
     token_request,
+    token_form,
+    token_client,
+    token_answer,
     id_token,
     resource,
     session,
@@ -56,6 +68,37 @@ MODULES = (
     management,
 )
 """Where the rules stand, in the order in which breaches of the same step and level are told."""
+
+PROBE_STEPS = (
+    "without_token",
+    "garbage_token",
+    "wrong_scheme_case",
+    "slash",
+    "session_only",
+    "origin",
+    "accept",
+    "get_stream",
+    "post_get",
+    "unknown_version",
+    "unknown_method",
+    "token_in_query",
+    "token_elsewhere",
+    "wrong_audience",
+    "basic_or_body",
+    "without_resource",
+    "second_fetch",
+    "wrong_verifier",
+    "without_verifier",
+    "code_replay",
+    "unregistered_redirect",
+    "http_redirect_registration",
+    "unknown_client",
+    "jwks",
+    "malformed_authorization",
+    "get_and_delete",
+    "introspect_anonymous",
+)
+"""Probes that are asked for by name; what rules find in them is told last."""
 
 _REGISTERED = ROUTE.index("register") + 1
 STEP_ORDER = (
@@ -71,7 +114,8 @@ STEP_ORDER = (
     "revoked",
     "registration",
     "unregister",
-    *(probe for probe in PROBES if probe != CLIENT_DOCUMENT),
+    *(probe for probe in PROBES if probe != CLIENT_DOCUMENT and probe not in PROBE_STEPS),
+    *PROBE_STEPS,
 )
 """Every step, in the order in which findings are told; what is wrong with a document comes before what it led to."""
 

@@ -58,7 +58,8 @@ def test_answer_that_is_no_oauth_claims_no_cause() -> None:
 
 
 def test_error_with_status_200_is_a_refusal() -> None:
-    assert list(found(token_request(200, {"error": "bad_code"}), achieved=False)) == ["token-refused"]
+    findings = found(token_request(200, {"error": "bad_code"}), achieved=False)
+    assert list(findings) == ["token-refused", "token-error-malformed"]
 
 
 def test_request_changed_by_hand_is_the_users() -> None:
