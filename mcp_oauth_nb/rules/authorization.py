@@ -24,7 +24,6 @@ from mcp_oauth_nb.rules.rule import MUST, SHOULD, Case, Seen, Selector, rule
 from mcp_oauth_nb.rules.suspect import Who
 from mcp_oauth_nb.rules.words import AUTHORIZATION_SERVER, came, fix_for, quoted, shown, who_answered
 
-
 _PORT = re.compile(r"^(https?://[^/?#]*?):\d{1,5}(?=[/?#]|$)")
 
 

@@ -12,7 +12,7 @@ from mcp_oauth_nb.records import Exchange
 from mcp_oauth_nb.rules.authorization import sender
 from mcp_oauth_nb.rules.evidence import AUTHORIZATION_REQUEST, query, redirect, server_document, text
 from mcp_oauth_nb.rules.rule import ANY, MUST, SHOULD, Case, Seen, Selector, rule
-from mcp_oauth_nb.rules.words import quoted, shown
+from mcp_oauth_nb.rules.words import quoted
 
 S256_CHALLENGE = re.compile(r"[A-Za-z0-9_-]{43}")
 _HEX = re.compile(r"[0-9a-fA-F-]+")
@@ -199,7 +199,7 @@ def _(case: Case, whole: Case) -> Iterator[Seen]:
     level=SHOULD,
     who="client",
     summary="The authorization request carries no state that could not be guessed.",
-    fix="Send a new random state of at least 128 bits with every authorization request, and compare it on the way back.",
+    fix="Send a new random state of 128 bits or more with every authorization request; compare it on the way back.",
     spec=Spec("MCP 2025-11-25", "Open Redirection"),
     over=AUTHORIZATION_REQUEST,
 )

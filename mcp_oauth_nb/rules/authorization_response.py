@@ -21,8 +21,8 @@ RESPONSE = Spec("RFC 6749", "4.1.2")
     level=SHOULD,
     who="user",
     summary="The browser did not come back to the redirect URI while it was waited for.",
-    fix="Finish in the browser and run callback again; if the browser stands at an address with code= in it, paste that "
-    "address: dbg.callback(paste=True).",
+    fix="Finish in the browser and run callback again; if the browser stands at an address with code= in it, paste "
+    "that one: dbg.callback(paste=True).",
     spec=RESPONSE,
     over=Selector(
         lambda case: [case.runs["callback"]] if "callback" in case.runs and authorization_request(case) else [],
@@ -33,21 +33,6 @@ def _(case: Case, run: Run) -> Iterator[Seen]:
     if not run.achieved and run.stopped.startswith("waiting for the redirect: "):
         asked = authorization_request(case)
         yield Seen(asked, "url", "a redirect to the redirect URI", run.stopped)
-
-
-@rule(
-    "redirect-resends-form",
-    step="callback",
-    level=MUST,
-    who=AUTHORIZATION_SERVER,
-    summary="The redirect back has a status with which a browser sends the form of the page on to the client.",
-    fix="Redirect with 302 or 303: 307 and 308 repeat the POST with whatever was typed into the page.",
-    spec=Spec("RFC 9700", "4.12"),
-    over=Selector(lambda case: _redirects_back(case), "no redirect to the redirect URI was followed here"),
-)
-def _(case: Case, exchange: Exchange) -> Iterator[Seen]:
-    if exchange.status in (307, 308):
-        yield Seen(exchange, "status", "302 or 303", str(exchange.status))
 
 
 def _redirects_back(case: Case) -> list[Exchange]:
@@ -63,6 +48,21 @@ def _location(exchange: Exchange) -> str:
         return urljoin(exchange.request.url, named or "").partition("#")[0].partition("?")[0] if named else ""
     except ValueError:
         return ""
+
+
+@rule(
+    "redirect-resends-form",
+    step="callback",
+    level=MUST,
+    who=AUTHORIZATION_SERVER,
+    summary="The redirect back has a status with which a browser sends the form of the page on to the client.",
+    fix="Redirect with 302 or 303: 307 and 308 repeat the POST with whatever was typed into the page.",
+    spec=Spec("RFC 9700", "4.12"),
+    over=Selector(_redirects_back, "no redirect to the redirect URI was followed here"),
+)
+def _(case: Case, exchange: Exchange) -> Iterator[Seen]:
+    if exchange.status in (307, 308):
+        yield Seen(exchange, "status", "302 or 303", str(exchange.status))
 
 
 @rule(

@@ -83,7 +83,7 @@ def _(case: Case, exchange: Exchange) -> Iterator[Seen]:
     level=MUST,
     who="client",
     summary="The token request lacks a parameter that it must have.",
-    fix="Send grant_type=authorization_code, the code and, where the client does not authenticate otherwise, client_id.",
+    fix="Send grant_type=authorization_code, code and, unless the client authenticates in another way, client_id.",
     spec=Spec("OAuth 2.1", "4.1.3"),
     over=CODE_REQUEST,
 )
@@ -195,7 +195,7 @@ def _(case: Case, exchange: Exchange) -> Iterator[Seen]:
     level=MUST,
     who="client",
     summary="The token request went to another URL than the token endpoint of the authorization server.",
-    fix="Send the code only to the token_endpoint in the metadata of the issuer that the authorization request went to.",
+    fix="Send the code only to the token_endpoint of the issuer that the authorization request went to.",
     spec=Spec("OAuth 2.1", "7.14"),
     over=Selector(
         lambda case: token_requests(case) if _token_endpoint(case) else [],

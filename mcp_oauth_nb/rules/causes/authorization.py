@@ -21,12 +21,15 @@ REQUEST, RESPONSE = Spec("RFC 6749", "4.1.1"), Spec("RFC 6749", "4.1.2.1")
 AGAIN = "dbg.authorize()"
 
 _UNKNOWN_CLIENT = re.compile(
-    r"(?i)(client|application|app)[ _]?(id)?['\" :\w-]{0,60}(not (be )?(found|recogni[sz]ed|registered)|unknown|does ?n.t exist)"
-    r"|(unknown|unregistered|unrecogni[sz]ed|invalid)[ _](oauth )?(client|application)|aadsts700016"
+    r"(?i)(client|application|app)[ _]?(id)?['\" :\w-]{0,60}"
+    r"(not (be )?(found|recogni[sz]ed|registered)|unknown|does ?n.t exist)"
+    r"|(unknown|unregistered|unrecogni[sz]ed)[ _](oauth )?(client|application)|invalid client|aadsts700016"
 )
 _REDIRECT_URI = re.compile(r"(?i)redirect[ _-]?ur[il]|callback[ _-]?ur[il]|reply[ _-]?ur[il]|aadsts50011")
-_SESSION = re.compile(r"(?i)(state|session|cookie|csrf)\b[^.]{0,40}(mismatch|missing|not found|expired|invalid|lost|no longer)"
-                      r"|(missing|no|invalid|expired|lost) (login )?(state|session|cookie)")  # fmt: skip
+_SESSION = re.compile(
+    r"(?i)(state|session|cookie|csrf)\b[^.]{0,40}(mismatch|missing|not found|expired|invalid|lost|no longer)"
+    r"|(missing|no|invalid|expired|lost) (login )?(state|session|cookie)"
+)
 
 
 def is_client_error(exchange: Exchange | None) -> bool:
@@ -39,7 +42,7 @@ def was_registered_here(case: Case) -> bool:
     return any(one.document and one.document.get("client_id") for one in case.answered("register"))
 
 
-# --- which client, and where to -----------------------------------------------------------------------------------------
+# --- which client, and where to ---------------------------------------------------------------------------------------
 
 
 @suspect(
@@ -48,7 +51,7 @@ def was_registered_here(case: Case) -> bool:
     step="authorize",
     who=AUTHORIZATION_SERVER,
     summary="The authorization server compares the port of a loopback redirect URI with the registered one.",
-    fix="Ignore the port when comparing redirect URIs on 127.0.0.1, [::1] and localhost: clients take a free one each time.",
+    fix="Ignore the port of redirect URIs on 127.0.0.1, [::1] and localhost: clients take a free one each time.",
     spec=Spec("RFC 8252", "7.3"),
     apart="The same request with the registered port goes through.",
     call=AGAIN,
@@ -121,7 +124,7 @@ def _(case: Case, finding: Finding) -> Iterator[Fit]:
         yield Fit("likely", told)
 
 
-# --- what the page needs ------------------------------------------------------------------------------------------------
+# --- what the page needs ----------------------------------------------------------------------------------------------
 
 
 def _form_action(exchange: Exchange) -> str | None:
@@ -200,8 +203,8 @@ def _(case: Case, finding: Finding) -> Iterator[Fit]:
     step="authorize",
     who=AUTHORIZATION_SERVER,
     summary="The authorization server lost its own login session on the way: a cookie did not come back.",
-    fix="Set the session cookie with SameSite=Lax, or None with Secure where a POST from elsewhere comes back, and keep "
-    "one host name.",
+    fix="Set the session cookie with SameSite=Lax, or None with Secure where a POST from elsewhere comes back, and "
+    "keep one host name.",
     spec=Spec("RFC 6749", "10.12"),
     apart="The Set-Cookie lines of the hops against the cookies of the request that failed.",
     call=AGAIN,
@@ -218,7 +221,7 @@ def _(case: Case, finding: Finding) -> Iterator[Fit]:
         yield Fit("likely", (*told, line(exchange, "header:Cookie", said)))
 
 
-# --- whose response it is -----------------------------------------------------------------------------------------------
+# --- whose response it is ---------------------------------------------------------------------------------------------
 
 
 @suspect(
@@ -310,8 +313,9 @@ def _(case: Case, finding: Finding) -> Iterator[Fit]:
     of="iss-mismatch",
     step="callback",
     who=AUTHORIZATION_SERVER,
-    summary="The redirect names another issuer: that of a server behind this one, or of somebody who mixes up responses.",
-    fix="Answer with the own issuer in iss, also where an identity provider behind does the login; do not redeem the code.",
+    summary="The redirect names another issuer: a server behind this one, or somebody who mixes up responses.",
+    fix="Answer with the own issuer in iss, also where an identity provider behind does the login. The code must "
+    "not be redeemed.",
     spec=Spec("RFC 9207", "2.4"),
     apart="Whether the operator of the authorization server knows the other issuer.",
 )

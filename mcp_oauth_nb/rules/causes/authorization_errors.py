@@ -36,14 +36,13 @@ RESPONSE = Spec("RFC 6749", "4.1.2.1")
 AGAIN = "dbg.authorize()"
 
 _ADMIN = re.compile(
-    r"(?i)\badmin(istrator)?s?\b|polic(y|ies)|organi[sz]ation|not (been )?assigned|aadsts(65001|90094|90008|50105)|tenant"
+    r"(?i)\badmin(istrator)?s?\b|polic(y|ies)|organi[sz]ation|tenant|not (been )?assigned"
+    r"|aadsts(65001|90094|90008|50105)"
 )
 _PERSON = re.compile(r"(?i)\b(user|resource[ _-]?owner|you)\b[^.]{0,40}(denied|refused|declined|cancel|reject|did not)"
                      r"|(denied|refused|declined|cancel\w*|rejected) by (the )?(end-?)?user")  # fmt: skip
 _RESOURCE_AND_SCOPE = re.compile(r"(?i)aadsts(9010010|901002|900144[14]|70011)\b|resource[^.]{0,60}\bscopes?\b")
-_RESOURCE = re.compile(
-    r"(?i)aadsts(9010010|901002)|resource[^.]{0,60}(not supported|unknown|unsupported|not valid|invalid)"
-)
+_RESOURCE = re.compile(r"(?i)aadsts(9010010|901002)|resource[^.]{0,60}(supported|unknown|valid)")
 
 
 def error_of(exchange: Exchange | None) -> str:
@@ -58,7 +57,7 @@ def _asking(exchange: Exchange, case: Case) -> Exchange | None:
     return exchange if exchange.step == "token" else authorization_request(case)
 
 
-# --- consent ------------------------------------------------------------------------------------------------------------
+# --- consent ----------------------------------------------------------------------------------------------------------
 
 
 @suspect(
@@ -74,9 +73,7 @@ def _asking(exchange: Exchange, case: Case) -> Exchange | None:
 )
 def _(case: Case, finding: Finding) -> Iterator[Fit]:
     exchange = shown_in(case, finding)
-    refused = exchange is not None and (
-        finding.rule == PAGE or error_of(exchange) in ("access_denied", "consent_required")
-    )
+    refused = finding.rule == PAGE or error_of(exchange) in ("access_denied", "consent_required")
     if exchange is not None and refused and (told := quoting(exchange, _ADMIN)):
         yield Fit("likely", told)
 
@@ -103,7 +100,7 @@ def _(case: Case, finding: Finding) -> Iterator[Fit]:
         yield Fit("possible", (line(exchange, "url", "error=access_denied"),))
 
 
-# --- scopes -------------------------------------------------------------------------------------------------------------
+# --- scopes -----------------------------------------------------------------------------------------------------------
 
 
 def _foreign(case: Case) -> frozenset[str]:
@@ -219,7 +216,7 @@ def _(case: Case, finding: Finding) -> Iterator[Fit]:
     yield Fit("likely" if server_scopes(case) else "possible", _scope_line(case, asked_scopes(case)))
 
 
-# --- the resource -------------------------------------------------------------------------------------------------------
+# --- the resource -----------------------------------------------------------------------------------------------------
 
 
 @suspect(
@@ -227,7 +224,7 @@ def _(case: Case, finding: Finding) -> Iterator[Fit]:
     of=(ERROR, PAGE, REFUSED),
     step="authorize",
     who=AUTHORIZATION_SERVER,
-    summary="The authorization server reads the resource out of the scopes and refuses the resource parameter beside them.",
+    summary="The authorization server reads the resource out of the scopes, and refuses the parameter beside them.",
     fix="Define the scopes under the identifier of the MCP server's resource; until then ask without the parameter: "
     "Debugger(url, resource='').",
     spec=Spec("RFC 8707", "2"),
@@ -291,7 +288,7 @@ def _(case: Case, finding: Finding) -> Iterator[Fit]:
         yield Fit("likely", (line(asking, part, f"resource={sent}, as published"),))
 
 
-# --- no redirect at all -------------------------------------------------------------------------------------------------
+# --- no redirect at all -----------------------------------------------------------------------------------------------
 
 SILENCE = "redirect-not-received"
 

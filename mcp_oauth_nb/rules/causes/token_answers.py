@@ -25,7 +25,7 @@ def _without_error(case: Case, finding: Finding) -> Exchange | None:
     return None if silent else exchange
 
 
-# --- refused, but not by OAuth ------------------------------------------------------------------------------------------
+# --- refused, but not by OAuth ----------------------------------------------------------------------------------------
 
 
 @suspect(
@@ -121,7 +121,7 @@ def _(case: Case, finding: Finding) -> Iterator[Fit]:
         yield Fit("likely", (line(exchange, "body:", capped(body)),))
 
 
-# --- a token in another form --------------------------------------------------------------------------------------------
+# --- a token in another form ------------------------------------------------------------------------------------------
 
 
 def _inside(value: Any, path: str = "", depth: int = 0) -> str:

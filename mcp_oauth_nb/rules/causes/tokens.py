@@ -131,7 +131,7 @@ def _(case: Case, finding: Finding) -> Iterator[Fit]:
         yield Fit("possible", (line(exchange, "body:/error", "invalid_grant for a code as it came"),))
 
 
-# --- the pair of PKCE ---------------------------------------------------------------------------------------------------
+# --- the pair of PKCE -------------------------------------------------------------------------------------------------
 
 
 @suspect(
@@ -180,7 +180,7 @@ def _(case: Case, finding: Finding) -> Iterator[Fit]:
     of="pkce-mismatch",
     step="pkce",
     who="client",
-    summary="The verifier belongs to no request of this session: it may have been made anew after the browser was opened.",
+    summary="The verifier belongs to no request of this session, as if made anew after the browser was opened.",
     fix="Make the pair once for each authorization request, and keep it over reloads until the code is redeemed.",
     spec=Spec("RFC 7636", "4.1"),
     apart="Whether the client was reloaded, or connected again, between the link and the redirect.",
@@ -196,7 +196,7 @@ def _(case: Case, finding: Finding) -> Iterator[Fit]:
         yield Fit("likely", (line(exchange, "body:", "a code_verifier whose hash no request of this session carried"),))
 
 
-# --- the client ---------------------------------------------------------------------------------------------------------
+# --- the client -------------------------------------------------------------------------------------------------------
 
 
 @suspect(
@@ -242,8 +242,7 @@ def _(case: Case, finding: Finding) -> Iterator[Fit]:
         return
     for one in case.answered("register"):
         ends = (one.document or {}).get("client_secret_expires_at")
-        is_number = isinstance(ends, (int, float)) and not isinstance(ends, bool)
-        if is_number and 0 < ends < exchange.started.timestamp():
+        if isinstance(ends, (int, float)) and 1 < ends < exchange.started.timestamp():
             yield Fit("certain", (line(one, "body:/client_secret_expires_at", str(ends)),))
             return
 
