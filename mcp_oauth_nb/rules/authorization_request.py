@@ -8,11 +8,13 @@ from collections.abc import Iterator
 from urllib.parse import parse_qsl
 
 from mcp_oauth_nb.protocol.spec import Spec
+from mcp_oauth_nb.protocol.wellknown import split
 from mcp_oauth_nb.records import Exchange
 from mcp_oauth_nb.rules.authorization import sender
+from mcp_oauth_nb.rules.discovery import Found
 from mcp_oauth_nb.rules.evidence import AUTHORIZATION_REQUEST, query, redirect, server_document, text
 from mcp_oauth_nb.rules.rule import ANY, MUST, SHOULD, Case, Seen, Selector, rule
-from mcp_oauth_nb.rules.words import quoted
+from mcp_oauth_nb.rules.words import AUTHORIZATION_SERVER, quoted, shown
 
 S256_CHALLENGE = re.compile(r"[A-Za-z0-9_-]{43}")
 _HEX = re.compile(r"[0-9a-fA-F-]+")
@@ -65,6 +67,28 @@ def _(case: Case, exchange: Exchange) -> Iterator[Seen]:
             )
 
 
+@rule(
+    "authorization-url-unsafe",
+    step="authorize",
+    level=MUST,
+    who=AUTHORIZATION_SERVER,
+    summary="The metadata names an authorization endpoint that no browser should be sent to.",
+    fix="Publish an https URL as authorization_endpoint.",
+    spec=Spec("RFC 8414", "2"),
+    over=Selector(
+        lambda case: [one] if (one := server_document(case)) and text(one[1].get("authorization_endpoint")) else [],
+        "no metadata with an authorization endpoint was found",
+    ),
+    explains=("unreachable",),
+)
+def _(case: Case, found: Found) -> Iterator[Seen]:
+    """Of any other scheme a browser may run what it is handed, or hand it to another program."""
+    endpoint = found[1]["authorization_endpoint"]
+    parts = split(endpoint)
+    if parts is None or "@" in parts.origin:
+        yield Seen(found[0], "body:/authorization_endpoint", "an https URL", shown(endpoint))
+
+
 def _own_query(case: Case) -> str:
     """The query that the authorization endpoint has of its own."""
     found = server_document(case)
@@ -84,7 +108,10 @@ def _pairs(url: str) -> list[tuple[str, str]]:
     summary="The query that the authorization endpoint has of its own did not arrive as published.",
     fix="Append the parameters to the query that the endpoint already has, with & and not with a second question mark.",
     spec=Spec("RFC 6749", "3.1"),
-    over=AUTHORIZATION_REQUEST,
+    over=Selector(
+        lambda case: [one for one in AUTHORIZATION_REQUEST.pick(case) if _own_query(case)],
+        "no authorization request was made to an endpoint with a query of its own",
+    ),
     explains=("authorization-request-incomplete",),
 )
 def _(case: Case, exchange: Exchange) -> Iterator[Seen]:

@@ -9,7 +9,7 @@ ROWS = (
         "AZ-01",
         "client",
         "m m m m",
-        "The authorization request has response_type=code and a client_id, behind whatever query the endpoint has of its own.",
+        "The authorization request has response_type=code and a client_id, behind the query that the endpoint has.",
         rules=("authorization-request-incomplete", "endpoint-query-lost"),
     ),
     Requirement(
@@ -115,7 +115,7 @@ ROWS = (
         "client",
         "M M M M",
         "A client opens https authorization URLs only, or http ones on its own machine.",
-        rules=("unreachable", "endpoint-not-https"),
+        rules=("authorization-url-unsafe", "endpoint-not-https"),
     ),
     Requirement(
         "AZ-17",
