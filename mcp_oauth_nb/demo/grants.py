@@ -13,6 +13,7 @@ class Behaviour:
     refuses_spent_refresh_tokens: bool = True
     honours_revocation: bool = True
     accepts_access_tokens: bool = True
+    ignores_loopback_port: bool = True
 
 
 @dataclass(frozen=True, repr=False)

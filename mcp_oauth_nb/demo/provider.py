@@ -88,7 +88,9 @@ class Provider(OAuthAuthorizationServerProvider[AuthorizationCode, RefreshToken,
         if not isinstance(document, dict):
             raise RegistrationError("invalid_client_metadata", "the body must be a JSON object")
         written = tuple(document["redirect_uris"])
-        self.clients[client_info.client_id] = Registered.record(client_info.model_dump(), written=written)
+        self.clients[client_info.client_id] = Registered.record(
+            client_info.model_dump(), written=written, any_port=self._behaviour().ignores_loopback_port
+        )
         self.management[client_info.client_id] = self.mint("registration")
         if client_info.client_secret:
             self.secrets.add(client_info.client_secret)

@@ -53,7 +53,7 @@ def test_every_error_has_its_own_fix() -> None:
 def test_answer_that_is_no_oauth_claims_no_cause() -> None:
     finding = found(token_request(502, PAGE, headers=HTML), achieved=False)["token-refused"]
     assert finding.who == "gateway"
-    assert "no OAuth answer" in finding.summary
+    assert finding.cause == "gateway-without-server"
     assert "no OAuth answer" not in found(token_request(400, b""), achieved=False)["token-refused"].summary
 
 

@@ -270,7 +270,7 @@ def _at_upstream(case: Case, exchange: Exchange) -> bool:
     of=(ERROR, REFUSED),
     step="authorize",
     who=AUTHORIZATION_SERVER,
-    summary="The authorization server does not know the MCP server's resource.",
+    summary="The authorization server does not know the MCP server's resource (invalid_target).",
     fix="Register the MCP server's resource with the authorization server, spelled exactly as it is published.",
     spec=Spec("RFC 8707", "2"),
     apart="The identifiers that the authorization server has for its resources.",

@@ -178,7 +178,7 @@ def _(case: Case, finding: Finding) -> Iterator[Fit]:
     step="token",
     who=AUTHORIZATION_SERVER,
     summary="The token comes as a form, the way of some servers that predate the standard.",
-    fix="Answer with JSON, at least where the request accepts nothing but application/json.",
+    fix="Answer with JSON in place of a form, at least where the request accepts application/json alone.",
     spec=ANSWER,
     apart="The body begins with name=value pairs.",
     call="dbg.token(headers={'Accept': 'application/json'})",

@@ -25,6 +25,8 @@ LONG_S, SHORT_S = 25.0, 10.0
 none should have."""
 _EXPIRED = re.compile(r"(?i)\bexpire|\btoo old\b|no longer valid|aadsts70008")
 
+_WANTS_SECRET = re.compile(r"(?i)secret|authentication|credentials|unauthori[sz]ed|authenticate")
+
 
 def _refused_grant(case: Case, finding: Finding) -> Exchange | None:
     """The code request that was refused with invalid_grant."""
@@ -221,7 +223,9 @@ def _(case: Case, finding: Finding) -> Iterator[Fit]:
                 yield Fit("certain", (line(one, "body:/client_secret", "a secret, although none was asked for"),))
             else:
                 quote = "registered with token_endpoint_auth_method none"
-                yield Fit("likely", (line(one, "body:/token_endpoint_auth_method", quote),))
+                told = quoting(exchange, _WANTS_SECRET)
+                registered = line(one, "body:/token_endpoint_auth_method", quote)
+                yield Fit("likely" if told else "possible", (registered, *told))
             return
 
 
