@@ -14,6 +14,7 @@ class Behaviour:
     honours_revocation: bool = True
     accepts_access_tokens: bool = True
     ignores_loopback_port: bool = True
+    checks_verifiers: bool = True
 
 
 @dataclass(frozen=True, repr=False)

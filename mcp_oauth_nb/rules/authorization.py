@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 
 from mcp_oauth_nb.protocol.spec import Spec
+from mcp_oauth_nb.protocol.step import BARE_CODE
 from mcp_oauth_nb.protocol.wellknown import is_loopback
 from mcp_oauth_nb.records import Exchange
 from mcp_oauth_nb.rules.evidence import (
@@ -229,7 +230,7 @@ def _(case: Case, exchange: Exchange) -> Iterator[Seen]:
     fix="Return state unchanged. If the browser came back from an older link, open the newest authorization link.",
     spec=Spec("RFC 6749", "4.1.2"),
     over=Selector(
-        lambda case: [one] if (one := redirect(case)) and _sent_state(case) else [],
+        lambda case: [one] if (one := redirect(case)) and _sent_state(case) and BARE_CODE not in one.edited else [],
         "no redirect has come back yet for a request with state",
     ),
     explains=("state-ignored",),
@@ -285,4 +286,5 @@ def _(case: Case, exchange: Exchange) -> Iterator[Seen]:
     back = query(exchange)
     if not back.get("code") and "error" not in back:
         names = ", ".join(sorted(back)) or "no parameters"
-        yield Seen(exchange, "url", "code in the query of the redirect URI", names)
+        explains = () if back else ("state-mismatch", "iss-mismatch")
+        yield Seen(exchange, "url", "code in the query of the redirect URI", names, explains=explains)

@@ -54,7 +54,7 @@ asked_wrongly(
     trips="scope-selection",
     who="user",
     caused_in="authorize",
-    how={"scope": "openid email profile"},
+    edits={"authorize": {"params": {"scope": "openid email profile"}}},
 )
 asked_wrongly(
     "response-type-wrong",

@@ -8,6 +8,9 @@ from ..fault import answers, asked_wrongly, behaves, instead
 from ..grants import Behaviour
 from ..oauth import REGISTER, TOKEN, oauth_error, unknown_client
 
+NO_ONE_ASKED = {"client_secret": "secret-nobody-asked-for", "client_secret_expires_at": 0}
+OWN_TYPE = {"token_type": "bot"}
+
 # --- what is asked wrongly --------------------------------------------------------------------------------------------
 
 asked_wrongly(
@@ -86,11 +89,10 @@ asked_wrongly(
 asked_wrongly(
     "method-not-registered",
     phase="token",
-    summary="A client that registered as a public one authenticates with Basic.",
+    summary="A client that registered as a public one sends a secret.",
     trips="client-authentication-differs",
     who="user",
-    edits={"token": {"headers": {"Authorization": "Basic Y2xpZW50OnM="}}},
-    also=("client-differs",),
+    edits={"token": {"form": {"client_secret": "not-a-secret"}}},
 )
 
 
@@ -136,9 +138,8 @@ def _(asked: Asked) -> Answer | None:
     return Answer(500, (("content-type", "text/plain"),), b"Internal Server Error")
 
 
-@answers(
+@behaves(
     "verifier-not-checked",
-    TOKEN,
     phase="token",
     summary="The token endpoint redeems codes without looking at the verifier.",
     trips="verifier-not-checked",
@@ -146,9 +147,8 @@ def _(asked: Asked) -> Answer | None:
     edits={"token": {"form": {"code_verifier": "v" * 43}}},
     also=("pkce-mismatch",),
 )
-def _(asked: Asked, answer: Answer) -> Answer:
-    token = {"access_token": "access-unchecked", "token_type": "Bearer", "expires_in": 900}
-    return Answer.of_json(200, token, cache_control="no-store")
+def _(behaviour: Behaviour) -> Behaviour:
+    return replace(behaviour, checks_verifiers=False)
 
 
 # --- the client -------------------------------------------------------------------------------------------------------
@@ -167,7 +167,7 @@ def _(asked: Asked, answer: Answer) -> Answer:
 )
 def _(asked: Asked, answer: Answer) -> Answer:
     if asked.path == REGISTER:
-        return answer.patched(client_secret="secret-nobody-asked-for", client_secret_expires_at=0)
+        return answer.patched(**NO_ONE_ASKED)
     return unknown_client("client authentication is required")
 
 
@@ -312,7 +312,7 @@ def _(asked: Asked, answer: Answer) -> Answer:
     who="authorization server",
 )
 def _(asked: Asked, answer: Answer) -> Answer:
-    return answer.patched(token_type="bot")
+    return answer.patched(**OWN_TYPE)
 
 
 @answers(

@@ -25,7 +25,7 @@ LONG_S, SHORT_S = 25.0, 10.0
 none should have."""
 _EXPIRED = re.compile(r"(?i)\bexpire|\btoo old\b|no longer valid|aadsts70008")
 
-_WANTS_SECRET = re.compile(r"(?i)secret|authentication|credentials|unauthori[sz]ed|authenticate")
+_WANTS_SECRET = re.compile(r"(?i)secret|authentication|authenticate|credentials")
 
 
 def _refused_grant(case: Case, finding: Finding) -> Exchange | None:
