@@ -1,6 +1,20 @@
 """The suspects, by the step in which they show. Importing this package declares them all."""
 
-from mcp_oauth_nb.rules.causes import authorization, authorization_errors, token_answers, tokens
+from mcp_oauth_nb.rules.causes import (
+    authorization,
+    authorization_errors,
+    authorization_response,
+    no_redirect,
+    token_answers,
+    tokens,
+)
 
-AREAS: tuple[object, ...] = (authorization, authorization_errors, tokens, token_answers)
+AREAS: tuple[object, ...] = (
+    authorization,
+    authorization_errors,
+    authorization_response,
+    no_redirect,
+    tokens,
+    token_answers,
+)
 """The modules in which suspects stand, in the order of the flow."""
