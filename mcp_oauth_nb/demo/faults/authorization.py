@@ -5,9 +5,9 @@ from urllib.parse import urlsplit
 
 from ..answers import Answer, Asked, with_query
 from ..consent import page
-from ..fault import asked_wrongly, behaves, instead
+from ..fault import answers, asked_wrongly, behaves, instead
 from ..grants import Behaviour
-from ..oauth import AUTHORIZE, CONSENT
+from ..oauth import AUTHORIZE, CONSENT, SERVER_METADATA
 
 UPSTREAM = "/upstream/login"
 OTHER = "https://other.example"
@@ -80,6 +80,18 @@ asked_wrongly(
     who="user",
     edits={"authorize": {"params": {"redirect_uri": f"{OTHER}/callback"}}},
 )
+
+
+@answers(
+    "s256-unsaid",
+    SERVER_METADATA,
+    phase="server_metadata",
+    summary="The metadata says nothing of PKCE, although the server supports it.",
+    trips="s256-not-advertised",
+    who="authorization server",
+)
+def _(asked: Asked, answer: Answer) -> Answer:
+    return answer.patched(code_challenge_methods_supported=None)
 
 
 # --- a page in place of the redirect ----------------------------------------------------------------------------------

@@ -170,7 +170,7 @@ def _(asked: Asked, answer: Answer) -> Answer:
 
 
 @instead(
-    "client-forgotten",
+    "client-unknown-to-tokens",
     TOKEN,
     phase="token",
     summary="The token endpoint does not know the client that was registered a moment ago.",
