@@ -31,8 +31,7 @@ RESPONSE = Spec("RFC 6749", "4.1.2")
 )
 def _(case: Case, run: Run) -> Iterator[Seen]:
     if not run.achieved and run.stopped.startswith("waiting for the redirect: "):
-        asked = authorization_request(case)
-        yield Seen(asked, "url", "a redirect to the redirect URI", run.stopped)
+        yield Seen(None, "url", "a redirect to the redirect URI", run.stopped)
 
 
 def _redirects_back(case: Case) -> list[Exchange]:
