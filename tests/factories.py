@@ -24,7 +24,7 @@ ASM_URL = f"{ISSUER}/.well-known/oauth-authorization-server"
 OIDC_URL = f"{ISSUER}/.well-known/openid-configuration"
 REDIRECT_URI = "http://127.0.0.1:8765/callback"
 VERIFIER = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"
-STATE, CODE, SESSION = "state-6Qx1", "code-9fK2", "session-1"
+STATE, CODE, SESSION = "state-6Qx1hT3vLw9cZk2bNf8s", "code-9fK2", "session-1"
 ACCESS, REFRESH, NEXT_ACCESS, NEXT_REFRESH = "access-1", "refresh-1", "access-2", "refresh-2"
 CHALLENGE = f'Bearer resource_metadata="{PRM_URL}", scope="mcp:tools"'
 NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
@@ -93,6 +93,7 @@ def texchange(
     """An exchange. A mapping as `body` is sent as JSON; `status` None and `failure` say that no answer came."""
     if form is not None:
         sent = urlencode({name: value for name, value in form.items() if value is not None}).encode()
+        sent_headers = (("Content-Type", "application/x-www-form-urlencoded"), *sent_headers)
     request = Request(method, url, sent_headers, _bytes(sent))
     response = None
     if status is not None and failure is None:

@@ -15,6 +15,8 @@ class Behaviour:
     accepts_access_tokens: bool = True
     lets_anybody_begin: bool = False
     """Whether the MCP endpoint serves requests without a token, all but calls of tools."""
+    ignores_loopback_port: bool = True
+    checks_verifiers: bool = True
 
 
 @dataclass(frozen=True, repr=False)

@@ -50,7 +50,7 @@ from factories import (
 
 from mcp_oauth_nb.records import Exchange, Trace
 from mcp_oauth_nb.rules.rule import RULES
-from rules import discovery_specimens
+from rules import authorization_specimens, discovery_specimens
 
 
 def met(step: str, *exchanges: Exchange) -> Trace:
@@ -228,6 +228,7 @@ BREAKING: dict[str, Trace] = {
     "registration-read-differs": met("registration", managed("registration", 200, {"client_id": "client-2"})),
     "registration-not-removed": met("unregister", managed("unregister", 200)),
     **discovery_specimens.BREAKING,
+    **authorization_specimens.BREAKING,
 }
 """By rule id: a trace in which this rule, perhaps among others, finds something."""
 
@@ -235,6 +236,7 @@ CLEAN: dict[str, Trace] = {
     **dict.fromkeys(BREAKING, HEALTHY_FLOW),
     **{rule.id: EVERYWHERE for rule in RULES.values() if rule.step == "well_known"},
     **{rule.id: DESCRIBED for rule in RULES.values() if rule.step == PROBE},
+    **authorization_specimens.CLEAN,
     "registration-secret-expiry": WITH_SECRET,
     "client-document-unannounced": tflow(
         Piece("server_metadata", (server_document(asm(client_id_metadata_document_supported=True)),)),

@@ -3,6 +3,7 @@
 from ..fault import FAULTS, Fault, in_order, named
 from . import (
     authorization,
+    callback,
     challenge,
     later,
     mcp,
@@ -10,11 +11,24 @@ from . import (
     registration,
     resource_metadata,
     server_metadata,
+    token_answers,
     tokens,
 )
 
 __all__ = ["AREAS", "FAULTS", "Fault", "named"]
 
-AREAS = (challenge, metadata_url, resource_metadata, server_metadata, registration, authorization, tokens, mcp, later)
+AREAS = (
+    challenge,
+    metadata_url,
+    resource_metadata,
+    server_metadata,
+    registration,
+    authorization,
+    callback,
+    tokens,
+    token_answers,
+    mcp,
+    later,
+)
 """Where the faults stand."""
 in_order()
