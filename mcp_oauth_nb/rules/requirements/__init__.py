@@ -53,6 +53,8 @@ REQUIREMENTS: Mapping[str, Requirement] = {
 
 BEYOND: Mapping[str, str] = {
     "unreachable": "no answer at all is below every requirement, and the most frequent cause",
+    "refresh-client-differs": "only RFC 6749 binds a refresh token to its client, and a mix-up ends in invalid_grant",
+    "dead-token-reused": "no requirement says when to stop, and clients go on with dead tokens for ever",
     "unexpected-answer": "the last resort, for what no other rule knows",
 }
 """Rules that decide no requirement, with the reason why they are there."""

@@ -1,0 +1,310 @@
+"""Rules for refreshing: what a client owes its refresh token, and how a refusal has to look."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from mcp_oauth_nb.protocol.spec import Spec
+from mcp_oauth_nb.records import Exchange
+from mcp_oauth_nb.rules.authorization import sender
+from mcp_oauth_nb.rules.evidence import form, oauth_error, sent_token
+from mcp_oauth_nb.rules.rule import ANY, MUST, SHOULD, Case, Seen, Selector, rule
+from mcp_oauth_nb.rules.timeline import (
+    granted,
+    granted_scopes,
+    has_expired,
+    is_authorization,
+    is_passing_failure,
+    is_refresh,
+    is_refused_for_good,
+    overlap,
+    refreshes,
+    timeline,
+    token_form,
+    token_requests,
+)
+from mcp_oauth_nb.rules.words import AUTHORIZATION_SERVER, came, quoted
+
+REFRESHES = Selector(refreshes, "no refresh was asked for yet")
+BASIS = Spec("RFC 6749", "6")
+
+
+class Pair(NamedTuple):
+    """A refresh, and the earlier token request whose answer it builds on."""
+
+    earlier: Exchange
+    later: Exchange
+
+
+def _sent_refresh_token(exchange: Exchange) -> str:
+    return form(exchange).get("refresh_token", "")
+
+
+def _of_issued(case: Case) -> list[Pair]:
+    """Refreshes with a token that came with an earlier answer, each with that token request."""
+    source: dict[str, Exchange] = {}
+    pairs = []
+    for one, sent in token_requests(case):
+        if is_refresh(one) and (earlier := source.get(sent.get("refresh_token", ""))):
+            pairs.append(Pair(earlier, one))
+        if new := granted(one, "refresh_token"):
+            source.setdefault(new, one)
+    return pairs
+
+
+@rule(
+    "refresh-without-token",
+    step=ANY,
+    level=MUST,
+    who="client",
+    summary="A refresh was asked for without a refresh token.",
+    fix="Go on without refreshing where no refresh token was issued: authorize again when the access token runs out.",
+    spec=BASIS,
+    over=REFRESHES,
+    explains=("refresh-refused", "token-refused"),
+)
+def _(case: Case, exchange: Exchange) -> Iterator[Seen]:
+    if not _sent_refresh_token(exchange):
+        who = sender(exchange, "refresh_token")
+        yield Seen(exchange, "body:", "refresh_token", "no refresh_token", who=who)
+
+
+@rule(
+    "refresh-token-reused",
+    step=ANY,
+    level=MUST,
+    who="client",
+    summary="A refresh token was sent again that had already been replaced by a new one.",
+    fix="Keep the newest refresh token in the place of the old one, before anything else is asked.",
+    spec=Spec("OAuth 2.1", "4.3.2"),
+    over=REFRESHES,
+    explains=("refresh-refused", "token-rejected", "dead-token-reused"),
+)
+def _(case: Case, exchange: Exchange) -> Iterator[Seen]:
+    token = _sent_refresh_token(exchange)
+    earlier = next((one for one in refreshes(case) if one.id < exchange.id and _replaced(one, token)), None)
+    if earlier is None:
+        return
+    seen = f"the refresh token that exchange {earlier.id} had replaced"
+    if overlap(earlier, exchange):
+        yield Seen(
+            exchange,
+            "body:/refresh_token",
+            "one refresh at a time",
+            f"the refresh token of exchange {earlier.id}, which was still under way",
+            "Two refreshes with the same refresh token ran at the same time.",
+            "Let one process refresh at a time, under a lock, and read the stored token again once it is held.",
+            cause="refresh-race",
+        )
+    else:
+        yield Seen(
+            exchange, "body:/refresh_token", "the newest refresh token", seen, who=sender(exchange, "refresh_token")
+        )
+
+
+def _replaced(exchange: Exchange, token: str) -> bool:
+    """Whether this refresh put another refresh token in the place of this one."""
+    new = granted(exchange, "refresh_token")
+    return bool(token) and new is not None and new != token and _sent_refresh_token(exchange) == token
+
+
+def _with_scope(case: Case) -> list[tuple[Exchange, frozenset[str]]]:
+    """Refreshes that come after a grant with known scopes, each with the scopes of that grant."""
+    scopes = {one.id: scope for one, scope in granted_scopes(case)}
+    original: frozenset[str] = frozenset()
+    found = []
+    for one, _ in token_requests(case):
+        if is_refresh(one):
+            found += [(one, original)] if original else []
+        else:
+            original = scopes.get(one.id, original)
+    return found
+
+
+@rule(
+    "refresh-scope-widened",
+    step=ANY,
+    level=MUST,
+    who="client",
+    summary="A refresh asks for more scope than was granted.",
+    fix="Leave scope out of the refresh or narrow it; for more scope, authorize again.",
+    spec=Spec("OAuth 2.1", "4.3.1"),
+    over=Selector(_with_scope, "no refresh was asked for after a grant whose scope is known"),
+    explains=("refresh-refused",),
+)
+def _(case: Case, found: tuple[Exchange, frozenset[str]]) -> Iterator[Seen]:
+    exchange, original = found
+    more = set(form(exchange).get("scope", "").split()) - original
+    if more:
+        wanted = f"no more than {quoted(' '.join(sorted(original)))}"
+        seen, who = quoted(" ".join(sorted(more))), sender(exchange, "scope")
+        yield Seen(exchange, "body:/scope", wanted, f"also {seen}", who=who)
+
+
+def _refresh_tokens(case: Case) -> frozenset[str]:
+    known = {granted(one, "refresh_token") or "" for one, _ in token_requests(case)}
+    known |= {_sent_refresh_token(one) for one in refreshes(case)}
+    return frozenset(one for one in known if len(one) >= 8)
+
+
+def _beside_refresh_tokens(case: Case) -> list[Exchange]:
+    return timeline(case) if _refresh_tokens(case) else []
+
+
+@rule(
+    "refresh-token-exposed",
+    step=ANY,
+    level=MUST,
+    who="client",
+    summary="A refresh token was sent to a place where it does not belong.",
+    fix="Send a refresh token only in the body of requests to the authorization server.",
+    spec=Spec("OAuth 2.1", "4.3"),
+    over=Selector(_beside_refresh_tokens, "no refresh token is known"),
+)
+def _(case: Case, exchange: Exchange) -> Iterator[Seen]:
+    tokens = _refresh_tokens(case)
+    request = exchange.request
+    if any(token in request.url for token in tokens):
+        yield Seen(exchange, "url", "no refresh token", "a refresh token in the URL")
+    for name, value in request.headers:
+        if any(token in value for token in tokens):
+            yield Seen(exchange, f"header:{name}", "no refresh token", "a refresh token in a header")
+    to_mcp = exchange.step in ("challenge", "mcp", "call") and request.body[:1] == b"{"
+    if to_mcp and any(token.encode("utf-8", "replace") in request.body for token in tokens):
+        yield Seen(exchange, "body:", "no refresh token", "a refresh token in a request to the MCP server")
+
+
+STATUSES = {"invalid_client": (400, 401)}
+
+
+@rule(
+    "refresh-error-status",
+    step=ANY,
+    level=SHOULD,
+    who=AUTHORIZATION_SERVER,
+    summary="The refusal of a refresh has another status than its error asks for.",
+    fix="Answer OAuth errors with 400, and invalid_client also with 401: clients tell by it whether to authorize anew.",
+    spec=Spec("RFC 6749", "5.2"),
+    over=Selector(
+        lambda case: [one for one in case.answered("refresh", "replay") if oauth_error(one) and one.status != 200],
+        "no refresh was refused with an OAuth error",
+    ),
+)
+def _(case: Case, exchange: Exchange) -> Iterator[Seen]:
+    error = oauth_error(exchange)
+    fits = STATUSES.get(error, (400,))
+    if 400 <= (exchange.status or 0) < 429 and exchange.status not in fits:
+        yield Seen(exchange, "status", " or ".join(str(one) for one in fits), came(exchange))
+
+
+@rule(
+    "refresh-client-differs",
+    step=ANY,
+    level=MUST,
+    who="client",
+    summary="Another client refreshes than the one that the refresh token was issued to.",
+    fix="Store a refresh token together with the client id and the issuer, and authorize again where either changed.",
+    spec=BASIS,
+    over=Selector(_of_issued, "no refresh token was used whose issue was seen"),
+    explains=("refresh-refused",),
+)
+def _(case: Case, pair: Pair) -> Iterator[Seen]:
+    before, now = token_form(pair.earlier).get("client_id"), form(pair.later).get("client_id")
+    if before and now and before != now:
+        who = sender(pair.later, "client_id")
+        yield Seen(pair.later, "body:/client_id", quoted(before), quoted(now), who=who)
+    elif (was := pair.earlier.request.url.partition("?")[0]) != (at := pair.later.request.url.partition("?")[0]):
+        summary = "A refresh token was sent to another token endpoint than the one that issued it."
+        yield Seen(pair.later, "url", quoted(was), quoted(at), summary)
+
+
+def _after_a_final_refusal(case: Case) -> list[tuple[Exchange, Exchange]]:
+    """What was sent after a refresh was refused for good, each with that refusal."""
+    found: list[tuple[Exchange, Exchange]] = []
+    refused: Exchange | None = None
+    for one in timeline(case):
+        if refused is not None:
+            found.append((refused, one))
+        if is_refresh(one) and is_refused_for_good(one):
+            refused = refused or one
+        elif granted(one, "access_token"):
+            refused = None
+    return found
+
+
+@rule(
+    "dead-token-reused",
+    step=ANY,
+    level=MUST,
+    who="client",
+    summary="A token was used again after the authorization server had said that it is no more.",
+    fix="Delete the tokens after invalid_grant or invalid_client, and authorize again.",
+    spec=Spec("RFC 6749", "5.2"),
+    over=Selector(_after_a_final_refusal, "nothing was sent after a refresh that was refused for good"),
+)
+def _(case: Case, found: tuple[Exchange, Exchange]) -> Iterator[Seen]:
+    refused, exchange = found
+    told = f"a new authorization after the refusal in exchange {refused.id}"
+    if is_refresh(exchange) and _sent_refresh_token(exchange) == _sent_refresh_token(refused):
+        yield Seen(exchange, "body:/refresh_token", told, "the same refresh token again")
+    elif exchange.status == 401 and sent_token(exchange) and exchange.step in ("mcp", "call"):
+        yield Seen(exchange, "header:Authorization", told, "the old access token again")
+
+
+def _logins_with_refresh_token(case: Case) -> list[tuple[Exchange, str]]:
+    """Authorization requests of a client that holds a refresh token, each with what made it want a new token."""
+    held, forgotten, reason = "", False, ""
+    found = []
+    for one in timeline(case):
+        if is_authorization(one):
+            found += [(one, reason)] if held else []
+            reason = ""
+        elif token_form(one):
+            new = granted(one, "refresh_token")
+            if is_refresh(one) and is_refused_for_good(one):
+                held = ""
+            elif is_refresh(one) and is_passing_failure(one):
+                reason = "refresh-not-repeated"
+            elif granted(one, "access_token"):
+                forgotten = is_refresh(one) and new is None
+                held, reason = new or (held if is_refresh(one) else ""), ""
+        elif one.status == 401 and (token := sent_token(one)) and not reason and has_expired(case, one, token):
+            reason = "refresh-token-forgotten" if forgotten else "refresh-not-tried"
+    return found
+
+
+_LOGINS = {
+    "refresh-not-tried": (
+        "The client sent the user to log in again although it held a refresh token.",
+        "Refresh when the access token has run out, and authorize again only where that is refused.",
+        "no refresh after the 401",
+    ),
+    "refresh-token-forgotten": (
+        "The client sent the user to log in again: it seems to have forgotten the refresh token at the last refresh.",
+        "Keep the old refresh token where the answer to a refresh brings no new one.",
+        "no refresh after a refresh answer without refresh_token",
+    ),
+    "refresh-not-repeated": (
+        "The client sent the user to log in again after a refresh that failed for a passing reason.",
+        "Keep the tokens unless the error is invalid_grant or invalid_client; try again later, with growing pauses.",
+        "a new authorization after a failure that may pass",
+    ),
+}
+
+
+@rule(
+    "login-instead-of-refresh",
+    step=ANY,
+    level=SHOULD,
+    who="client",
+    summary="The client sent the user to log in again although it held a refresh token.",
+    fix="Refresh when the access token has run out, and authorize again only where that is refused.",
+    spec=Spec("RFC 6749", "1.5"),
+    over=Selector(_logins_with_refresh_token, "nobody was sent to log in again while a refresh token was held"),
+)
+def _(case: Case, found: tuple[Exchange, str]) -> Iterator[Seen]:
+    exchange, reason = found
+    if reason:
+        summary, fix, seen = _LOGINS[reason]
+        yield Seen(exchange, "url", "a refresh", seen, summary, fix, cause=reason)
