@@ -350,9 +350,9 @@ def id_token(**changes: Any) -> str:
     return jwt(**_changed(claims, changes))
 
 
-def jwt(**claims: Any) -> str:
+def jwt(header: Mapping[str, Any] | None = None, **claims: Any) -> str:
     """An unsigned JWT with these claims."""
-    parts = [{"alg": "ES256", "typ": "at+jwt"}, claims]
+    parts = [header or {"alg": "ES256", "typ": "at+jwt"}, claims]
     encoded = [base64.urlsafe_b64encode(json.dumps(part).encode()).rstrip(b"=").decode() for part in parts]
     return ".".join([*encoded, "c2lnbmF0dXJl"])
 

@@ -146,8 +146,9 @@ def _(case: Case, exchange: Exchange) -> Iterator[Seen]:
 )
 def _(case: Case, exchange: Exchange) -> Iterator[Seen]:
     nonce = exchange.response.header("dpop-nonce") if exchange.response else None
-    if not nonce or exchange.request.header("dpop") is None:
-        return
+    proof = exchange.request.header("dpop")
+    if not nonce or proof is None or "nonce" in jwt_claims(proof):
+        return  # one try with a nonce is all that is asked for
     later = [one for one in timeline(case) if one.id > exchange.id and one.request.url == exchange.request.url]
     if not later:
         yield Seen(exchange, "header:DPoP-Nonce", "the same request with the nonce", "no second try")

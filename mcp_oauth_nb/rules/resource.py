@@ -22,6 +22,7 @@ from mcp_oauth_nb.rules.evidence import (
 )
 from mcp_oauth_nb.rules.rule import MUST, Case, Seen, Selector, rule
 from mcp_oauth_nb.rules.suspect import Who
+from mcp_oauth_nb.rules.timeline import operation
 from mcp_oauth_nb.rules.tokens import issued
 from mcp_oauth_nb.rules.words import MCP_SERVER, came, fix_for, quoted, shown, who_answered
 
@@ -145,7 +146,7 @@ def _told(bearer: Challenge | None) -> str:
     over=WITH_TOKEN,
 )
 def _(case: Case, exchange: Exchange) -> Iterator[Seen]:
-    if exchange.status != 403:
+    if exchange.status != 403 or _allowed_later(case, exchange):
         return
     bearer = challenges(exchange).bearer()
     seen = f"{came(exchange)}{_told(bearer)}"
@@ -165,6 +166,13 @@ def _(case: Case, exchange: Exchange) -> Iterator[Seen]:
         "host or origin check, a firewall, a policy.",
         who=MCP_SERVER,
     )
+
+
+def _allowed_later(case: Case, exchange: Exchange) -> bool:
+    """Whether the same operation succeeded later in the step: the client stepped up, and nothing is left to mend."""
+    asked = operation(exchange)
+    later = [one for one in case.exchanges(exchange.step) if one.id > exchange.id and operation(one) == asked]
+    return asked is not None and any((one.status or 0) // 100 == 2 for one in later)
 
 
 @rule(
