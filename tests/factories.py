@@ -269,12 +269,21 @@ def token_request(
 
 
 def refresh_request(
-    step: str = "refresh", status: int = 200, body: Body | None = None, *, old: str = REFRESH, **form: Any
+    step: str = "refresh",
+    status: int = 200,
+    body: Body | None = None,
+    *,
+    old: str = REFRESH,
+    elapsed_ms: float = 12.5,
+    **form: Any,
 ) -> Exchange:
     """A refresh, or the replay of an old refresh token."""
     members = {"grant_type": "refresh_token", "refresh_token": old, "resource": URL, "client_id": "client-1", **form}
     answer = token_answer(access_token=NEXT_ACCESS, refresh_token=NEXT_REFRESH) if body is None else body
-    return texchange(step, f"{ISSUER}/token", status, answer, method="POST", form=members, headers=NO_STORE)
+    url = f"{ISSUER}/token"
+    return texchange(
+        step, url, status, answer, method="POST", form=members, headers=NO_STORE, elapsed_ms=elapsed_ms
+    )
 
 
 def mcp_request(
@@ -316,10 +325,12 @@ def listed(status: int = 200, body: Body | None = None, **rest: Any) -> Exchange
     return mcp_request(rpc("tools/list", 2), status, result(2, tools=[]) if body is None else body, **rest)
 
 
-def revocation(status: int = 200, body: Body = b"", hint: str = "access_token") -> Exchange:
+def revocation(
+    status: int = 200, body: Body = b"", hint: str = "access_token", token: str = NEXT_ACCESS, step: str = "revoke"
+) -> Exchange:
     """A revocation."""
-    form = {"token": NEXT_ACCESS, "token_type_hint": hint, "client_id": "client-1"}
-    return texchange("revoke", f"{ISSUER}/revoke", status, body, method="POST", form=form)
+    form = {"token": token, "token_type_hint": hint, "client_id": "client-1"}
+    return texchange(step, f"{ISSUER}/revoke", status, body, method="POST", form=form)
 
 
 def introspection(status: int = 200, body: Body | None = None, *, token: str = ACCESS, **rest: Any) -> Exchange:
@@ -396,7 +407,7 @@ HEALTHY = (
     Piece("userinfo", (userinfo_request(),)),
     Piece("refresh", (refresh_request(),)),
     Piece("replay", (refresh_request("replay", 400, {"error": "invalid_grant"}),)),
-    Piece("revoke", (revocation(hint="refresh_token"), revocation())),
+    Piece("revoke", (revocation(hint="refresh_token", token=NEXT_REFRESH), revocation())),
     Piece("revoked", (mcp_request(rpc("initialize"), 401, b"{}", step="revoked", token=NEXT_ACCESS),)),
     Piece("registration", (managed("registration", 200, {"client_id": "client-1"}),)),
     Piece("unregister", (managed("unregister", 204),)),

@@ -13,6 +13,8 @@ class Behaviour:
     refuses_spent_refresh_tokens: bool = True
     honours_revocation: bool = True
     accepts_access_tokens: bool = True
+    issues_self_contained_tokens: bool = False
+    """Access tokens are JWTs, which the MCP endpoint reads without asking whether they were revoked."""
 
 
 @dataclass(frozen=True, repr=False)

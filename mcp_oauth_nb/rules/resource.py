@@ -31,8 +31,9 @@ TRANSPORT = Spec("MCP 2025-11-25", "Access Token Usage")
 
 
 def requests(case: Case) -> list[Exchange]:
-    """What was posted to the MCP server after authorization."""
-    return [one for one in case.exchanges("mcp", "call") if one.request.method == "POST"]
+    """What was posted to the MCP server after authorization; a step-up posts to the authorization server as well."""
+    posted = [one for one in case.exchanges("mcp", "call") if one.request.method == "POST"]
+    return [one for one in posted if one.request.url == case.url or operation(one) is not None]
 
 
 def answered_with_token(case: Case) -> list[Exchange]:

@@ -47,6 +47,8 @@ from factories import (
     userinfo_request,
 )
 
+from rules.later_specimens import LATER_BREAKING, LATER_CLEAN
+
 from mcp_oauth_nb.records import Exchange, Trace
 from mcp_oauth_nb.rules.rule import RULES
 
@@ -177,7 +179,6 @@ BREAKING: dict[str, Trace] = {
         Piece("server_metadata", (server_document(asm(revocation_endpoint=None)),)), failed("revoke"), upto="revoke"
     ),
     "revocation-refused": broke("revoke", revocation(503)),
-    "revoked-token-accepted": met("revoked", initialized(step="revoked")),
     "metadata-nowhere": everywhere(located(nowhere=True)),
     "resource-metadata-unread": everywhere(located({PRM_URL: (404, b""), PRM_APPENDED: (200, prm())})),
     "metadata-copies-differ": everywhere(located({OIDC_URL: (200, asm(registration_endpoint=None))})),
@@ -204,6 +205,7 @@ BREAKING: dict[str, Trace] = {
     "registration-read-refused": broke("registration", managed("registration", 401)),
     "registration-read-differs": met("registration", managed("registration", 200, {"client_id": "client-2"})),
     "registration-not-removed": met("unregister", managed("unregister", 200)),
+    **LATER_BREAKING,
 }
 """By rule id: a trace in which this rule, perhaps among others, finds something."""
 
@@ -220,5 +222,6 @@ CLEAN: dict[str, Trace] = {
     "authorization-page": REDIRECTED,
     "token-audience": met("token", token_request(body=FOR_US)),
     **dict.fromkeys([rule for rule in BREAKING if rule.startswith("id-token-")], WITH_ID_TOKEN),
+    **LATER_CLEAN,
 }
 """By rule id: a trace in which this rule was really tested, and found nothing."""

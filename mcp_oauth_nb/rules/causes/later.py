@@ -355,6 +355,13 @@ def _edge(exchange: Exchange) -> tuple[str, str] | None:
     return None
 
 
+def _is_of_gateway(exchange: Exchange) -> bool:
+    """Whether somebody in front of the server answered: 503 is also what a server says itself (RFC 7009 2.2.1)."""
+    page = exchange.response is not None and is_page(exchange.response)
+    edge = _edge(exchange) is not None
+    return exchange.status in (502, 504) or (page and edge) or (exchange.status == 503 and (page or edge))
+
+
 @suspect(
     "token-endpoint-behind-failing-gateway",
     of=("refresh-refused", "revocation-refused"),
@@ -368,11 +375,11 @@ def _edge(exchange: Exchange) -> tuple[str, str] | None:
 )
 def _(case: Case, finding: Finding) -> Iterator[Fit]:
     refused = shown_in(case, finding)
-    if refused is None or refused.response is None or oauth_error(refused) or refused.status == 429:
+    if refused is None or oauth_error(refused) or refused.status == 429:
         return
     edge = _edge(refused)
     lines = (line(refused, "status", came(refused)), *((line(refused, f"header:{edge[0]}", edge[1]),) if edge else ()))
-    if kind_of(refused) == "gateway error" or (edge and is_page(refused.response)):
+    if _is_of_gateway(refused):
         yield Fit("likely", lines)
 
 
@@ -389,7 +396,8 @@ def _(case: Case, finding: Finding) -> Iterator[Fit]:
 )
 def _(case: Case, finding: Finding) -> Iterator[Fit]:
     refused = shown_in(case, finding)
-    if refused is not None and kind_of(refused) == "server error":
+    failed = refused is not None and (kind_of(refused) == "server error" or refused.status == 503)
+    if refused is not None and failed and not _is_of_gateway(refused):
         yield Fit("likely", (line(refused, "status", came(refused)),))
 
 
