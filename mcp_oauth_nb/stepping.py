@@ -27,7 +27,6 @@ from mcp_oauth_nb.views.step import step_card
 from mcp_oauth_nb.wire.driver import Driver, Running
 from mcp_oauth_nb.wire.learning import LearningVault
 
-
 DONE_TO_TOKENS = ("refresh", "replay", "revoke")
 """What the server keeps in mind, whichever step is run again."""
 USING_TOKENS = ("mcp", *DONE_TO_TOKENS, "revoked")

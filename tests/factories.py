@@ -281,9 +281,7 @@ def refresh_request(
     members = {"grant_type": "refresh_token", "refresh_token": old, "resource": URL, "client_id": "client-1", **form}
     answer = token_answer(access_token=NEXT_ACCESS, refresh_token=NEXT_REFRESH) if body is None else body
     url = f"{ISSUER}/token"
-    return texchange(
-        step, url, status, answer, method="POST", form=members, headers=NO_STORE, elapsed_ms=elapsed_ms
-    )
+    return texchange(step, url, status, answer, method="POST", form=members, headers=NO_STORE, elapsed_ms=elapsed_ms)
 
 
 def mcp_request(

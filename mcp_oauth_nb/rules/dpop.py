@@ -71,7 +71,9 @@ def _(case: Case, proof: Proof) -> Iterator[Seen]:
         yield Seen(exchange, part, "iat", "no iat")
     token = sent_token(exchange)
     if token is not None and claims.get("ath") != _hash(token):
-        yield Seen(exchange, part, "ath with the hash of the access token", "another ath" if "ath" in claims else "no ath")
+        yield Seen(
+            exchange, part, "ath with the hash of the access token", "another ath" if "ath" in claims else "no ath"
+        )
 
 
 def _hash(token: str) -> str:
@@ -81,9 +83,9 @@ def _hash(token: str) -> str:
 def _bound_uses(case: Case) -> list[Exchange]:
     """MCP requests with a token that was issued as bound to a key."""
     sent = timeline(case)
-    bound = {
-        granted(one, "access_token") for one in sent if (granted(one, "token_type") or "").lower() == "dpop"
-    } - {None}
+    bound = {granted(one, "access_token") for one in sent if (granted(one, "token_type") or "").lower() == "dpop"} - {
+        None
+    }
     return [one for one in sent if bound and one.step in ("mcp", "call") and sent_token(one) in bound]
 
 

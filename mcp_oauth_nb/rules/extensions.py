@@ -13,7 +13,7 @@ from mcp_oauth_nb.protocol.spec import Spec
 from mcp_oauth_nb.records import Exchange, read_json
 from mcp_oauth_nb.rules.authorization import sender
 from mcp_oauth_nb.rules.discovery import Found
-from mcp_oauth_nb.rules.evidence import form, is_at_idp, is_edited, jwt_claims, sent_json, server_document, text, texts
+from mcp_oauth_nb.rules.evidence import form, is_at_idp, jwt_claims, sent_json, server_document, text, texts
 from mcp_oauth_nb.rules.rule import ANY, MUST, SHOULD, Case, Seen, Selector, rule
 from mcp_oauth_nb.rules.timeline import timeline, token_form, token_requests
 from mcp_oauth_nb.rules.words import AUTHORIZATION_SERVER, quoted, shown
@@ -50,7 +50,7 @@ def _for_machines(case: Case) -> list[Found]:
     level=MUST,
     who=AUTHORIZATION_SERVER,
     summary="The metadata does not say how a client that acts for itself authenticates.",
-    fix="List private_key_jwt or client_secret_basic in token_endpoint_auth_methods_supported, and with private_key_jwt "
+    fix="List private_key_jwt or client_secret_basic in token_endpoint_auth_methods_supported, and with the former "
     "the algorithms in token_endpoint_auth_signing_alg_values_supported.",
     spec=Spec("RFC 8414", "2"),
     over=Selector(_for_machines, "no token was asked for with client credentials"),
@@ -89,8 +89,8 @@ def _(case: Case, exchange: Exchange) -> Iterator[Seen]:
     ways = [name for name, used in (("HTTP Basic", basic), ("client_secret", bool(sent.get("client_secret")))) if used]
     ways += ["client_assertion"] if by_key else []
     if len(ways) != 1:
-        who = "user" if exchange.edited else None
-        yield Seen(exchange, "body:", "one way to authenticate", " and ".join(ways) or "none", who=who)
+        seen = " and ".join(ways) or "none"
+        yield Seen(exchange, "body:", "one way to authenticate", seen, who="user" if exchange.edited else None)
 
 
 def _assertions(case: Case) -> list[tuple[Exchange, str]]:
@@ -114,10 +114,14 @@ def _(case: Case, found: tuple[Exchange, str]) -> Iterator[Seen]:
     who = sender(exchange, "client_assertion")
     issuer, subject = claims.get("iss"), claims.get("sub")
     if not issuer or issuer != subject:
-        yield Seen(exchange, part, "iss and sub alike", f"iss={shown(issuer)}, sub={shown(subject)} {READ_ONLY}", who=who)
+        yield Seen(
+            exchange, part, "iss and sub alike", f"iss={shown(issuer)}, sub={shown(subject)} {READ_ONLY}", who=who
+        )
     named = _audience(claims)
     if not set(named) & set(_names_of_server(case, exchange)):
-        yield Seen(exchange, part, "aud with the issuer or the token endpoint", f"aud={shown(claims.get('aud'))}", who=who)
+        yield Seen(
+            exchange, part, "aud with the issuer or the token endpoint", f"aud={shown(claims.get('aud'))}", who=who
+        )
     expires = claims.get("exp")
     if isinstance(expires, bool) or not isinstance(expires, (int, float)):
         yield Seen(exchange, part, "exp, a number of seconds", "no exp", who=who)
@@ -171,13 +175,10 @@ def _(case: Case, exchange: Exchange) -> Iterator[Seen]:
     capabilities = _meta(exchange).get(f"{META}clientCapabilities")
     declared = capabilities.get("extensions") if isinstance(capabilities, dict) else None
     if not isinstance(declared, dict) or wanted not in declared:
-        who = "user" if is_edited(exchange, "params") else None
-        yield Seen(exchange, "body:/params/_meta", wanted, "no such extension", who=who)
+        yield Seen(exchange, "body:/params/_meta", wanted, "no such extension", who=sender(exchange, "params"))
 
 
-EXCHANGED = Selector(
-    lambda case: _of_grant(case, TOKEN_EXCHANGE), "no token was exchanged at an identity provider"
-)
+EXCHANGED = Selector(lambda case: _of_grant(case, TOKEN_EXCHANGE), "no token was exchanged at an identity provider")
 ENTERPRISE = Spec("RFC 8693", "2.1")
 
 
@@ -187,8 +188,8 @@ ENTERPRISE = Spec("RFC 8693", "2.1")
     level=MUST,
     who="client",
     summary="The request to the identity provider lacks what makes the grant it asks for one for this server.",
-    fix="Ask for an id-jag, with the issuer of the authorization server as audience, the MCP server as resource, and the "
-    "subject token with its type.",
+    fix="Ask for an id-jag, with the issuer of the authorization server as audience, the MCP server as resource, and "
+    "the subject token with its type.",
     spec=ENTERPRISE,
     over=EXCHANGED,
     explains=("token-refused", "token-exchange-answer"),
@@ -238,7 +239,9 @@ def _(case: Case, found: Found) -> Iterator[Seen]:
     if str(jwt_header(grant).get("typ", "")).lower() != ID_JAG_TYPE:
         seen = f"typ={shown(jwt_header(grant)['typ'])}" if "typ" in jwt_header(grant) else "no typ"
         yield Seen(exchange, "body:/access_token", f"a JWT with typ {ID_JAG_TYPE}", f"{seen} {READ_ONLY}")
-    missing = [name for name in ("iss", "sub", "aud", "client_id", "jti", "exp", "iat") if name not in jwt_claims(grant)]
+    missing = [
+        name for name in ("iss", "sub", "aud", "client_id", "jti", "exp", "iat") if name not in jwt_claims(grant)
+    ]
     if missing:
         yield Seen(exchange, "body:/access_token", "all claims of an id-jag", f"no {', '.join(missing)} {READ_ONLY}")
 

@@ -1,4 +1,4 @@
-"""Rules for what a revocation is worth: was it the right token, and is it of no more use?"""
+"""Rules for what a revocation is worth: whether it was the right token, and whether that is of no more use."""
 
 from __future__ import annotations
 
@@ -132,7 +132,7 @@ def _crossed(source: Exchange, revocation: Exchange, used: Exchange) -> bool:
     if len({one.tzinfo is None for one in times}) > 1 or used.id < revocation.id:
         return False
     ended_s = (revocation.started - source.started).total_seconds()
-    return 0 <= ended_s and source.elapsed_ms / 1000 >= ended_s + revocation.elapsed_ms / 1000
+    return ended_s >= 0 and source.elapsed_ms / 1000 >= ended_s + revocation.elapsed_ms / 1000
 
 
 @rule(

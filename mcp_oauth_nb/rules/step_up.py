@@ -7,7 +7,8 @@ from typing import NamedTuple
 
 from mcp_oauth_nb.protocol.spec import Spec
 from mcp_oauth_nb.records import Exchange
-from mcp_oauth_nb.rules.evidence import challenges, is_edited, sent_token, uses_code
+from mcp_oauth_nb.rules.authorization import sender
+from mcp_oauth_nb.rules.evidence import challenges, sent_token, uses_code
 from mcp_oauth_nb.rules.resource import WITH_TOKEN
 from mcp_oauth_nb.rules.rule import ANY, MUST, SHOULD, Case, Seen, Selector, rule
 from mcp_oauth_nb.rules.timeline import (
@@ -185,7 +186,7 @@ STEP_UPS = Selector(_step_ups, "no authorization was asked for after a refusal f
 def _(case: Case, made: StepUp) -> Iterator[Seen]:
     asked = asked_scopes(made.exchange)
     kept = frozenset() if version(case) in WITHOUT_UNION else made.earlier
-    who = "user" if is_edited(made.exchange, "scope") else None
+    who = sender(made.exchange, "scope")
     if missing := made.challenged - asked:
         summary = f"The client authorizes again without the scope that exchange {made.refusal.id} asked for."
         seen = f"no {listed(missing)}"

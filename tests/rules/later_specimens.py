@@ -20,7 +20,6 @@ from factories import (
     URL,
     Piece,
     asm,
-    came_back,
     failed,
     initialized,
     jwt,
@@ -85,7 +84,9 @@ def machine(*, document: dict[str, Any] | None = None, status: int = 200, **form
     members = {"grant_type": "client_credentials", "client_secret": "s3cret", "resource": URL, **form}
     sent = texchange("token", f"{ISSUER}/token", status, token_answer(refresh_token=None), method="POST", form=members)
     found = server_document(document if document is not None else asm())
-    return ttrace(HEALTHY[0], HEALTHY[1], Piece("server_metadata", (found,)), Piece("token", (sent,)), grant="client_credentials")
+    return ttrace(
+        HEALTHY[0], HEALTHY[1], Piece("server_metadata", (found,)), Piece("token", (sent,)), grant="client_credentials"
+    )
 
 
 def assertion(**claims: Any) -> dict[str, str]:
@@ -104,7 +105,9 @@ def declared(extensions: dict[str, Any]) -> Trace:
 def id_jag(**claims: Any) -> str:
     """An identity assertion grant."""
     known = {"iss": "https://idp.example.com", "sub": "alice", "aud": ISSUER, "resource": URL, "client_id": "client-1"}
-    return jwt({"typ": "oauth-id-jag+jwt", "alg": "ES256"}, **known | {"jti": "1", "exp": NEVER_ENDS, "iat": 1} | claims)
+    return jwt(
+        {"typ": "oauth-id-jag+jwt", "alg": "ES256"}, **known | {"jti": "1", "exp": NEVER_ENDS, "iat": 1} | claims
+    )
 
 
 def enterprise(*, answer: dict[str, Any] | None = None, grant: str = "", **form: Any) -> Trace:
@@ -145,7 +148,9 @@ def bound(scheme: str = "DPoP", **claims: Any) -> Trace:
     url = f"{ISSUER}/token"
     form = {"grant_type": "authorization_code", "code": "c", "client_id": "client-1", "resource": URL}
     answer = token_answer(token_type="DPoP", refresh_token=None)
-    sent = texchange("token", url, body=answer, method="POST", form=form, headers=NO_STORE, sent_headers=proof(url, **claims))
+    sent = texchange(
+        "token", url, body=answer, method="POST", form=form, headers=NO_STORE, sent_headers=proof(url, **claims)
+    )
     header = (("Authorization", f"{scheme} {ACCESS}"), *proof(URL, token=ACCESS, jti="j-2"))
     used = texchange("mcp", URL, body=result(1), method="POST", sent=rpc("server/discover"), sent_headers=header)
     return ttrace(*HEALTHY[:3], Piece("token", (sent,)), Piece("mcp", (used,)))
@@ -182,17 +187,28 @@ LOGIN = asked("mcp:tools")
 TWICE = (tried("b"), asked("mcp:tools b"), redeemed("mcp:tools b"))
 
 LATER_BREAKING: dict[str, Trace] = {
-    "refresh-without-token": tflow(failed("refresh", refresh_request(status=400, body={"error": "invalid_request"}, old="")), upto="refresh"),
+    "refresh-without-token": tflow(
+        failed("refresh", refresh_request(status=400, body={"error": "invalid_request"}, old="")), upto="refresh"
+    ),
     "refresh-token-reused": walked(OLD, refresh_request("mcp", 400, {"error": "invalid_grant"})),
-    "refresh-scope-widened": tflow(failed("refresh", refresh_request(status=400, body={"error": "invalid_scope"}, scope="mcp:admin")), upto="refresh"),
-    "refresh-token-exposed": walked(mcp_request(rpc("tools/call", 3, name="x", arguments={"t": REFRESH}), body=result(3))),
-    "refresh-error-status": tflow(Piece("replay", (refresh_request("replay", 401, {"error": "invalid_grant"}),)), upto="replay"),
+    "refresh-scope-widened": tflow(
+        failed("refresh", refresh_request(status=400, body={"error": "invalid_scope"}, scope="mcp:admin")),
+        upto="refresh",
+    ),
+    "refresh-token-exposed": walked(
+        mcp_request(rpc("tools/call", 3, name="x", arguments={"t": REFRESH}), body=result(3))
+    ),
+    "refresh-error-status": tflow(
+        Piece("replay", (refresh_request("replay", 401, {"error": "invalid_grant"}),)), upto="replay"
+    ),
     "refresh-client-differs": walked(refresh_request("mcp", client_id="client-2")),
     "dead-token-reused": walked(DEAD, listed(401)),
     "login-instead-of-refresh": walked(refresh_request("mcp", 503, b""), LOGIN),
     "revoked-another-token": tflow(Piece("revoke", (revocation(token="another-value"),)), upto="revoke"),
     "revoked-token-accepted": tflow(Piece("revoked", (initialized(step="revoked"),)), upto="revoked"),
-    "revoked-refresh-token-accepted": ttrace(*HEALTHY[:8], Piece("revoke", (revocation(token=REFRESH),)), Piece("refresh", (refresh_request(),))),
+    "revoked-refresh-token-accepted": ttrace(
+        *HEALTHY[:8], Piece("revoke", (revocation(token=REFRESH),)), Piece("refresh", (refresh_request(),))
+    ),
     "refresh-survives-revocation": ttrace(
         *HEALTHY[:8],
         Piece("refresh", (refresh_request(elapsed_ms=60_000),)),
@@ -200,9 +216,13 @@ LATER_BREAKING: dict[str, Trace] = {
         Piece("mcp", (listed(token=NEXT_ACCESS),)),
     ),
     "scope-challenge-incomplete": walked(tried(None)),
-    "refusal-status-swapped": walked(mcp_request(rpc("tools/list", 2), 403, headers=(("WWW-Authenticate", 'Bearer error="invalid_token"'),))),
+    "refusal-status-swapped": walked(
+        mcp_request(rpc("tools/list", 2), 403, headers=(("WWW-Authenticate", 'Bearer error="invalid_token"'),))
+    ),
     "scope-challenged-again": walked(tried("mcp:tools")),
-    "step-up-scope-dropped": walked(tried("b"), asked("b"), redeemed("b"), worked(token=NEXT_ACCESS), protocol="2026-07-28"),
+    "step-up-scope-dropped": walked(
+        tried("b"), asked("b"), redeemed("b"), worked(token=NEXT_ACCESS), protocol="2026-07-28"
+    ),
     "step-up-endless": walked(*TWICE, *TWICE),
     "step-up-not-tried": walked(tried("b"), tried("b")),
     "client-credentials-undocumented": machine(document=asm(token_endpoint_auth_methods_supported=["none"])),
@@ -229,7 +249,9 @@ LATER_CLEAN: dict[str, Trace] = {
     "login-instead-of-refresh": walked(LOGIN),
     "revoked-token-accepted": without("replay"),
     "revoked-refresh-token-accepted": ttrace(
-        *HEALTHY[:8], Piece("revoke", (revocation(token=REFRESH),)), failed("refresh", refresh_request(status=400, body={"error": "invalid_grant"}))
+        *HEALTHY[:8],
+        Piece("revoke", (revocation(token=REFRESH),)),
+        failed("refresh", refresh_request(status=400, body={"error": "invalid_grant"})),
     ),
     "refresh-survives-revocation": ttrace(
         *HEALTHY[:8],
@@ -238,7 +260,13 @@ LATER_CLEAN: dict[str, Trace] = {
         failed("mcp", listed(401, token=NEXT_ACCESS)),
     ),
     **dict.fromkeys(
-        ("scope-challenge-incomplete", "scope-challenged-again", "step-up-scope-dropped", "step-up-endless", "step-up-not-tried"),
+        (
+            "scope-challenge-incomplete",
+            "scope-challenged-again",
+            "step-up-scope-dropped",
+            "step-up-endless",
+            "step-up-not-tried",
+        ),
         STEPPED_UP,
     ),
     "client-credentials-undocumented": MACHINE,

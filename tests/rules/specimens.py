@@ -47,10 +47,9 @@ from factories import (
     userinfo_request,
 )
 
-from rules.later_specimens import LATER_BREAKING, LATER_CLEAN
-
 from mcp_oauth_nb.records import Exchange, Trace
 from mcp_oauth_nb.rules.rule import RULES
+from rules.later_specimens import LATER_BREAKING, LATER_CLEAN
 
 
 def met(step: str, *exchanges: Exchange) -> Trace:

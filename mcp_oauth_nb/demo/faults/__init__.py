@@ -1,10 +1,32 @@
 """The faults the demo server can be given, in the order of the flow. How to write one is told in `fault`."""
 
 from ..fault import FAULTS, Fault, in_order, named
-from . import authorization, challenge, later, mcp, refresh, registration, resource_metadata, server_metadata, step_up, tokens
+from . import (
+    authorization,
+    challenge,
+    later,
+    mcp,
+    refresh,
+    registration,
+    resource_metadata,
+    server_metadata,
+    step_up,
+    tokens,
+)
 
 __all__ = ["AREAS", "FAULTS", "Fault", "named"]
 
-AREAS = (challenge, resource_metadata, server_metadata, registration, authorization, tokens, mcp, step_up, refresh, later)
+AREAS = (
+    challenge,
+    resource_metadata,
+    server_metadata,
+    registration,
+    authorization,
+    tokens,
+    mcp,
+    step_up,
+    refresh,
+    later,
+)
 """Where the faults stand."""
 in_order()

@@ -77,7 +77,9 @@ def _(asked: Asked) -> Answer | None:
 )
 def _(asked: Asked) -> Answer | None:
     is_access_token = dict(asked.form).get("token_type_hint") == "access_token"
-    return oauth_error(400, "unsupported_token_type", "Access tokens run out by themselves") if is_access_token else None
+    return (
+        oauth_error(400, "unsupported_token_type", "Access tokens run out by themselves") if is_access_token else None
+    )
 
 
 asked_wrongly(

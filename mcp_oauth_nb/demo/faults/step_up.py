@@ -15,7 +15,7 @@ def challenged(asked: Asked, status: int, error: str, scope: str | None) -> Answ
     """A refusal of a tool call with a challenge; None for any other request."""
     if not is_tool_call(asked):
         return None
-    where = f'http://{asked.header("host")}{RESOURCE_METADATA}'
+    where = f"http://{asked.header('host')}{RESOURCE_METADATA}"
     named = f', scope="{scope}"' if scope else ""
     answer = Answer.of_json(status, {"error": error, "error_description": "The tool may not be called"})
     return answer.with_header("www-authenticate", f'Bearer error="{error}"{named}, resource_metadata="{where}"')

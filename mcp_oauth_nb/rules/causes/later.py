@@ -172,7 +172,9 @@ def _(case: Case, finding: Finding) -> Iterator[Fit]:
 
 def _refused_at_mcp(case: Case, refused: Exchange) -> tuple[Line, ...]:
     """The MCP server refused an access token of the same trace before, so that both tokens are gone."""
-    used = [one for one in case.answered("mcp", "call") if one.status == 401 and sent_token(one) and one.id < refused.id]
+    used = [
+        one for one in case.answered("mcp", "call") if one.status == 401 and sent_token(one) and one.id < refused.id
+    ]
     return (line(used[-1], "status", "401 for the access token"),) if used else ()
 
 
@@ -237,7 +239,9 @@ def _(case: Case, finding: Finding) -> Iterator[Fit]:
         return
     if oauth_error(refused) == "invalid_request":
         says = _RESOURCE.search(_description(refused))
-        yield Fit("likely" if says else "possible", (_said(refused), line(refused, "body:/resource", "resource was sent")))
+        yield Fit(
+            "likely" if says else "possible", (_said(refused), line(refused, "body:/resource", "resource was sent"))
+        )
 
 
 @suspect(
@@ -298,8 +302,8 @@ def _way(exchange: Exchange) -> str:
     step="register",
     who=AUTHORIZATION_SERVER,
     summary="The authorization server does not know the client any more that got this refresh token.",
-    fix="Keep registered clients as long as their refresh tokens, also through restarts; the client has to register and "
-    "authorize again.",
+    fix="Keep registered clients as long as their refresh tokens, also through restarts; the client has to register "
+    "and authorize again.",
     spec=REFUSALS,
     apart="A new registration works, and so does the refresh of what is authorized with it.",
     call="dbg.register()",
@@ -336,7 +340,7 @@ def _(case: Case, finding: Finding) -> Iterator[Fit]:
     step="refresh",
     who="client",
     summary="The authorization server limits how often it is asked; the refresh token is still good.",
-    fix="Keep the tokens, wait as Retry-After says, then refresh again; refresh only shortly before the token runs out.",
+    fix="Keep the tokens, wait as Retry-After says, then refresh again; refresh only when the token is about to run out.",
     spec=Spec("RFC 6585", "4"),
     apart="The same refresh works after a pause.",
     call=REFRESH_AGAIN,
@@ -441,7 +445,9 @@ def _(case: Case, finding: Finding) -> Iterator[Fit]:
     if not done:
         return
     sent = {form(one)["token"] for one in done}
-    refreshed = [one for one in case.answered("refresh") if one.id > done[0].id and form(one).get("refresh_token") in sent]
+    refreshed = [
+        one for one in case.answered("refresh") if one.id > done[0].id and form(one).get("refresh_token") in sent
+    ]
     worked = next((one for one in refreshed if granted(one, "access_token")), None)
     if worked is not None:
         yield Fit("certain", (line(worked, "status", "200 for the revoked refresh token"),))

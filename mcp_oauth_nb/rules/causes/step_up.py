@@ -22,10 +22,12 @@ from mcp_oauth_nb.rules.timeline import (
     operation,
     timeline,
 )
-from mcp_oauth_nb.rules.words import MCP_SERVER, came, is_page
+from mcp_oauth_nb.rules.words import MCP_SERVER, came, is_page, quoted
 
 HANDLING = Spec("MCP 2025-11-25", "Scope Challenge Handling")
-_DENIED = re.compile(r"(?i)forbidden|permission|denied|not (allowed|permitted|authori[sz]ed)|unauthori[sz]ed|scope|polic")
+_DENIED = re.compile(
+    r"(?i)forbidden|permission|denied|not (allowed|permitted|authori[sz]ed)|unauthori[sz]ed|scope|polic"
+)
 
 
 def _held(case: Case, exchange: Exchange) -> tuple[Exchange, frozenset[str]] | None:
@@ -64,7 +66,9 @@ def _(case: Case, finding: Finding) -> Iterator[Fit]:
     if asked and not challenged <= ever and not later:
         sent = query(asked[-1]).get("scope")
         asked_for = f"scope={sent}" if sent is not None else "no scope"
-        yield Fit("likely", (line(asked[-1], "url", asked_for), _told(exchange)))
+        wanted = " ".join(sorted(challenged | asked_scopes(asked[-1])))
+        fix = f"Authorize again with scope={quoted(wanted, 200)}."
+        yield Fit("likely", (line(asked[-1], "url", asked_for), _told(exchange)), fix)
 
 
 @suspect(
