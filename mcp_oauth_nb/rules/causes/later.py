@@ -340,7 +340,7 @@ def _(case: Case, finding: Finding) -> Iterator[Fit]:
     step="refresh",
     who="client",
     summary="The authorization server limits how often it is asked; the refresh token is still good.",
-    fix="Keep the tokens, wait as Retry-After says, then refresh again; refresh only when the token is about to run out.",
+    fix="Keep the tokens, wait as Retry-After says, then refresh again; refresh only when the token runs out.",
     spec=Spec("RFC 6585", "4"),
     apart="The same refresh works after a pause.",
     call=REFRESH_AGAIN,
