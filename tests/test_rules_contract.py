@@ -12,7 +12,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rules.specimens import BREAKING, CLEAN, HEALTHY_FLOW
 
-from mcp_oauth_nb.protocol.probes import PROBES
 from mcp_oauth_nb.records import Exchange, Failure, Request, Response, Trace
 from mcp_oauth_nb.rules import STEP_ORDER, diagnose, judge
 from mcp_oauth_nb.rules.rule import ANY, RULES, Case

@@ -151,8 +151,19 @@ def _(case: Case, exchange: Exchange) -> Iterator[Seen]:
     proof = exchange.request.header("dpop")
     if not nonce or proof is None or "nonce" in jwt_claims(proof):
         return  # one try with a nonce is all that is asked for
-    later = [one for one in timeline(case) if one.id > exchange.id and one.request.url == exchange.request.url]
-    if not later:
+    later = case.once(_next_to_same_url).get(exchange.id)
+    if later is None:
         yield Seen(exchange, "header:DPoP-Nonce", "the same request with the nonce", "no second try")
-    elif jwt_claims(later[0].request.header("dpop") or "").get("nonce") != nonce:
-        yield Seen(later[0], "header:DPoP", "a proof with the nonce that was given", "a proof without it")
+    elif jwt_claims(later.request.header("dpop") or "").get("nonce") != nonce:
+        yield Seen(later, "header:DPoP", "a proof with the nonce that was given", "a proof without it")
+
+
+def _next_to_same_url(case: Case) -> dict[int, Exchange]:
+    """By id of an exchange: the next one to the same URL."""
+    last: dict[str, int] = {}
+    found: dict[int, Exchange] = {}
+    for one in timeline(case):
+        if one.request.url in last:
+            found[last[one.request.url]] = one
+        last[one.request.url] = one.id
+    return found

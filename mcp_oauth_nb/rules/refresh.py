@@ -83,8 +83,8 @@ def _(case: Case, exchange: Exchange) -> Iterator[Seen]:
 )
 def _(case: Case, exchange: Exchange) -> Iterator[Seen]:
     token = _sent_refresh_token(exchange)
-    earlier = next((one for one in refreshes(case) if one.id < exchange.id and _replaced(one, token)), None)
-    if earlier is None:
+    earlier = case.once(_replacements).get(token)
+    if earlier is None or earlier.id >= exchange.id:
         return
     seen = f"the refresh token that exchange {earlier.id} had replaced"
     if overlap(earlier, exchange):
@@ -103,10 +103,14 @@ def _(case: Case, exchange: Exchange) -> Iterator[Seen]:
         )
 
 
-def _replaced(exchange: Exchange, token: str) -> bool:
-    """Whether this refresh put another refresh token in the place of this one."""
-    new = granted(exchange, "refresh_token")
-    return bool(token) and new is not None and new != token and _sent_refresh_token(exchange) == token
+def _replacements(case: Case) -> dict[str, Exchange]:
+    """By refresh token: the refresh that put another one in its place."""
+    found: dict[str, Exchange] = {}
+    for one in refreshes(case):
+        old, new = _sent_refresh_token(one), granted(one, "refresh_token")
+        if old and new is not None and new != old:
+            found.setdefault(old, one)
+    return found
 
 
 def _with_scope(case: Case) -> list[tuple[Exchange, frozenset[str]]]:
@@ -149,7 +153,7 @@ def _refresh_tokens(case: Case) -> frozenset[str]:
 
 
 def _beside_refresh_tokens(case: Case) -> list[Exchange]:
-    return timeline(case) if _refresh_tokens(case) else []
+    return list(timeline(case)) if case.once(_refresh_tokens) else []
 
 
 @rule(
@@ -163,7 +167,7 @@ def _beside_refresh_tokens(case: Case) -> list[Exchange]:
     over=Selector(_beside_refresh_tokens, "no refresh token is known"),
 )
 def _(case: Case, exchange: Exchange) -> Iterator[Seen]:
-    tokens = _refresh_tokens(case)
+    tokens = case.once(_refresh_tokens)
     request = exchange.request
     if any(token in request.url for token in tokens):
         yield Seen(exchange, "url", "no refresh token", "a refresh token in the URL")

@@ -22,7 +22,7 @@ from mcp_oauth_nb.rules.evidence import (
 )
 from mcp_oauth_nb.rules.rule import MUST, Case, Seen, Selector, rule
 from mcp_oauth_nb.rules.suspect import Who
-from mcp_oauth_nb.rules.timeline import operation
+from mcp_oauth_nb.rules.timeline import Operation, operation
 from mcp_oauth_nb.rules.tokens import issued
 from mcp_oauth_nb.rules.words import MCP_SERVER, came, fix_for, quoted, shown, who_answered
 
@@ -171,9 +171,13 @@ def _(case: Case, exchange: Exchange) -> Iterator[Seen]:
 
 def _allowed_later(case: Case, exchange: Exchange) -> bool:
     """Whether the same operation succeeded later in the step: the client stepped up, and nothing is left to mend."""
-    asked = operation(exchange)
-    later = [one for one in case.exchanges(exchange.step) if one.id > exchange.id and operation(one) == asked]
-    return asked is not None and any((one.status or 0) // 100 == 2 for one in later)
+    return case.once(_last_success).get((exchange.step, operation(exchange)), 0) > exchange.id
+
+
+def _last_success(case: Case) -> dict[tuple[str, Operation | None], int]:
+    """By step and operation: the last exchange in which it succeeded."""
+    sent = [(one, operation(one)) for one in case.answered("mcp", "call")]
+    return {(one.step, asked): one.id for one, asked in sent if asked and (one.status or 0) // 100 == 2}
 
 
 @rule(

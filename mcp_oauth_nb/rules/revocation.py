@@ -28,7 +28,7 @@ def _issued_tokens(case: Case) -> set[str]:
 
 
 def _beside_issued(case: Case) -> list[Exchange]:
-    return revocations(case) if _issued_tokens(case) else []
+    return revocations(case) if case.once(_issued_tokens) else []
 
 
 @rule(
@@ -43,7 +43,7 @@ def _beside_issued(case: Case) -> list[Exchange]:
     explains=("revoked-token-accepted", "revoked-refresh-token-accepted"),
 )
 def _(case: Case, exchange: Exchange) -> Iterator[Seen]:
-    if form(exchange)["token"] not in _issued_tokens(case):
+    if form(exchange)["token"] not in case.once(_issued_tokens):
         yield Seen(exchange, "body:/token", "a token issued here", "another value", who=sender(exchange, "token"))
 
 

@@ -24,9 +24,13 @@ UNWELL = (408, 425, 429, 500, 502, 503, 504)
 """Statuses of a server that may be well again a moment later."""
 
 
-def timeline(case: Case) -> list[Exchange]:
+def timeline(case: Case) -> tuple[Exchange, ...]:
     """What the client sent and received, in order; without the probes."""
-    return sorted(case.exchanges(*AS_A_CLIENT), key=lambda one: one.id)
+    return case.once(_in_order)
+
+
+def _in_order(case: Case) -> tuple[Exchange, ...]:
+    return tuple(sorted(case.exchanges(*AS_A_CLIENT), key=lambda one: one.id))
 
 
 def token_form(exchange: Exchange) -> Mapping[str, str]:
@@ -42,9 +46,13 @@ def is_refresh(exchange: Exchange) -> bool:
     return token_form(exchange).get("grant_type") == REFRESH
 
 
-def token_requests(case: Case) -> list[tuple[Exchange, Mapping[str, str]]]:
+def token_requests(case: Case) -> tuple[tuple[Exchange, Mapping[str, str]], ...]:
     """The token requests of the client, each with its form."""
-    return [(one, sent) for one in timeline(case) if (sent := token_form(one))]
+    return case.once(_token_requests)
+
+
+def _token_requests(case: Case) -> tuple[tuple[Exchange, Mapping[str, str]], ...]:
+    return tuple((one, sent) for one in timeline(case) if (sent := token_form(one)))
 
 
 def refreshes(case: Case) -> list[Exchange]:
@@ -82,7 +90,7 @@ def overlap(first: Exchange, second: Exchange) -> bool:
 
 def has_expired(case: Case, used: Exchange, token: str) -> bool:
     """Whether an access token was used later than the lifetime that came with it."""
-    for one in timeline(case):
+    for one, _ in token_requests(case):
         lifetime = (one.document or {}).get("expires_in")
         if one.id >= used.id or granted(one, "access_token") != token or isinstance(lifetime, bool):
             continue
