@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from leaks import assert_no_leak, shown
+from staging import TOOL, played
 
 from mcp_oauth_nb import Debugger
-from mcp_oauth_nb.demo import DemoServer
+from mcp_oauth_nb.demo import FAULTS, DemoServer
 
 
 @pytest.fixture
@@ -80,3 +82,29 @@ def test_a_refusal_without_a_replay_is_a_proof(dbg: Debugger) -> None:
         assert call().status == "passed"
     assert dict(dbg.trace.runs[-1].learned)["outcome"] == "revoked access token refused with 401"
     assert dbg.diagnose().verdict.outcomes["revoked-token-accepted"] == "passed"
+
+
+def test_the_whole_run_goes_on_without_a_refresh_token() -> None:
+    with DemoServer("no-refresh-token") as server:
+        report = Debugger(server.url, browser="follow").run(afterwards=True)
+        assert report.status == "passed"
+        assert [run.step for run in report.trace.runs][-3:] == ["mcp", "revoke", "revoked"]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "self-contained-token",
+        "granted-scope-challenged",
+        "refresh-by-another-client",
+        "grant-revoked-elsewhere",
+        "refresh-after-revocation",
+        "other-token-revoked",
+    ],
+)
+def test_suspects_and_their_lines_show_no_secret(name: str) -> None:
+    fault = FAULTS[name]
+    with DemoServer(name) as server:
+        dbg = Debugger(server.url, **{"browser": "follow", "tool": TOOL, **fault.how})
+        assert played(dbg, fault).findings
+        assert_no_leak(shown(dbg), server.secrets_issued())
