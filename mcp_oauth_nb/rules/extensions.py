@@ -1,4 +1,4 @@
-"""Rules for MCP's extensions of authorization: clients that act for themselves, enterprise-managed authorization."""
+"""Rules for clients that act for themselves, and for the declaration of an extension in use."""
 
 from __future__ import annotations
 
@@ -7,19 +7,18 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC
 from typing import Any
 
-from mcp_oauth_nb.protocol.grants import EXTENSIONS, ID_JAG, JWT_BEARER, TOKEN_EXCHANGE
+from mcp_oauth_nb.protocol.grants import EXTENSIONS
 from mcp_oauth_nb.protocol.proofs import ASSERTION_TYPE
 from mcp_oauth_nb.protocol.spec import Spec
 from mcp_oauth_nb.records import Exchange, read_json
 from mcp_oauth_nb.rules.authorization import sender
 from mcp_oauth_nb.rules.discovery import Found
-from mcp_oauth_nb.rules.evidence import form, is_at_idp, jwt_claims, sent_json, server_document, text, texts
+from mcp_oauth_nb.rules.evidence import form, jwt_claims, sent_json, server_document, text, texts
 from mcp_oauth_nb.rules.rule import ANY, MUST, SHOULD, Case, Seen, Selector, rule
-from mcp_oauth_nb.rules.timeline import timeline, token_form, token_requests
+from mcp_oauth_nb.rules.timeline import token_requests
 from mcp_oauth_nb.rules.words import AUTHORIZATION_SERVER, quoted, shown
 
 CLIENT_CREDENTIALS = "client_credentials"
-ID_JAG_TYPE = "oauth-id-jag+jwt"
 META = "io.modelcontextprotocol/"
 READ_ONLY = "(read, not verified)"
 
@@ -34,14 +33,15 @@ def jwt_header(token: str) -> Mapping[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-def _of_grant(case: Case, grant: str) -> list[Exchange]:
+def of_grant(case: Case, grant: str) -> list[Exchange]:
+    """The token requests with this grant."""
     return [one for one, sent in token_requests(case) if sent["grant_type"] == grant]
 
 
 def _for_machines(case: Case) -> list[Found]:
     """The authorization server metadata, where a client asked for a token in its own name."""
     found = server_document(case)
-    return [found] if found and _of_grant(case, CLIENT_CREDENTIALS) else []
+    return [found] if found and of_grant(case, CLIENT_CREDENTIALS) else []
 
 
 @rule(
@@ -75,7 +75,7 @@ def _(case: Case, found: Found) -> Iterator[Seen]:
     summary="The client does not authenticate as the client credentials grant asks.",
     fix="Authenticate in one way: client_assertion with its type, or client id and secret.",
     spec=Spec("RFC 7523", "2.2"),
-    over=Selector(lambda case: _of_grant(case, CLIENT_CREDENTIALS), "no token was asked for with client credentials"),
+    over=Selector(lambda case: of_grant(case, CLIENT_CREDENTIALS), "no token was asked for with client credentials"),
     explains=("token-refused",),
 )
 def _(case: Case, exchange: Exchange) -> Iterator[Seen]:
@@ -117,8 +117,8 @@ def _(case: Case, found: tuple[Exchange, str]) -> Iterator[Seen]:
         yield Seen(
             exchange, part, "iss and sub alike", f"iss={shown(issuer)}, sub={shown(subject)} {READ_ONLY}", who=who
         )
-    named = _audience(claims)
-    if not set(named) & set(_names_of_server(case, exchange)):
+    named = audience_of(claims)
+    if not set(named) & set(names_of_server(case, exchange)):
         yield Seen(
             exchange, part, "aud with the issuer or the token endpoint", f"aud={shown(claims.get('aud'))}", who=who
         )
@@ -129,12 +129,13 @@ def _(case: Case, found: tuple[Exchange, str]) -> Iterator[Seen]:
         yield Seen(exchange, part, "exp in the future", f"exp in the past {READ_ONLY}", who=who)
 
 
-def _audience(claims: Mapping[str, Any]) -> tuple[str, ...]:
+def audience_of(claims: Mapping[str, Any]) -> tuple[str, ...]:
+    """Whom a JWT is for."""
     audience = claims.get("aud")
     return (audience,) if isinstance(audience, str) else texts(audience)
 
 
-def _names_of_server(case: Case, exchange: Exchange) -> tuple[str, ...]:
+def names_of_server(case: Case, exchange: Exchange) -> tuple[str, ...]:
     """What an authorization server goes by: its issuer, and the URL that was asked."""
     found = server_document(case)
     issuer = text(found[1].get("issuer")) if found else None
@@ -176,130 +177,3 @@ def _(case: Case, exchange: Exchange) -> Iterator[Seen]:
     declared = capabilities.get("extensions") if isinstance(capabilities, dict) else None
     if not isinstance(declared, dict) or wanted not in declared:
         yield Seen(exchange, "body:/params/_meta", wanted, "no such extension", who=sender(exchange, "params"))
-
-
-EXCHANGED = Selector(lambda case: _of_grant(case, TOKEN_EXCHANGE), "no token was exchanged at an identity provider")
-ENTERPRISE = Spec("RFC 8693", "2.1")
-
-
-@rule(
-    "token-exchange-malformed",
-    step=ANY,
-    level=MUST,
-    who="client",
-    summary="The request to the identity provider lacks what makes the grant it asks for one for this server.",
-    fix="Ask for an id-jag, with the issuer of the authorization server as audience, the MCP server as resource, and "
-    "the subject token with its type.",
-    spec=ENTERPRISE,
-    over=EXCHANGED,
-    explains=("token-refused", "token-exchange-answer"),
-)
-def _(case: Case, exchange: Exchange) -> Iterator[Seen]:
-    sent = form(exchange)
-    found = server_document(case)
-    wanted = {
-        "requested_token_type": ID_JAG,
-        "audience": text(found[1].get("issuer")) if found else None,
-        "resource": None,
-        "subject_token": None,
-        "subject_token_type": None,
-    }
-    for name, value in wanted.items():
-        if not sent.get(name) or (value is not None and sent[name] != value):
-            seen = "another value" if sent.get(name) else f"no {name}"
-            yield Seen(exchange, f"body:/{name}", value or name, seen, who=sender(exchange, name))
-
-
-def _exchanged(case: Case) -> list[Found]:
-    answered = [(one, one.document) for one in _of_grant(case, TOKEN_EXCHANGE) if one.status == 200]
-    return [(one, document) for one, document in answered if document is not None]
-
-
-@rule(
-    "token-exchange-answer",
-    step=ANY,
-    level=MUST,
-    who=AUTHORIZATION_SERVER,
-    summary="The identity provider did not answer with an identity assertion grant as it should be.",
-    fix="Answer with issued_token_type id-jag, token_type N_A, and a JWT of type oauth-id-jag+jwt with iss, sub, aud, "
-    "client_id, jti, exp and iat.",
-    spec=Spec("RFC 8693", "2.2.1"),
-    over=Selector(_exchanged, "no identity provider answered an exchange with a JSON object"),
-    explains=("token-refused", "unexpected-answer"),
-)
-def _(case: Case, found: Found) -> Iterator[Seen]:
-    exchange, document = found
-    if document.get("issued_token_type") != ID_JAG:
-        seen = shown(document.get("issued_token_type")) if "issued_token_type" in document else "no issued_token_type"
-        yield Seen(exchange, "body:/issued_token_type", ID_JAG, seen)
-    if (text(document.get("token_type")) or "").upper() != "N_A":
-        seen = shown(document.get("token_type")) if "token_type" in document else "no token_type"
-        yield Seen(exchange, "body:/token_type", "N_A", seen)
-    grant = text(document.get("access_token")) or ""
-    if str(jwt_header(grant).get("typ", "")).lower() != ID_JAG_TYPE:
-        seen = f"typ={shown(jwt_header(grant)['typ'])}" if "typ" in jwt_header(grant) else "no typ"
-        yield Seen(exchange, "body:/access_token", f"a JWT with typ {ID_JAG_TYPE}", f"{seen} {READ_ONLY}")
-    missing = [
-        name for name in ("iss", "sub", "aud", "client_id", "jti", "exp", "iat") if name not in jwt_claims(grant)
-    ]
-    if missing:
-        yield Seen(exchange, "body:/access_token", "all claims of an id-jag", f"no {', '.join(missing)} {READ_ONLY}")
-
-
-def _identity_grants(case: Case) -> list[tuple[Exchange, Mapping[str, Any]]]:
-    sent = [(one, form(one).get("assertion", "")) for one in _of_grant(case, JWT_BEARER)]
-    return [(one, jwt_claims(grant)) for one, grant in sent if jwt_header(grant).get("typ") == ID_JAG_TYPE]
-
-
-@rule(
-    "identity-grant-differs",
-    step=ANY,
-    level=MUST,
-    who="client",
-    summary="The identity assertion grant was made out to another client or another authorization server.",
-    fix="Ask the identity provider for a grant for this authorization server and for the client that shows it.",
-    spec=Spec("RFC 7523", "3"),
-    over=Selector(_identity_grants, "no identity assertion grant was shown to an authorization server"),
-    explains=("token-refused",),
-)
-def _(case: Case, found: tuple[Exchange, Mapping[str, Any]]) -> Iterator[Seen]:
-    exchange, claims = found
-    if not set(_audience(claims)) & set(_names_of_server(case, exchange)):
-        seen = f"aud={shown(claims.get('aud'))} {READ_ONLY}"
-        yield Seen(exchange, "body:/assertion", "aud with the issuer of this server", seen)
-    shown_as = form(exchange).get("client_id")
-    if shown_as and claims.get("client_id") != shown_as:
-        seen = f"client_id={shown(claims.get('client_id'))} {READ_ONLY}"
-        yield Seen(exchange, "body:/assertion", f"client_id={quoted(shown_as)}", seen)
-
-
-def _after_refused_assertion(case: Case) -> list[tuple[Exchange, Exchange | None]]:
-    """Every refused assertion, with the token request that came after it."""
-    sent = [one for one in timeline(case) if token_form(one) and not is_at_idp(one)]
-    pairs = [(one, sent[place + 1] if place + 1 < len(sent) else None) for place, one in enumerate(sent)]
-    return [
-        (one, later)
-        for one, later in pairs
-        if token_form(one)["grant_type"] == JWT_BEARER and one.status in (400, 401, 403) and not _asks_nonce(one)
-    ]
-
-
-def _asks_nonce(exchange: Exchange) -> bool:
-    return (exchange.document or {}).get("error") == "use_dpop_nonce"
-
-
-@rule(
-    "assertion-retried",
-    step=ANY,
-    level=SHOULD,
-    who="client",
-    summary="After its assertion was refused the client tried again.",
-    fix="Stop after the refusal and report it: neither the same assertion nor another grant will do better.",
-    spec=Spec("RFC 7523", "2.1"),
-    over=Selector(_after_refused_assertion, "no assertion was refused"),
-)
-def _(case: Case, found: tuple[Exchange, Exchange | None]) -> Iterator[Seen]:
-    refused, later = found
-    if later is not None:
-        grant = token_form(later)["grant_type"]
-        yield Seen(later, "body:/grant_type", f"nothing after the refusal in exchange {refused.id}", quoted(grant, 80))

@@ -169,8 +169,8 @@ class TestRefusals:
         found = refused(400, INVALID)
         assert found.cause == "refresh-refused"
         assert [(one.cause, one.confidence) for one in found.suspects] == [
-            ("grant-revoked", "possible"),
             ("refresh-token-expired", "possible"),
+            ("grant-revoked", "possible"),
         ]
 
     def test_of_both_tokens_mean_a_revoked_grant(self) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from mcp_oauth_nb.protocol.spec import Spec
 from mcp_oauth_nb.records import Exchange
 from mcp_oauth_nb.rules.cause import Fit, line, suspect
-from mcp_oauth_nb.rules.causes.later import EDGES, shown_in
+from mcp_oauth_nb.rules.causes.refusals import EDGES, shown_in
 from mcp_oauth_nb.rules.evidence import challenges, query, resource_document, sent_token, server_document, texts
 from mcp_oauth_nb.rules.resource import error_of
 from mcp_oauth_nb.rules.rule import Case, Finding

@@ -1,4 +1,4 @@
-"""Suspects behind a refusal of what is done with tokens later: refresh, revocation, use after revocation."""
+"""Suspects behind a missing refresh token, and behind a refresh that is refused."""
 
 from __future__ import annotations
 
@@ -8,52 +8,32 @@ from collections.abc import Iterator, Mapping
 from mcp_oauth_nb.protocol.spec import Spec
 from mcp_oauth_nb.records import Exchange
 from mcp_oauth_nb.rules.cause import Fit, line, suspect
+from mcp_oauth_nb.rules.causes.refusals import (
+    LOGIN_AGAIN,
+    REFRESH_AGAIN,
+    REFUSALS,
+    description,
+    edge_of,
+    is_of_gateway,
+    refused_with,
+    said,
+    shown_in,
+)
 from mcp_oauth_nb.rules.evidence import (
     authorization_request,
     form,
-    jwt_claims,
     oauth_error,
     query,
     sent_json,
-    sent_token,
     server_document,
-    text,
     texts,
 )
-from mcp_oauth_nb.rules.revocation import replay_refused_before, revocations
 from mcp_oauth_nb.rules.rule import Case, Finding
-from mcp_oauth_nb.rules.suspect import Line
 from mcp_oauth_nb.rules.timeline import granted, is_refresh, token_form, token_requests
-from mcp_oauth_nb.rules.words import AUTHORIZATION_SERVER, MCP_SERVER, came, is_page, kind_of
+from mcp_oauth_nb.rules.words import AUTHORIZATION_SERVER, came, kind_of
 
-REFRESHING = Spec("RFC 6749", "6")
-REFUSALS = Spec("RFC 6749", "5.2")
-REFRESH_AGAIN = "dbg.refresh()"
-LOGIN_AGAIN = "dbg.authorize()"
-EDGES = ("cf-ray", "via", "x-amzn-requestid", "x-azure-ref", "x-amz-cf-id", "x-served-by")
-"""Headers that proxies and content networks add to what passes them."""
-_ENDED = re.compile(r"(?i)revok|withdrawn|logged out|signed out|session.{0,20}(end|terminat|inactive|not active)")
 _RAN_OUT = re.compile(r"(?i)expire|too old|lifetime")
 _RESOURCE = re.compile(r"(?i)\bresource\b|unknown param|unsupported param|unrecogni[sz]ed param|unexpected param")
-
-
-def shown_in(case: Case, finding: Finding) -> Exchange | None:
-    """The exchange that shows a finding."""
-    known = finding.exchange in range(1, len(case.trace.exchanges) + 1)
-    return case.trace.exchanges[finding.exchange - 1] if known else None
-
-
-def _description(exchange: Exchange) -> str:
-    return text((exchange.document or {}).get("error_description")) or ""
-
-
-def _refused_with(case: Case, finding: Finding, *errors: str) -> Exchange | None:
-    one = shown_in(case, finding)
-    return one if one is not None and oauth_error(one) in errors else None
-
-
-def _said(exchange: Exchange) -> Line:
-    return line(exchange, "body:/error", f"error={oauth_error(exchange)} {_description(exchange)}".strip())
 
 
 def _origin_of(case: Case, refused: Exchange) -> Exchange | None:
@@ -84,7 +64,7 @@ def _credentials(exchange: Exchange) -> Mapping[str, object]:
     call="dbg.register()",
 )
 def _(case: Case, finding: Finding) -> Iterator[Fit]:
-    if finding.rule == "refresh-refused" and not _refused_with(
+    if finding.rule == "refresh-refused" and not refused_with(
         case, finding, "unauthorized_client", "unsupported_grant_type"
     ):
         return
@@ -143,62 +123,6 @@ def _(case: Case, finding: Finding) -> Iterator[Fit]:
 
 
 @suspect(
-    "grant-revoked",
-    of=("refresh-refused", "token-rejected"),
-    step="revoke",
-    who="user",
-    summary="The grant had been revoked before: no token of it works any more.",
-    fix="Authorize again: neither a refresh nor a retry brings a revoked grant back.",
-    spec=Spec("RFC 7009", "2.1"),
-    apart="After a revocation both tokens are refused while the client is still known: a new authorization works.",
-    call=LOGIN_AGAIN,
-)
-def _(case: Case, finding: Finding) -> Iterator[Fit]:
-    refused = shown_in(case, finding)
-    if refused is None or (finding.rule == "refresh-refused" and oauth_error(refused) != "invalid_grant"):
-        return
-    known = {token for one, _ in token_requests(case) for token in (granted(one, "access_token"),) if token}
-    known |= {form(refused).get("refresh_token", ""), sent_token(refused) or ""}
-    known |= {token for one, _ in token_requests(case) if (token := granted(one, "refresh_token"))}
-    before = [one for one in revocations(case) if one.id < refused.id and form(one)["token"] in known]
-    if before:
-        yield Fit("certain", (line(before[-1], "status", "revocation answered 200"),))
-    elif finding.rule == "refresh-refused" and _ENDED.search(_description(refused)):
-        yield Fit("likely", (_said(refused), *_refused_at_mcp(case, refused)))
-    elif finding.rule == "refresh-refused":
-        both = _refused_at_mcp(case, refused)
-        yield Fit("likely" if both else "possible", (_said(refused), *both))
-
-
-def _refused_at_mcp(case: Case, refused: Exchange) -> tuple[Line, ...]:
-    """The MCP server refused an access token of the same trace before, so that both tokens are gone."""
-    used = [
-        one for one in case.answered("mcp", "call") if one.status == 401 and sent_token(one) and one.id < refused.id
-    ]
-    return (line(used[-1], "status", "401 for the access token"),) if used else ()
-
-
-@suspect(
-    "grant-ended-by-replay",
-    of=("refresh-refused", "token-rejected"),
-    step="replay",
-    who="user",
-    summary="An old refresh token was presented before, upon which a careful server ends the whole grant.",
-    fix="Authorize again: the probe has done its work, and the server defended itself.",
-    spec=Spec("OAuth 2.1", "4.3.1"),
-    apart="A new authorization that is not followed by a replay goes on working.",
-    call=LOGIN_AGAIN,
-)
-def _(case: Case, finding: Finding) -> Iterator[Fit]:
-    refused = shown_in(case, finding)
-    if refused is None or (finding.rule == "refresh-refused" and oauth_error(refused) != "invalid_grant"):
-        return
-    before = replay_refused_before(case, refused)
-    if before is not None:
-        yield Fit("likely", (line(before, "status", came(before)),))
-
-
-@suspect(
     "refresh-token-expired",
     of="refresh-refused",
     step="refresh",
@@ -210,11 +134,11 @@ def _(case: Case, finding: Finding) -> Iterator[Fit]:
     call=LOGIN_AGAIN,
 )
 def _(case: Case, finding: Finding) -> Iterator[Fit]:
-    refused = _refused_with(case, finding, "invalid_grant")
+    refused = refused_with(case, finding, "invalid_grant")
     if refused is None:
         return
-    says = _RAN_OUT.search(_description(refused))
-    yield Fit("likely" if says else "possible", (_said(refused),))
+    says = _RAN_OUT.search(description(refused))
+    yield Fit("likely" if says else "possible", (said(refused),))
 
 
 @suspect(
@@ -229,18 +153,18 @@ def _(case: Case, finding: Finding) -> Iterator[Fit]:
     call="dbg.refresh(form={'resource': None})",
 )
 def _(case: Case, finding: Finding) -> Iterator[Fit]:
-    refused = _refused_with(case, finding, "invalid_request", "invalid_target")
+    refused = refused_with(case, finding, "invalid_request", "invalid_target")
     if refused is None or not form(refused).get("resource"):
         return
     without = [one for one in case.trace.exchanges if is_refresh(one) and "resource" not in form(one)]
     worked = next((one for one in without if granted(one, "access_token")), None)
     if worked is not None:
-        yield Fit("certain", (_said(refused), line(worked, "status", "200 for a refresh without resource")))
+        yield Fit("certain", (said(refused), line(worked, "status", "200 for a refresh without resource")))
         return
     if oauth_error(refused) == "invalid_request":
-        says = _RESOURCE.search(_description(refused))
+        says = _RESOURCE.search(description(refused))
         yield Fit(
-            "likely" if says else "possible", (_said(refused), line(refused, "body:/resource", "resource was sent"))
+            "likely" if says else "possible", (said(refused), line(refused, "body:/resource", "resource was sent"))
         )
 
 
@@ -256,7 +180,7 @@ def _(case: Case, finding: Finding) -> Iterator[Fit]:
     call=REFRESH_AGAIN,
 )
 def _(case: Case, finding: Finding) -> Iterator[Fit]:
-    refused = _refused_with(case, finding, "invalid_target", "invalid_request", "invalid_grant")
+    refused = refused_with(case, finding, "invalid_target", "invalid_request", "invalid_grant")
     if refused is None:
         return
     asked, earlier = authorization_request(case), _origin_of(case, refused)
@@ -280,7 +204,7 @@ def _(case: Case, finding: Finding) -> Iterator[Fit]:
     call=REFRESH_AGAIN,
 )
 def _(case: Case, finding: Finding) -> Iterator[Fit]:
-    refused = _refused_with(case, finding, "invalid_client", "invalid_request", "unauthorized_client")
+    refused = refused_with(case, finding, "invalid_client", "invalid_request", "unauthorized_client")
     earlier = _origin_of(case, refused) if refused else None
     if refused is None or earlier is None or _credentials(earlier) == _credentials(refused):
         return
@@ -309,13 +233,13 @@ def _way(exchange: Exchange) -> str:
     call="dbg.register()",
 )
 def _(case: Case, finding: Finding) -> Iterator[Fit]:
-    refused = _refused_with(case, finding, "invalid_client")
+    refused = refused_with(case, finding, "invalid_client")
     earlier = _origin_of(case, refused) if refused else None
     if refused is None or earlier is None or _credentials(earlier) != _credentials(refused):
         return
     same = token_form(earlier).get("client_id") == form(refused).get("client_id")
     if same:
-        yield Fit("likely", (line(earlier, "status", "200 for the same client"), _said(refused)))
+        yield Fit("likely", (line(earlier, "status", "200 for the same client"), said(refused)))
 
 
 @suspect(
@@ -329,9 +253,9 @@ def _(case: Case, finding: Finding) -> Iterator[Fit]:
     apart="The registration of the client, at the server's console, lists its grants.",
 )
 def _(case: Case, finding: Finding) -> Iterator[Fit]:
-    refused = _refused_with(case, finding, "unauthorized_client", "unsupported_grant_type")
+    refused = refused_with(case, finding, "unauthorized_client", "unsupported_grant_type")
     if refused is not None:
-        yield Fit("likely", (_said(refused),))
+        yield Fit("likely", (said(refused),))
 
 
 @suspect(
@@ -351,21 +275,6 @@ def _(case: Case, finding: Finding) -> Iterator[Fit]:
         yield Fit("certain", (line(refused, "status", came(refused)),))
 
 
-def _edge(exchange: Exchange) -> tuple[str, str] | None:
-    """A header by which a proxy or content network gives itself away."""
-    for name, value in exchange.response.headers if exchange.response else ():
-        if name.lower() in EDGES:
-            return name, value
-    return None
-
-
-def _is_of_gateway(exchange: Exchange) -> bool:
-    """Whether somebody in front of the server answered: 503 is also what a server says itself (RFC 7009 2.2.1)."""
-    page = exchange.response is not None and is_page(exchange.response)
-    edge = _edge(exchange) is not None
-    return exchange.status in (502, 504) or (page and edge) or (exchange.status == 503 and (page or edge))
-
-
 @suspect(
     "token-endpoint-behind-failing-gateway",
     of=("refresh-refused", "revocation-refused"),
@@ -381,9 +290,9 @@ def _(case: Case, finding: Finding) -> Iterator[Fit]:
     refused = shown_in(case, finding)
     if refused is None or oauth_error(refused) or refused.status == 429:
         return
-    edge = _edge(refused)
+    edge = edge_of(refused)
     lines = (line(refused, "status", came(refused)), *((line(refused, f"header:{edge[0]}", edge[1]),) if edge else ()))
-    if _is_of_gateway(refused):
+    if is_of_gateway(refused):
         yield Fit("likely", lines)
 
 
@@ -401,72 +310,5 @@ def _(case: Case, finding: Finding) -> Iterator[Fit]:
 def _(case: Case, finding: Finding) -> Iterator[Fit]:
     refused = shown_in(case, finding)
     failed = refused is not None and (kind_of(refused) == "server error" or refused.status == 503)
-    if refused is not None and failed and not _is_of_gateway(refused):
+    if refused is not None and failed and not is_of_gateway(refused):
         yield Fit("likely", (line(refused, "status", came(refused)),))
-
-
-# --- a revoked token works --------------------------------------------------------------------------------------------
-
-
-@suspect(
-    "self-contained-token",
-    of="revoked-token-accepted",
-    step="token",
-    who=AUTHORIZATION_SERVER,
-    summary="The access token is a JWT, which the MCP server reads without asking whether it was revoked.",
-    fix="Give access tokens a short life, or let the MCP server ask by introspection whether they were revoked.",
-    spec=Spec("RFC 7009", "3"),
-    apart="It works until the time in its claim exp, and not a moment longer.",
-    call="dbg.revoked()",
-)
-def _(case: Case, finding: Finding) -> Iterator[Fit]:
-    used = shown_in(case, finding)
-    claims = jwt_claims(sent_token(used) or "") if used else {}
-    if used is not None and claims:
-        expires = claims.get("exp")
-        quote = f"a JWT with exp={expires}" if isinstance(expires, (int, float)) else "a JWT without exp"
-        yield Fit("likely", (line(used, "header:Authorization", quote),))
-
-
-@suspect(
-    "revocation-not-carried-out",
-    of="revoked-token-accepted",
-    step="revoke",
-    who=AUTHORIZATION_SERVER,
-    summary="The authorization server answers the revocation with 200 and revokes nothing.",
-    fix="End the tokens when they are revoked, and answer 200 only then.",
-    spec=Spec("RFC 7009", "2.2"),
-    apart="Where the revocation did nothing, the revoked refresh token still works.",
-    call="dbg.refresh()",
-)
-def _(case: Case, finding: Finding) -> Iterator[Fit]:
-    used = shown_in(case, finding)
-    done = [one for one in revocations(case) if used is not None and one.id < used.id]
-    if not done:
-        return
-    sent = {form(one)["token"] for one in done}
-    refreshed = [
-        one for one in case.answered("refresh") if one.id > done[0].id and form(one).get("refresh_token") in sent
-    ]
-    worked = next((one for one in refreshed if granted(one, "access_token")), None)
-    if worked is not None:
-        yield Fit("certain", (line(worked, "status", "200 for the revoked refresh token"),))
-    elif not refreshed:
-        yield Fit("possible", (line(done[-1], "status", "revocation answered 200"),))
-
-
-@suspect(
-    "revocation-not-looked-up",
-    of="revoked-token-accepted",
-    step="revoked",
-    who=MCP_SERVER,
-    summary="The MCP server does not look up whether a token was revoked, or remembers an earlier answer.",
-    fix="Ask the authorization server by introspection, and keep its answer for seconds only.",
-    spec=Spec("RFC 7009", "3"),
-    apart="A token that is only remembered is refused some minutes later.",
-    call="dbg.revoked()",
-)
-def _(case: Case, finding: Finding) -> Iterator[Fit]:
-    used = shown_in(case, finding)
-    if used is not None and not jwt_claims(sent_token(used) or ""):
-        yield Fit("possible", (line(used, "status", came(used)),))
