@@ -19,5 +19,11 @@ ROWS = (
         "A revoked refresh token gets no more tokens, and the access token should end with it.",
         rules=("revoked-token-accepted", "revoked-refresh-token-accepted", "refresh-survives-revocation"),
     ),
-    Requirement("RV-03", "authorization server", "m m m m", ""),
+    Requirement(
+        "RV-03",
+        "authorization server",
+        "m m m m",
+        "Introspection asks who wants to know, and says whether the token is active.",
+        rules=("introspection-refused", "introspection-answer-invalid"),
+    ),
 )
