@@ -40,11 +40,13 @@ from mcp_oauth_nb.redact import learn_settings, mask_text
 from mcp_oauth_nb.rules.rule import Report
 from mcp_oauth_nb.stepping import Stepper
 from mcp_oauth_nb.steps import AFTERWARDS, STEPS, route_for
+from mcp_oauth_nb.steps.inspection import WHICH, Which, introspect_step
 from mcp_oauth_nb.steps.mcp import call_step
 from mcp_oauth_nb.steps.probes import PROBES
 from mcp_oauth_nb.views.config import Config
 from mcp_oauth_nb.views.script import Script
 from mcp_oauth_nb.views.tables import TableView
+from mcp_oauth_nb.views.token_details import TokenDetails
 from mcp_oauth_nb.wire.addresses import Guard
 from mcp_oauth_nb.wire.callback import Listener
 from mcp_oauth_nb.wire.driver import Browser, Driver
@@ -328,6 +330,26 @@ class Debugger(Stepper):
         """Probe: use the revoked access token. A healthy server answers 401."""
         return self._run("revoked", headers=headers)
 
+    def introspect(
+        self, which: Which = "access_token", *, form: Edits | None = None, headers: Edits | None = None
+    ) -> Report:
+        """Ask the authorization server about ``"access_token"`` or ``"refresh_token"`` (RFC 7662)."""
+        if which not in WHICH:
+            raise BadSetting("which", brief(which), "one of " + ", ".join(WHICH))
+        return self._run("introspect", step=introspect_step(which), form=form, headers=headers)
+
+    def userinfo(self, *, headers: Edits | None = None) -> Report:
+        """Ask with the access token who the user is (OpenID Connect Core 5.3)."""
+        return self._run("userinfo", headers=headers)
+
+    def registration(self, *, headers: Edits | None = None) -> Report:
+        """Read what a dynamic registration left at the authorization server (RFC 7592 2.1)."""
+        return self._run("registration", headers=headers)
+
+    def unregister(self, *, headers: Edits | None = None) -> Report:
+        """Remove the client that was registered dynamically (RFC 7592 2.3); its tokens should end with it."""
+        return self._run("unregister", headers=headers)
+
     # -- probes: what an ordinary client would not send; they change nothing of the flow ----------------------------
 
     def probe(
@@ -392,6 +414,11 @@ class Debugger(Stepper):
     def tokens(self) -> Tokens | None:
         """The tokens as they were issued last; None before. Their repr shows none of them."""
         return self._flow.tokens
+
+    @property
+    def details(self) -> TokenDetails:
+        """What the access token and the ID token say of themselves: their claims, read and not verified."""
+        return TokenDetails(self._flow.tokens, self._vault, self._flow.settings.clock())
 
     @property
     def client(self) -> Client | None:

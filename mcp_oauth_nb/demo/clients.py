@@ -52,6 +52,11 @@ class Registered(OAuthClientInformationFull):
         client._any_port = any_port
         return client
 
+    @property
+    def written(self) -> tuple[str, ...]:
+        """Its redirect URIs as the text that the client sent."""
+        return self._written
+
     def allows(self, uri: str) -> bool:
         """Whether this text is one of the registered redirect URIs."""
         return uri in self._written or (self._any_port and _PORT.sub(r"\1", uri) in self._written)

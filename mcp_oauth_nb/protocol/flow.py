@@ -111,10 +111,17 @@ class Client:
         """A client without a secret or key (RFC 6749 2.1)."""
         return not self.secret and not self.private_key
 
+    @property
+    def is_managed(self) -> bool:
+        """A client whose registration can be read and deleted (RFC 7592 3)."""
+        return bool(self.management_url and self.management_token)
+
     def shown(self) -> Pairs:
         kind = "public" if self.is_public else "confidential"
-        pairs = (("client_id", self.client_id), ("client", f"{kind}, {self.source}"))
-        return (*pairs, ("token_endpoint_auth_method", self.auth_method)) if self.auth_method else pairs
+        pairs: Pairs = (("client_id", self.client_id), ("client", f"{kind}, {self.source}"))
+        if self.auth_method:
+            pairs += (("token_endpoint_auth_method", self.auth_method),)
+        return (*pairs, ("to remove it", "dbg.unregister()")) if self.is_managed else pairs
 
 
 @dataclass(frozen=True)
@@ -279,7 +286,10 @@ class AuthorizationCode(_Fact):
 
 @dataclass(frozen=True, repr=False)
 class Tokens(_Fact):
-    """What the token endpoint issued. `expires_in_s` is None where the answer did not say."""
+    """What the token endpoint issued.
+
+    `expires_in_s` is None where the answer did not say, `id_token` where none came (OpenID Connect Core 3.1.3.3).
+    """
 
     access_token: str
     refresh_token: str | None = None
@@ -287,12 +297,14 @@ class Tokens(_Fact):
     scope: str | None = None
     expires_in_s: float | None = None
     exchange: int = 0
+    id_token: str | None = None
 
     def shown(self) -> Pairs:
         pairs = [("access_token", self.access_token), ("token_type", self.token_type)]
         pairs.append(("expires in", "(not said)" if self.expires_in_s is None else f"{self.expires_in_s:g} s"))
         pairs.append(("scope", self.scope or "(not said)"))
         pairs.append(("refresh_token", self.refresh_token or "(none)"))
+        pairs += [("id_token", self.id_token)] if self.id_token else []
         return tuple(pairs)
 
 
@@ -315,13 +327,14 @@ class Session(_Fact):
 
 @dataclass(frozen=True, repr=False)
 class Outcome(_Fact):
-    """What a request after the main flow led to, in words."""
+    """What a request after the main flow led to, in words; `details` are members of the answer worth a line each."""
 
     summary: str
     exchange: int
+    details: Pairs = ()
 
     def shown(self) -> Pairs:
-        return (("outcome", self.summary),)
+        return (("outcome", self.summary), *self.details)
 
 
 @dataclass(frozen=True, repr=False)
@@ -351,6 +364,10 @@ class Flow:
     old_refresh_token: str | None = None
     replayed: Outcome | None = None
     revoked: Outcome | None = None
+    introspected: Outcome | None = None
+    userinfo: Outcome | None = None
+    registration: Outcome | None = None
+    unregistered: Outcome | None = None
     after_revocation: Outcome | None = None
 
     def __repr__(self) -> str:

@@ -17,7 +17,10 @@ from mcp_oauth_nb.rules import (
     authorization,
     challenge,
     discovery,
+    id_token,
+    inspection,
     locations,
+    management,
     registration,
     resource,
     server_metadata,
@@ -42,14 +45,29 @@ MODULES = (
     authorization,
     tokens,
     token_request,
+    id_token,
     resource,
     session,
+    inspection,
     afterwards,
     locations,
+    management,
 )
 """Where the rules stand, in the order in which breaches of the same step and level are told."""
 
-STEP_ORDER = (*ROUTE, "call", "refresh", "replay", "revoke", "revoked", *PROBES)
+STEP_ORDER = (
+    *ROUTE,
+    "call",
+    "introspect",
+    "userinfo",
+    "refresh",
+    "replay",
+    "revoke",
+    "revoked",
+    "registration",
+    "unregister",
+    *PROBES,
+)
 """Every step, in the order in which findings are told."""
 
 REPEATS = {"call": "mcp", "refresh": "token"}

@@ -6,13 +6,13 @@ here is read back from the captured request. Nothing here raises, whatever a ser
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import parse_qsl
 
 from mcp_oauth_nb.protocol.challenge import Challenges, parse_challenges
 from mcp_oauth_nb.protocol.grants import TOKEN_EXCHANGE
+from mcp_oauth_nb.protocol.jwt import read_jwt
 from mcp_oauth_nb.records import Exchange, Run, read_json
 from mcp_oauth_nb.rules.rule import Case, Selector
 
@@ -145,15 +145,8 @@ def oauth_error(exchange: Exchange) -> str:
 
 def jwt_claims(token: str) -> Members:
     """The claims of a JWT, read without any check of its signature; empty for anything else."""
-    parts = token.split(".")
-    if len(parts) != 3:
-        return {}
-    try:
-        raw = base64.urlsafe_b64decode(parts[1] + "=" * (-len(parts[1]) % 4))
-    except ValueError:
-        return {}
-    value = read_json(raw).value
-    return value if isinstance(value, dict) else {}
+    jwt = read_jwt(token)
+    return jwt.claims if jwt else {}
 
 
 # --- what was sent ----------------------------------------------------------------------------------------------------

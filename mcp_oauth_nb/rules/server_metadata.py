@@ -20,7 +20,14 @@ from mcp_oauth_nb.rules.evidence import (
 from mcp_oauth_nb.rules.rule import MUST, SHOULD, Case, Seen, Selector, rule
 from mcp_oauth_nb.rules.words import AUTHORIZATION_SERVER, shown
 
-ENDPOINTS = ("authorization_endpoint", "token_endpoint", "registration_endpoint", "revocation_endpoint")
+ENDPOINTS = (
+    "authorization_endpoint",
+    "token_endpoint",
+    "registration_endpoint",
+    "revocation_endpoint",
+    "introspection_endpoint",
+    "userinfo_endpoint",
+)
 
 
 @rule(

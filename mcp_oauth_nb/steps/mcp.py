@@ -128,7 +128,8 @@ def _challenge(exchange: Exchange) -> Challenge | None:
 
 def call_step(method: str, params: Mapping[str, Any]) -> Step:
     """A step that sends one MCP request of the user's choice within the session."""
-    return Step("call", f"MCP request {method}", Spec("MCP 2025-11-25", "Access Token Usage"), _one(method, params))
+    spec = Spec("MCP 2025-11-25", "Access Token Usage")
+    return Step("call", f"MCP request {method}", spec, _one(method, params), aside=True)
 
 
 def _one(method: str, params: Mapping[str, Any]) -> Callable[[Flow], Wants]:

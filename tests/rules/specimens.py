@@ -19,10 +19,13 @@ from factories import (
     authorized,
     came_back,
     failed,
+    id_token,
     initialized,
+    introspection,
     jwt,
     listed,
     located,
+    managed,
     mcp_request,
     notified,
     prm,
@@ -39,6 +42,7 @@ from factories import (
     token_request,
     ttrace,
     unauthenticated,
+    userinfo_request,
 )
 
 from mcp_oauth_nb.records import Exchange, Trace
@@ -65,7 +69,14 @@ def everywhere(probe: Piece) -> Trace:
     return ttrace(unauthenticated(), probe)
 
 
+def with_id_token(*others: Piece, upto: str = "token", id_token: object) -> Trace:
+    """A flow in which this ID token was issued."""
+    return tflow(Piece("token", (token_request(body=token_answer(id_token=id_token)),)), *others, upto=upto)
+
+
 HEALTHY_FLOW = tflow()
+WITH_NONCE = authorized(nonce="nonce-1")
+WITH_ID_TOKEN = with_id_token(WITH_NONCE, id_token=id_token(nonce="nonce-1"))
 EVERYWHERE = everywhere(located())
 WITH_SECRET = met("register", registered(client_secret="s3cret", client_secret_expires_at=0))
 FOR_US, FOR_OTHERS = token_answer(access_token=jwt(aud=URL)), token_answer(access_token=jwt(aud="https://else.example"))
@@ -154,6 +165,26 @@ BREAKING: dict[str, Trace] = {
     "metadata-copy-misnamed": everywhere(located({OIDC_URL: (200, asm(issuer="https://other.example"))})),
     "well-known-page": everywhere(located({PRM_ROOT_URL: (200, PAGE)})),
     "well-known-blocked": everywhere(located({ASM_URL: (403, PAGE)})),
+    "id-token-malformed": with_id_token(id_token="opaque"),
+    "id-token-issuer": with_id_token(id_token=id_token(iss=f"{ISSUER}/")),
+    "id-token-audience": with_id_token(id_token=id_token(aud=["client-2"])),
+    "id-token-expired": with_id_token(id_token=id_token(exp=1)),
+    "id-token-nonce": with_id_token(WITH_NONCE, id_token=id_token()),
+    "inspection-not-offered": tflow(
+        Piece("server_metadata", (server_document(asm(introspection_endpoint=None)),)),
+        failed("introspect"),
+        upto="introspect",
+    ),
+    "introspection-refused": broke("introspect", introspection(401, {"error": "invalid_client"})),
+    "introspection-answer-invalid": broke("introspect", introspection(body={"active": "true"})),
+    "introspection-inactive": met("introspect", introspection(body={"active": False})),
+    "introspection-audience": met("introspect", introspection(body={"active": True, "aud": "https://else.example"})),
+    "userinfo-refused": broke("userinfo", userinfo_request(401)),
+    "userinfo-subject": met("userinfo", userinfo_request(body={"name": "A"})),
+    "registration-unmanaged": broke("unregister", stopped="the client was not registered here"),
+    "registration-read-refused": broke("registration", managed("registration", 401)),
+    "registration-read-differs": met("registration", managed("registration", 200, {"client_id": "client-2"})),
+    "registration-not-removed": met("unregister", managed("unregister", 200)),
 }
 """By rule id: a trace in which this rule, perhaps among others, finds something."""
 
@@ -163,5 +194,6 @@ CLEAN: dict[str, Trace] = {
     "registration-secret-expiry": WITH_SECRET,
     "authorization-page": REDIRECTED,
     "token-audience": met("token", token_request(body=FOR_US)),
+    **dict.fromkeys([rule for rule in BREAKING if rule.startswith("id-token-")], WITH_ID_TOKEN),
 }
 """By rule id: a trace in which this rule was really tested, and found nothing."""
