@@ -100,12 +100,16 @@ def who_answered(one: Exchange) -> Answerer:
         return _page(response, edge=edge)
     if 300 <= response.status < 400 and _LOGIN_URL.search((response.header("location") or "")[:2000]):
         return "login page"
-    if response.status in (502, 503, 504) and not oauth_error(one):
+    return "origin" if one.document is not None or "www-authenticate" in names else _bare(response, edge=edge)
+
+
+def _bare(response: Response, *, edge: bool) -> Answerer:
+    """An answer that holds nothing which only the server itself would say."""
+    if response.status in (502, 503, 504):
         return "edge"
-    bare = response.status >= 400 and one.document is None and "www-authenticate" not in names
-    if bare and edge:
-        return "WAF" if response.status in (403, 406, 429) else "edge"
-    return "origin"
+    if response.status < 400 or not edge:
+        return "origin"
+    return "WAF" if response.status in (403, 406, 429) else "edge"
 
 
 def _page(response: Response, *, edge: bool) -> Answerer:
@@ -182,7 +186,7 @@ def _outcome(groups: list[Group]) -> str:
     told = list(_told(others))
     if told:
         return "; ".join(told)
-    return f"{origins} {'origin' if origins == 1 else 'origins'}, each by itself"
+    return "1 origin, by itself" if origins == 1 else f"{origins} origins, each by itself"
 
 
 def _told(others: list[Group]) -> Iterator[str]:

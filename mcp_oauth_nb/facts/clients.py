@@ -20,7 +20,6 @@ MEMBERS = (
     "scope",
     "redirect_uris",
     "application_type",
-    "client_id_issued_at",
 )
 DEFAULTS: Members = {
     "token_endpoint_auth_method": "client_secret_basic",
@@ -41,16 +40,13 @@ def _(case: Case) -> Table | None:
     answered = _answered(registering)
     used = (query(asked).get("client_id") if asked else None) or (form(redeemed).get("client_id") if redeemed else None)
     source = _source(case, registering, answered, used)
-    made = [(Cell("source"), Cell(""), Cell(source), Cell(""), Cell(""))]
-    if registering is not None:
-        made += _registered(case, registering, answered)
-    made += _shown(answered, asked, redeemed)
+    head = (Cell("source"), Cell(""), Cell(source), Cell(""), Cell(""))
+    registered = _registered(case, registering, answered) if registering is not None else ()
+    made = (head, *registered, *_shown(answered, asked, redeemed))
     apart = sum(row[3].mark in ("bad", "warn") for row in made)
     told = f"; {apart} {'member differs' if apart == 1 else 'members differ'}" if apart else ""
-    method = f", authenticates with {method_of(redeemed)}" if redeemed else ""
-    return Table(
-        f"Client identity: {source}{method}{told}", COLUMNS, tuple(made), mark=worst(row[3].mark for row in made)
-    )
+    method = ", " + _in_words(method_of(redeemed)) if redeemed else ""
+    return Table(f"Client identity: {source}{method}{told}", COLUMNS, made, mark=worst(row[3].mark for row in made))
 
 
 def _answered(registering: Exchange | None) -> Members:
@@ -126,6 +122,10 @@ def _shown(answered: Members, asked: Exchange | None, redeemed: Exchange | None)
         wanted, used = text(answered.get("token_endpoint_auth_method")), method_of(redeemed)
         fits = Cell("") if wanted is None else Cell("as returned", "good") if wanted == used else Cell("another", "bad")
         yield Cell("method at the token endpoint"), Cell(clipped(wanted, 80)), Cell(used), fits, numbered(redeemed.id)
+
+
+def _in_words(method: str) -> str:
+    return "public: no secret at the token endpoint" if method == METHODS[0] else f"authenticates with {method}"
 
 
 def method_of(exchange: Exchange) -> str:

@@ -48,15 +48,18 @@ class Difference(NamedTuple):
         here: that character of the first text, in words.
         there: that of the second.
         only: what alone makes the difference, once both are normalised; empty where they differ all the same.
+        part: the first component that differs; empty where they are no URLs.
     """
 
     at: int
     here: str
     there: str
     only: str
+    part: str = ""
 
     def __str__(self) -> str:
-        said = f"differs at character {self.at}: {self.here} against {self.there}"
+        where = f" ({self.part})" if self.part else ""
+        said = f"differs at character {self.at}{where}: {self.here} against {self.there}"
         return f"{said}; equal after normalisation: differs only by {self.only}" if self.only else said
 
 
@@ -80,7 +83,14 @@ def difference(one: str, other: str) -> Difference | None:
         return None
     at = next((at for at, pair in enumerate(zip(one, other, strict=False)) if pair[0] != pair[1]), None)
     at = min(len(one), len(other)) if at is None else at
-    return Difference(at + 1, _character(one, at), _character(other, at), _only(one, other))
+    return Difference(at + 1, _character(one, at), _character(other, at), _only(one, other), _part(one, other))
+
+
+def _part(one: str, other: str) -> str:
+    ours, theirs = address(one), address(other)
+    if ours is None or theirs is None:
+        return ""
+    return next((name for name, a, b in zip(Address._fields, ours, theirs, strict=True) if a != b), "")
 
 
 def _character(value: str, at: int) -> str:

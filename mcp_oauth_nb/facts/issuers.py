@@ -53,8 +53,9 @@ def _places(case: Case) -> Iterator[Place]:
     if back:
         yield Place("iss of the redirect", query(back).get("iss"), back.id, against, (wanted,))
     for one in issued(case):
-        if isinstance(issuer := one.claims.get("iss"), str):
-            shown = COVERED if is_covered(case, issuer) else issuer
+        named = text(one.claims.get("iss"))
+        if named is not None:
+            shown = COVERED if is_covered(case, named) else named
             yield Place(f"iss of the {one.name}", shown, one.exchange.id, against, (wanted,))
 
 

@@ -54,7 +54,8 @@ def _(case: Case) -> Table | None:
     members = {name: frozenset(found[name]) for name in SETS}
     made = tuple(_row(case, scope, found, members) for scope in listed[:MOST_SCOPES])
     notes = (*_notes(found, listed, offered), *found.notes)
-    mark = worst(cell.mark for row in made for cell in row if cell.mark != "good")
+    settled = found.sets["granted"] is not None  # before that, marks say no more than where a scope stands
+    mark = worst(cell.mark for row in made for cell in row if settled or cell.mark != "good")
     return Table(f"Scopes: {_outcome(found, members)}", ("scope", *SETS), made, notes, mark=mark)
 
 

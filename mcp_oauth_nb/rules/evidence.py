@@ -13,7 +13,7 @@ from urllib.parse import parse_qsl
 from mcp_oauth_nb.protocol.challenge import Challenges, parse_challenges
 from mcp_oauth_nb.protocol.grants import TOKEN_EXCHANGE
 from mcp_oauth_nb.protocol.jwt import read_jwt
-from mcp_oauth_nb.records import Exchange, Run, read_json
+from mcp_oauth_nb.records import Exchange, Run
 from mcp_oauth_nb.rules.rule import Case, Selector
 
 Members = Mapping[str, Any]

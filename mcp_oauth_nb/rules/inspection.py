@@ -11,7 +11,8 @@ from mcp_oauth_nb.records import Exchange, Run
 from mcp_oauth_nb.rules.discovery import Found
 from mcp_oauth_nb.rules.evidence import answered, documents, form, oauth_error, server_document, text, texts
 from mcp_oauth_nb.rules.id_token import id_tokens
-from mcp_oauth_nb.rules.rule import MUST, SHOULD, Case, Seen, Selector, Who, rule
+from mcp_oauth_nb.rules.rule import MUST, SHOULD, Case, Seen, Selector, rule
+from mcp_oauth_nb.rules.suspect import Who
 from mcp_oauth_nb.rules.tokens import issued
 from mcp_oauth_nb.rules.words import AUTHORIZATION_SERVER, came, fix_for, quoted, shown, who_answered, with_error
 

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from mcp_oauth_nb.protocol.spec import Spec
 from mcp_oauth_nb.records import Exchange, Run
 from mcp_oauth_nb.rules.evidence import answered, text
-from mcp_oauth_nb.rules.rule import MUST, Case, Seen, Selector, Who, rule
+from mcp_oauth_nb.rules.rule import MUST, Case, Seen, Selector, rule
+from mcp_oauth_nb.rules.suspect import Who
 from mcp_oauth_nb.rules.words import AUTHORIZATION_SERVER, came, fix_for, quoted, shown, who_answered
 
 

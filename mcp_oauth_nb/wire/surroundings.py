@@ -21,6 +21,7 @@ from mcp_oauth_nb.protocol.wellknown import is_loopback
 from mcp_oauth_nb.records import origin_of
 from mcp_oauth_nb.wire.addresses import host_of
 from mcp_oauth_nb.wire.callback import Listener
+from mcp_oauth_nb.wire.http import DEFAULT_HEADERS
 
 PROXIES = ("http", "https", "all")
 CA_VARIABLES = ("SSL_CERT_FILE", "SSL_CERT_DIR")
@@ -83,7 +84,7 @@ def _certificates(verify: bool | str | Path) -> str:
 def _versions() -> dict[str, str]:
     libraries = ", ".join(f"{name} {_version(name)}" for name in ("httpx", "httpcore"))
     return {
-        "package": f"mcp-oauth-nb {_version('mcp-oauth-nb')}, {libraries}",
+        "package": f"{dict(DEFAULT_HEADERS)['User-Agent'].replace('/', ' ')}, {libraries}",
         "python": platform.python_version(),
         "system": f"{platform.system() or sys.platform} {platform.release()}",
     }
