@@ -37,8 +37,8 @@ def test_a_table_that_trips_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(case: Case) -> Table | None:
         raise LookupError("secret text of a server")
 
-    monkeypatch.setitem(TABLES, "broken", Derived("broken", ("challenge",), broken))
-    (made,) = tables_for(ttrace(unauthenticated()), "challenge")
+    monkeypatch.setitem(TABLES, "broken", Derived("broken", ("revoke",), broken))
+    (made,) = tables_for(ttrace(unauthenticated()), "revoke")
     assert made.notes == ("The table could not be worked out (LookupError).",)
 
 
