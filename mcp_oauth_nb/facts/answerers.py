@@ -46,6 +46,7 @@ _WAF = re.compile(
 )
 _LOGIN = re.compile(rb"(?i)type=[\"']?password|\b(sign|log) ?in\b|\blogin\b|samlrequest")
 _LOGIN_URL = re.compile(r"(?i)/(login|signin|sign-in|sso|saml|oauth2/start|accounts?)\b")
+GATEWAY_ERRORS = (502, 503, 504)
 _LOOKED_AT = 8192
 """Bytes of a page that are read."""
 BROWSERS = ("authorize", "callback")
@@ -105,7 +106,7 @@ def who_answered(one: Exchange) -> Answerer:
 
 def _bare(response: Response, *, edge: bool) -> Answerer:
     """An answer that holds nothing which only the server itself would say."""
-    if response.status in (502, 503, 504):
+    if response.status in GATEWAY_ERRORS:
         return "edge"
     if response.status < 400 or not edge:
         return "origin"
@@ -118,7 +119,7 @@ def _page(response: Response, *, edge: bool) -> Answerer:
         return "WAF"
     if response.status < 400 and _LOGIN.search(body):
         return "login page"
-    return "edge" if edge and response.status >= 500 else "HTML"
+    return "edge" if response.status in GATEWAY_ERRORS or (edge and response.status >= 500) else "HTML"
 
 
 def _edges(response: Response) -> dict[str, None]:
