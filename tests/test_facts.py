@@ -43,7 +43,9 @@ from tests.views.test_displays import HOSTILE
 
 ALWAYS = [name for name, one in TABLES.items() if FLOW in one.steps]
 AFTER = ("introspect", "userinfo", "refresh", "replay", "revoke", "revoked", "registration", "unregister", "well_known")
-SOURCES = re.compile(r"metadata|challenge|you typed|Location|redirect|registration|well-known|settings|version says|authorization URL")
+SOURCES = re.compile(
+    r"metadata|challenge|you typed|Location|redirect|registration|well-known|settings|version says|authorization URL"
+)
 """Words of which a request's provenance has one: the document or the person that led there."""
 
 
@@ -188,4 +190,3 @@ def test_every_request_says_which_document_or_person_led_there(protocol: str) ->
             getattr(dbg, step)()
     assert {run.step for run in dbg.trace.runs} >= set(AFTER)
     assert [(one.step, one.why) for one in dbg.trace.exchanges if not SOURCES.search(one.why)] == []
-
