@@ -164,7 +164,7 @@ class TestRealServer:
 @pytest.mark.parametrize(
     ("fault", "table", "said"),
     [
-        ("issuer-mismatch", "issuers", "issuer in the metadata differs at character 5 (scheme)"),
+        ("issuer-mismatch", "issuers", "issuer in the metadata differs at character 5:"),
         ("wrong-resource", "urls", "resource in the metadata differs at character"),
         ("wrong-state", "binding", "state returned: another"),
         ("code-expired", "lifetimes", "1 code redeemed once"),

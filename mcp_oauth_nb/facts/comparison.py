@@ -62,6 +62,12 @@ class Difference(NamedTuple):
         said = f"differs at character {self.at}{where}: {self.here} against {self.there}"
         return f"{said}; equal after normalisation: differs only by {self.only}" if self.only else said
 
+    @property
+    def brief(self) -> str:
+        """The same in fewer words, for a title."""
+        told = f"only by {self.only}" if self.only else f"{self.here} against {self.there}"
+        return f"differs at character {self.at}: {told}"
+
 
 def address(url: str) -> Address | None:
     """A URL in components; None for what is none. Those without an authority, such as ``app:/back``, have no host."""
@@ -192,7 +198,7 @@ def outcome(places: Iterable[Place]) -> str:
         return f"{counted}, all equal" if any(one.is_judged for one in there) else f"{counted}, nothing to compare"
     gravest = min(differing, key=lambda one: bool(one.apart and one.apart.only))
     more = f" (and {len(differing) - 1} more)" if len(differing) > 1 else ""
-    return f"{counted}; {gravest.name} {gravest.apart}{more}"
+    return f"{counted}; {gravest.name} {gravest.apart.brief if gravest.apart else ''}{more}"
 
 
 def clipped(value: str | None, longest: int = LONGEST) -> str:

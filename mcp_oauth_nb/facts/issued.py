@@ -46,6 +46,11 @@ class Issued:
         dots = self.token.count(".")
         return f"opaque ({dots + 1} parts, no JWT)" if dots else "opaque (1 part)"
 
+    @property
+    def looks(self) -> str:
+        """Its kind in one word."""
+        return self.kind.partition(" ")[0]
+
 
 def token_answers(case: Case) -> tuple[Exchange, ...]:
     """The answers of the authorization server that brought tokens, in their order."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 from urllib.parse import parse_qsl
 
@@ -35,13 +35,18 @@ def _(case: Case) -> Table | None:
     sent = query(asked).get("redirect_uri")
     used = (*_registered(case, sent), Used("sent at authorize", sent, asked.id), *_afterwards(case, sent))
     made = tuple(_row(one, sent) for one in used)
-    apart = [
-        one.where for one, row in zip(used, made, strict=True) if worst(cell.mark for cell in row) in ("bad", "warn")
-    ]
     there = sum(one.uri is not None for one in used)
-    told = f"differs where it is {apart[0]}" if apart else "all equal"
     mark = worst(cell.mark for row in made for cell in row)
-    return Table(f"Redirect URI: {there} places, {told}", COLUMNS, made, mark=mark)
+    return Table(f"Redirect URI: {there} places, {_outcome(made)}", COLUMNS, made, mark=mark)
+
+
+def _outcome(made: Sequence[tuple[Cell, ...]]) -> str:
+    """Which place differs first, and in what."""
+    for row in made:
+        if any(cell.mark in ("bad", "warn") for cell in row):
+            parts = [name for name, cell in zip(PARTS, row[1:], strict=False) if cell.mark]
+            return f"{row[0].text}: another {' and '.join(parts)}" if parts else f"{row[0].text}: {row[5].text}"
+    return "all equal"
 
 
 def _registered(case: Case, sent: str | None) -> Iterator[Used]:

@@ -6,7 +6,7 @@ and what makes a token one of a kind stays out.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 
@@ -52,12 +52,20 @@ def _(case: Case) -> Table | None:
     if not tokens:
         return None
     made = (*(row for one in tokens for row in _rows(case, one)), *_clocks(case))
-    wrong = [f"{row[0].text}: {row[1].text} {row[3].text}" for row in made if row[3].mark == "bad"]
-    kinds = ", ".join(f"{one.name} {one.kind}" for one in tokens)
-    skewed = [f"{row[0].text}'s clock {row[2].text}" for row in made if row[1].text == "clock" and row[2].mark]
-    told = "; ".join((*wrong[:1], *skewed[:1]))
+    kinds = ", ".join(f"{one.name} {one.looks}" for one in tokens)
+    told = "".join(f"; {one}" for one in _wrong(made))
     mark = worst(cell.mark for row in made for cell in row)
-    return Table(f"Tokens: {kinds}" + (f"; {told}" if told else ""), COLUMNS, made, mark=mark)
+    return Table(f"Tokens: {kinds}{told}", COLUMNS, made, mark=mark)
+
+
+def _wrong(made: Sequence[Row]) -> Iterator[str]:
+    """The first claim or signature that does not fit, and the first clock that is wrong, for the title."""
+    for row in made:
+        if row[1].text != "clock" and "bad" in (row[2].mark, row[3].mark):
+            said = row[2].text if row[2].mark else f"does not fit ({row[3].text.partition(';')[0]})"
+            yield f"{row[1].text} of the {row[0].text} {said}"
+            break
+    yield from [f"{row[0].text}'s clock {row[2].text}" for row in made if row[1].text == "clock" and row[2].mark][:1]
 
 
 def _rows(case: Case, one: Issued) -> Iterator[Row]:

@@ -94,7 +94,7 @@ def test_the_gravest_difference_leads() -> None:
         Place("one", HERE + "/", 1, "typed", (HERE,)),
         Place("two", "https://x.example", 2, "typed", (HERE,)),
     ]
-    assert outcome(places).startswith("3 places; two differs at character 9 (host)")
+    assert outcome(places).startswith("3 places; two differs at character 9:")
     assert outcome(places).endswith("(and 1 more)")
     assert [compared(place).mark for place in places] == ["", "warn", "bad"]
 

@@ -28,6 +28,7 @@ from factories import (
 )
 
 from mcp_oauth_nb.facts import Table, table_of
+from mcp_oauth_nb.facts.redirects import PARTS
 from mcp_oauth_nb.records import Trace
 
 
@@ -95,7 +96,7 @@ class TestIssuers:
         marks = {row[0].text: row[2].mark for row in table.rows}
         assert marks["iss of the redirect"] == "warn"
         assert marks["iss of the access token"] == "bad"
-        assert "iss of the access token differs at character 9 (host)" in table.title
+        assert "iss of the access token differs at character 9:" in table.title
 
     def test_an_issuer_that_was_not_taken_says_so(self) -> None:
         document = Piece(
@@ -171,7 +172,7 @@ class TestRedirects:
     def test_the_component_that_differs_is_marked(self, uri: str, part: int, mark: str) -> None:
         table = made("redirects", tflow(Piece("register", (registered(redirect_uris=[uri]),))))
         assert [cell.mark for cell in table.rows[0][1:5]] == [mark if at == part else "" for at in range(1, 5)]
-        assert table.title == "Redirect URI: 4 places, differs where it is registered"
+        assert table.title == f"Redirect URI: 4 places, registered: another {PARTS[part - 1]}"
 
     def test_what_came_with_the_redirect_is_left_out(self) -> None:
         sent = f"{REDIRECT_URI}?tenant=a"
