@@ -28,6 +28,7 @@ from mcp_oauth_nb.views.html import (
     table,
     tag,
     text,
+    unbroken,
     wire,
     words,
 )
@@ -35,6 +36,8 @@ from mcp_oauth_nb.views.html import (
 ShownTable = NewType("ShownTable", Table)
 """A table in which every secret is a tag. Made by `shown_table` of a table, and of the tables below it."""
 SIGNS: dict[Mark, str] = {"": "", "good": "✓", "bad": "✗", "warn": "!"}
+SHORT = 32
+"""Characters of text from the wire that stay on one line: a port or host that breaks is no longer read at a glance."""
 WIDEST = 120
 """Characters of a line of a table in plain text; wider ones stand in blocks."""
 
@@ -135,10 +138,12 @@ def _value(made: ShownTable) -> dict[str, Any]:
 
 
 def _cell_html(cell: Cell) -> Html:
-    if cell.mark and cell.text:
-        sign = strong(SIGNS[cell.mark])
-        return words(sign, text(cell.text) if cell.mark == "good" else strong(cell.text))
-    return wire(cell.text) if cell.wire else text(cell.text)
+    shown = (wire if cell.wire else text)(cell.text)
+    if cell.mark == "bad" and cell.text:
+        shown = strong(cell.text)
+    if cell.wire and len(cell.text) <= SHORT:
+        shown = unbroken(shown)
+    return words(strong(SIGNS[cell.mark]), shown) if cell.mark and cell.text else shown
 
 
 def _cell_text(cell: Cell) -> str:
