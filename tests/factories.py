@@ -24,7 +24,7 @@ ASM_URL = f"{ISSUER}/.well-known/oauth-authorization-server"
 OIDC_URL = f"{ISSUER}/.well-known/openid-configuration"
 REDIRECT_URI = "http://127.0.0.1:8765/callback"
 VERIFIER = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"
-STATE, CODE, SESSION = "state-6Qx1", "code-9fK2", "session-1"
+STATE, CODE, SESSION = "state-6Qx1hT3vLw9cZk2bNf8s", "code-9fK2", "session-1"
 ACCESS, REFRESH, NEXT_ACCESS, NEXT_REFRESH = "access-1", "refresh-1", "access-2", "refresh-2"
 CHALLENGE = f'Bearer resource_metadata="{PRM_URL}", scope="mcp:tools"'
 NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
@@ -93,6 +93,7 @@ def texchange(
     """An exchange. A mapping as `body` is sent as JSON; `status` None and `failure` say that no answer came."""
     if form is not None:
         sent = urlencode({name: value for name, value in form.items() if value is not None}).encode()
+        sent_headers = (("Content-Type", "application/x-www-form-urlencoded"), *sent_headers)
     request = Request(method, url, sent_headers, _bytes(sent))
     response = None
     if status is not None and failure is None:
@@ -195,6 +196,23 @@ def registered(status: int = 201, body: Body | None = None, **changes: Any) -> E
     return texchange("register", url, status, answer, method="POST", sent=REGISTRATION, sent_headers=JSON)
 
 
+CLIENT_URL = "https://client.example.com/client.json"
+
+
+def client_document(
+    status: int = 200,
+    body: Body | None = None,
+    *,
+    url: str = CLIENT_URL,
+    headers: Headers | None = None,
+    **changes: Any,
+) -> Exchange:
+    """The probe of the client ID metadata document; changes are made to its members."""
+    members = {"client_id": url, **REGISTRATION, "application_type": "native"}
+    answer = _changed(members, changes) if body is None else body
+    return texchange("client_document_check", url, status, answer, headers=headers)
+
+
 def authorized(edited: tuple[str, ...] = (), **changes: str | None) -> Piece:
     """The authorization request; changes are made to its parameters."""
     params = {
@@ -268,13 +286,16 @@ def mcp_request(
     step: str = "mcp",
     token: str | None = ACCESS,
     session: str | None = SESSION,
+    version: str | None = "2025-11-25",
     headers: Headers | None = None,
     **rest: Any,
 ) -> Exchange:
     """A request to the MCP server with a token."""
     sent: list[tuple[str, str]] = [*JSON]
     sent += [("Authorization", f"Bearer {token}")] if token else []
-    sent += [("Mcp-Session-Id", session)] if session and message.get("method") != "initialize" else []
+    if message.get("method") != "initialize":
+        sent += [("MCP-Protocol-Version", version)] if version else []
+        sent += [("Mcp-Session-Id", session)] if session else []
     return texchange(
         step, URL, status, body, method="POST", sent=message, sent_headers=tuple(sent), headers=headers, **rest
     )

@@ -51,7 +51,14 @@ def _amend_server_metadata(asked: Asked, answer: Answer, provider: Provider) -> 
         introspection_endpoint=f"{provider.issuer}{INTROSPECT}",
         introspection_endpoint_auth_methods_supported=methods[1:],
         authorization_response_iss_parameter_supported=True,
+        client_id_metadata_document_supported=True,
     )
+
+
+def _amend_resource_metadata(asked: Asked, answer: Answer, provider: Provider) -> Answer:
+    """Name the other issuers before our own, where there are any (RFC 9728 section 2)."""
+    issuers = [*provider.other_issuers, provider.issuer]
+    return _unstored(asked, answer, provider).patched(authorization_servers=issuers)
 
 
 def _unstored(asked: Asked, answer: Answer, provider: Provider) -> Answer:
@@ -99,7 +106,7 @@ def _amend_mcp(asked: Asked, answer: Answer, provider: Provider) -> Answer:
     known = f'resource_metadata="{provider.issuer}{RESOURCE_METADATA}", scope="{SCOPE}"'
     if answer.status == 401 and asked.bearer is None:
         plain = Answer.of_json(401, {"message": "Authorization required"})
-        return plain.with_header("www-authenticate", f"Bearer {known}")
+        return _shared(asked, plain.with_header("www-authenticate", f"Bearer {known}"))
     if answer.status == 401:
         error, reason = "invalid_token", provider.refusal(asked.bearer or "") or "The access token was refused"
     elif answer.status == 403 and "insufficient_scope" in answer.header("www-authenticate"):
@@ -110,9 +117,17 @@ def _amend_mcp(asked: Asked, answer: Answer, provider: Provider) -> Answer:
     return oauth_error(answer.status, error, reason).with_header("www-authenticate", challenge)
 
 
+def _shared(asked: Asked, answer: Answer) -> Answer:
+    """The refusal, with its challenge readable for a page in a browser (CORS)."""
+    if not asked.header("origin"):
+        return answer
+    exposed = answer.with_header("access-control-expose-headers", "WWW-Authenticate, Mcp-Session-Id")
+    return exposed.with_header("access-control-allow-origin", "*")
+
+
 AMENDMENTS: dict[str, Callable[[Asked, Answer, Provider], Answer]] = {
     SERVER_METADATA: _amend_server_metadata,
-    RESOURCE_METADATA: _unstored,
+    RESOURCE_METADATA: _amend_resource_metadata,
     AUTHORIZE: _amend_authorize,
     TOKEN: _amend_token,
     REVOKE: _amend_token,

@@ -62,8 +62,8 @@ def _wrong(made: Sequence[Row]) -> Iterator[str]:
     """The first claim or signature that does not fit, and the first clock that is wrong, for the title."""
     for row in made:
         if row[1].text != "clock" and "bad" in (row[2].mark, row[3].mark):
-            said = row[2].text if row[2].mark else "does not fit"
-            yield f"{row[1].text} of the {row[0].text} {said}"
+            said = f": {row[2].text}" if row[2].mark else " does not fit"
+            yield f"{row[1].text} of the {row[0].text}{said}"
             break
     yield from [f"{row[0].text}'s clock {row[2].text}" for row in made if row[1].text == "clock" and row[2].mark][:1]
 

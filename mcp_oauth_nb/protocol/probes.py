@@ -7,5 +7,6 @@ they read the route from `grants`.
 from __future__ import annotations
 
 WELL_KNOWN = "well_known"
-PROBES = (WELL_KNOWN,)
+CLIENT_DOCUMENT = "client_document_check"
+PROBES = (WELL_KNOWN, CLIENT_DOCUMENT)
 """Every probe off the route, in the order in which their findings are told."""

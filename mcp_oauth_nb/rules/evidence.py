@@ -13,10 +13,14 @@ from urllib.parse import parse_qsl
 from mcp_oauth_nb.protocol.challenge import Challenges, parse_challenges
 from mcp_oauth_nb.protocol.grants import TOKEN_EXCHANGE
 from mcp_oauth_nb.protocol.jwt import read_jwt
+from mcp_oauth_nb.protocol.profiles import LATEST
+from mcp_oauth_nb.protocol.wellknown import split
 from mcp_oauth_nb.records import Exchange, Run
 from mcp_oauth_nb.rules.rule import Case, Selector
 
 Members = Mapping[str, Any]
+OPENINGS = ("initialize", "server/discover")
+"""Methods that a conversation begins with, by protocol version."""
 
 
 # --- selectors --------------------------------------------------------------------------------------------------------
@@ -98,9 +102,17 @@ def resource_document(case: Case) -> tuple[Exchange, Members] | None:
 
 
 def expected_issuer(case: Case) -> str | None:
-    """The issuer that the authorization server metadata was looked up for."""
+    """The issuer that the authorization server metadata was looked up for: the one that was chosen, else the first.
+
+    MCP 2025-03-26 has no document that names one: there it is the MCP server's own origin.
+    """
     found = resource_document(case)
-    return next(iter(texts(found[1].get("authorization_servers"))), None) if found else None
+    if found is None and case.version == "2025-03-26":
+        parts = split(case.url)
+        return parts.origin if parts else None
+    issuers = texts(found[1].get("authorization_servers")) if found else ()
+    chosen = case.trace.settings.get("issuer chosen")
+    return chosen if chosen in issuers else next(iter(issuers), None)
 
 
 def server_document(case: Case) -> tuple[Exchange, Members] | None:
@@ -124,6 +136,18 @@ def without_nonces(case: Case, exchanges: Sequence[Exchange]) -> list[Exchange]:
     """Exchanges without those that only gave out a DPoP nonce for the next try (RFC 9449 8 and 9)."""
     last = {case.exchanges(step)[-1].id for step in {one.step for one in exchanges}}
     return [one for one in exchanges if one.id in last or not _gave_nonce(one)]
+
+
+def without_version_questions(case: Case, exchanges: Sequence[Exchange]) -> list[Exchange]:
+    """Exchanges without an opening that only told us to open in another way, which was then done (MCP versioning)."""
+    return [one for one in exchanges if not _was_opened_again(case, one)]
+
+
+def _was_opened_again(case: Case, exchange: Exchange) -> bool:
+    if sent_json(exchange).get("method") != "server/discover" or exchange.status in (401, 403):
+        return False
+    later = [one for one in case.exchanges(exchange.step) if one.id > exchange.id]
+    return any(sent_json(one).get("method") in OPENINGS for one in later)
 
 
 def _gave_nonce(exchange: Exchange) -> bool:
@@ -195,3 +219,17 @@ def text(value: object) -> str | None:
 def texts(value: object) -> tuple[str, ...]:
     """The strings of a member that is an array; empty for anything else."""
     return tuple(one for one in value if isinstance(one, str)) if isinstance(value, list) else ()
+
+
+# --- the protocol version ---------------------------------------------------------------------------------------------
+
+
+def at_least(case: Case, version: str) -> bool:
+    """Whether the protocol version in force is this one or a later one; ``draft`` is the latest.
+
+    Where the version is still to be told from the server's answers, only the last one with a handshake is presumed.
+    """
+    settings = case.trace.settings
+    open_yet = settings.get("protocol told") == "not told yet"
+    in_force = LATEST if open_yet else settings.get("protocol", LATEST)
+    return in_force >= version  # dates compare as text, and stand before "draft"

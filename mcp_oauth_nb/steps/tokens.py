@@ -8,11 +8,12 @@ from dataclasses import replace
 
 from mcp_oauth_nb.protocol.flow import Client, Document, Flow, Outcome, Tokens, need
 from mcp_oauth_nb.protocol.grants import ID_JAG, ID_TOKEN, JWT_BEARER, TOKEN_EXCHANGE, Enterprise
+from mcp_oauth_nb.protocol.scopes import scope_sets
 from mcp_oauth_nb.protocol.spec import Spec
 from mcp_oauth_nb.protocol.step import Call, Send, Stopped, Wants, step
 from mcp_oauth_nb.records import Exchange
 from mcp_oauth_nb.steps.authorization import wanted_resource, wanted_scope
-from mcp_oauth_nb.steps.credentials import credentials
+from mcp_oauth_nb.steps.credentials import credentials, misplaced
 from mcp_oauth_nb.steps.sending import Sent, send_to_server
 from mcp_oauth_nb.steps.words import said
 
@@ -44,6 +45,8 @@ def _by_code(flow: Flow) -> Wants:
     pair = need(flow.pkce, "PKCE pair", "dbg.pkce()")
     if not asked.token_endpoint:
         return Stopped(NO_TOKEN_ENDPOINT)
+    if strange := misplaced(flow.client, asked.issuer):
+        return Stopped(strange)
     form = (
         ("grant_type", "authorization_code"),
         ("code", code.code),
@@ -55,7 +58,7 @@ def _by_code(flow: Flow) -> Wants:
     tokens = _issued(exchange)
     if tokens is None or exchange.failure is not None:
         return Stopped(_refused(exchange))
-    return flow.learn(tokens=replace(tokens, scope=tokens.scope or asked.scope))
+    return flow.learn(tokens=replace(tokens, scope=tokens.scope or asked.scope, asked_scope=asked.scope))
 
 
 def _granted(flow: Flow, grant: Form) -> Wants:
@@ -63,13 +66,18 @@ def _granted(flow: Flow, grant: Form) -> Wants:
     endpoint = _token_endpoint(flow)
     if endpoint is None:
         return Stopped(NO_TOKEN_ENDPOINT)
+    if strange := _misplaced(flow):
+        return Stopped(strange)
     scope = wanted_scope(flow)
     form = (*grant, ("scope", scope), ("resource", wanted_resource(flow)))
     flow, exchange = yield from _as_client(flow, endpoint, form)
     tokens = _issued(exchange)
     if tokens is None or exchange.failure is not None:
         return Stopped(_refused(exchange))
-    return flow.learn(tokens=replace(tokens, scope=tokens.scope or scope), rounds=flow.rounds + 1)
+    sets = replace(scope_sets(flow), requested=scope, granted=tokens.scope)
+    rows = sets.rows(version=flow.profile.version)
+    granted = replace(tokens, scope=tokens.scope or scope, asked_scope=scope, scopes=rows)
+    return flow.learn(tokens=granted, rounds=flow.rounds + 1)
 
 
 def _by_assertion(flow: Flow, assertion: str) -> Wants:
@@ -122,6 +130,8 @@ def refresh(flow: Flow) -> Wants:
     endpoint = _token_endpoint(flow)
     if endpoint is None:
         return Stopped(NO_TOKEN_ENDPOINT)
+    if strange := _misplaced(flow):
+        return Stopped(strange)
     flow, exchange = yield from _as_client(flow, endpoint, _refresh_form(flow, held.refresh_token))
     tokens = _issued(exchange)
     if tokens is None or exchange.failure is not None:
@@ -145,6 +155,8 @@ def replay(flow: Flow) -> Wants:
     endpoint = _token_endpoint(flow)
     if endpoint is None:
         return Stopped(NO_TOKEN_ENDPOINT)
+    if strange := _misplaced(flow):
+        return Stopped(strange)
     flow, exchange = yield from _as_client(flow, endpoint, _refresh_form(flow, old))
     if exchange.failure is None and _issued(exchange) is not None:
         return flow.learn(replayed=Outcome(f"old refresh token accepted: {STOLEN}", exchange.id))
@@ -161,6 +173,8 @@ def revoke(flow: Flow) -> Wants:
     endpoint = metadata.text("revocation_endpoint")
     if endpoint is None:
         return Stopped("the metadata names no revocation_endpoint")
+    if strange := _misplaced(flow):
+        return Stopped(strange)
     exchange: Exchange | None = None
     for hint, value in (("refresh_token", held.refresh_token), ("access_token", held.access_token)):
         if value is not None:
@@ -191,6 +205,11 @@ def _refresh_form(flow: Flow, refresh_token: str) -> Form:
 def _token_endpoint(flow: Flow) -> str | None:
     metadata = need(flow.server_metadata, "authorization server metadata", "dbg.server_metadata()")
     return metadata.text("token_endpoint")
+
+
+def _misplaced(flow: Flow) -> str:
+    metadata = flow.server_metadata
+    return misplaced(flow.client, (metadata.text("issuer") or metadata.identifier) if metadata else None)
 
 
 def _as_client(flow: Flow, endpoint: str, form: Form) -> Sent:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from factories import (
     ASM_URL,
+    CLIENT_URL,
     HTML,
     ISSUER,
     JSON,
@@ -18,6 +19,7 @@ from factories import (
     asm,
     authorized,
     came_back,
+    client_document,
     failed,
     id_token,
     initialized,
@@ -32,6 +34,7 @@ from factories import (
     refresh_request,
     registered,
     resource_document,
+    result,
     revocation,
     rpc,
     rpc_error,
@@ -47,6 +50,7 @@ from factories import (
 
 from mcp_oauth_nb.records import Exchange, Trace
 from mcp_oauth_nb.rules.rule import RULES
+from rules import authorization_specimens, discovery_specimens
 
 
 def met(step: str, *exchanges: Exchange) -> Trace:
@@ -65,8 +69,13 @@ def challenged(challenge: str | None, status: int = 401, body: bytes = b"{}") ->
 
 
 def everywhere(probe: Piece) -> Trace:
-    """The challenge, and then every well-known location."""
+    """The challenge, and then this probe."""
     return ttrace(unauthenticated(), probe)
+
+
+def described(document: Exchange) -> Trace:
+    """The challenge, and then a look at the client ID metadata document."""
+    return everywhere(Piece(PROBE, (document,)))
 
 
 def with_id_token(*others: Piece, upto: str = "token", id_token: object) -> Trace:
@@ -74,13 +83,18 @@ def with_id_token(*others: Piece, upto: str = "token", id_token: object) -> Trac
     return tflow(Piece("token", (token_request(body=token_answer(id_token=id_token)),)), *others, upto=upto)
 
 
+PROBE = "client_document_check"
 HEALTHY_FLOW = tflow()
+DESCRIBED = described(client_document())
 WITH_NONCE = authorized(nonce="nonce-1")
 WITH_ID_TOKEN = with_id_token(WITH_NONCE, id_token=id_token(nonce="nonce-1"))
 EVERYWHERE = everywhere(located())
 WITH_SECRET = met("register", registered(client_secret="s3cret", client_secret_expires_at=0))
 FOR_US, FOR_OTHERS = token_answer(access_token=jwt(aud=URL)), token_answer(access_token=jwt(aud="https://else.example"))
 LOGGED_IN = texchange("callback", f"{ISSUER}/login", 302, headers=(("Location", "/consent"),))
+NOT_PROMISED = Piece("server_metadata", (server_document(asm(authorization_response_iss_parameter_supported=None)),))
+NATIVE = texchange("register", f"{ISSUER}/register", 201, {"client_id": "x"}, method="POST",
+                   sent={"application_type": "native"})  # fmt: skip
 REDIRECTED = tflow(Piece("callback", (LOGGED_IN, came_back())), upto="callback")
 
 BREAKING: dict[str, Trace] = {
@@ -94,6 +108,9 @@ BREAKING: dict[str, Trace] = {
     "not-protected": challenged(None, 200, b'{"jsonrpc":"2.0","id":1,"result":{}}'),
     "challenge-missing": challenged(None),
     "challenge-malformed": challenged(f"Bearer resource_metadata={PRM_URL} scope=a"),
+    "challenge-metadata-missing": tflow(
+        unauthenticated(401, 'Bearer scope="a"'), upto="challenge", protocol="2025-06-18"
+    ),
     "challenge-metadata-url": challenged('Bearer resource_metadata="/.well-known/x", scope="a"'),
     "challenge-error-without-token": challenged('Bearer error="invalid_token", scope="a"'),
     "challenge-scope-missing": challenged(f'Bearer resource_metadata="{PRM_URL}"'),
@@ -106,7 +123,11 @@ BREAKING: dict[str, Trace] = {
     ),
     "header-tokens-unsupported": met("resource_metadata", resource_document(prm(bearer_methods_supported=["body"]))),
     "server-metadata-missing": broke("server_metadata", server_document(PAGE, headers=HTML)),
+    "server-metadata-only-openid": tflow(
+        Piece("server_metadata", (server_document(url=OIDC_URL),)), upto="server_metadata", protocol="2025-06-18"
+    ),
     "server-metadata-media-type": met("server_metadata", server_document(headers=())),
+    "server-metadata-path-scoped": met("server_metadata", server_document(url=f"{ASM_URL}/mcp")),
     "issuer-mismatch": broke("server_metadata", server_document(asm(issuer=f"{ISSUER}/"))),
     "server-metadata-incomplete": met("server_metadata", server_document(asm(token_endpoint=None))),
     "code-flow-not-offered": met("server_metadata", server_document(asm(response_types_supported=["token"]))),
@@ -116,17 +137,31 @@ BREAKING: dict[str, Trace] = {
     "registration-endpoint-missing": tflow(
         Piece("server_metadata", (server_document(asm(registration_endpoint=None)),)), failed("register")
     ),
+    "application-type-missing": tflow(upto="register", protocol="2026-07-28"),
     "registration-refused": broke("register", registered(400, {"error": "invalid_redirect_uri"})),
     "registration-answer-invalid": broke("register", registered(client_id=None)),
     "registration-status": met("register", registered(200)),
     "registration-secret-expiry": met("register", registered(client_secret="s3cret")),
     "registration-changed": met("register", registered(redirect_uris=["https://other.example/cb"])),
+    "client-document-unannounced": tflow(authorized(client_id=CLIENT_URL), upto="authorize"),
+    "client-document-missing": everywhere(failed(PROBE, client_document(404, b""))),
+    "client-document-media-type": described(client_document(headers=(("Content-Type", "text/plain"),))),
+    "client-document-url": described(client_document(url="http://client.example.com/client.json")),
+    "client-document-id": described(client_document(client_id="https://client.example.com/client.json/")),
+    "client-document-incomplete": described(client_document(client_name=None)),
+    "client-document-redirect": described(client_document(redirect_uris=["http://127.0.0.1/other"])),
+    "client-document-secret": described(client_document(client_secret="s3cret")),
+    "client-document-size": described(client_document(logo_uri=f"data:image/png;base64,{'A' * 6000}")),
     "pkce-not-sent": tflow(authorized(code_challenge=None), upto="authorize"),
     "redirect-uri-unregistered": tflow(authorized(redirect_uri="http://localhost:1/cb"), upto="authorize"),
     "authorization-page": broke("callback", texchange("callback", f"{ISSUER}/authorize", 400, PAGE, headers=HTML)),
     "authorization-error": broke("callback", came_back(code=None, error="access_denied")),
     "state-mismatch": broke("callback", came_back(state="another")),
     "iss-mismatch": broke("callback", came_back(iss=None)),
+    "iss-not-announced": tflow(NOT_PROMISED, upto="callback", protocol="2026-07-28"),
+    "iss-not-sent": tflow(
+        NOT_PROMISED, Piece("callback", (came_back(iss=None),)), upto="callback", protocol="2026-07-28"
+    ),
     "code-missing": broke("callback", came_back(code=None)),
     "resource-not-sent": met("token", token_request(resource=None)),
     "pkce-mismatch": broke("token", token_request(400, {"error": "invalid_grant"}, code_verifier="x" * 43)),
@@ -142,8 +177,15 @@ BREAKING: dict[str, Trace] = {
     "url-elicitation-required": broke(
         "mcp", initialized(), notified(), listed(body=rpc_error(-32042, elicitations=[{"url": "https://else.example"}]))
     ),
+    "url-elicitation-outdated": tflow(
+        failed("mcp", listed(body=rpc_error(-32042, elicitations=[{"url": "https://else.example"}]))),
+        upto="mcp",
+        protocol="2026-07-28",
+    ),
+    "input-required": broke("mcp", initialized(), notified(), listed(body=result(2, resultType="input_required"))),
     "mcp-error": broke("mcp", initialized(), notified(), listed(body=rpc_error(-32603, "boom"))),
     "session-not-sent": broke("mcp", initialized(), notified(), listed(400, session=None)),
+    "version-header-missing": met("mcp", initialized(), notified(), listed(version=None)),
     "session-lost": broke("mcp", initialized(), notified(), listed(404, session=SESSION)),
     "version-unsupported": met("mcp", initialized(b'data: {"id":1,"result":{"protocolVersion":"1900"}}\n\n')),
     "notification-status": met("mcp", initialized(), notified(200), listed()),
@@ -185,15 +227,26 @@ BREAKING: dict[str, Trace] = {
     "registration-read-refused": broke("registration", managed("registration", 401)),
     "registration-read-differs": met("registration", managed("registration", 200, {"client_id": "client-2"})),
     "registration-not-removed": met("unregister", managed("unregister", 200)),
+    **discovery_specimens.BREAKING,
+    **authorization_specimens.BREAKING,
 }
 """By rule id: a trace in which this rule, perhaps among others, finds something."""
 
 CLEAN: dict[str, Trace] = {
     **dict.fromkeys(BREAKING, HEALTHY_FLOW),
     **{rule.id: EVERYWHERE for rule in RULES.values() if rule.step == "well_known"},
+    **{rule.id: DESCRIBED for rule in RULES.values() if rule.step == PROBE},
+    **authorization_specimens.CLEAN,
     "registration-secret-expiry": WITH_SECRET,
+    "client-document-unannounced": tflow(
+        Piece("server_metadata", (server_document(asm(client_id_metadata_document_supported=True)),)),
+        authorized(client_id=CLIENT_URL),
+        upto="authorize",
+    ),
     "authorization-page": REDIRECTED,
+    "application-type-missing": met("register", NATIVE),
     "token-audience": met("token", token_request(body=FOR_US)),
     **dict.fromkeys([rule for rule in BREAKING if rule.startswith("id-token-")], WITH_ID_TOKEN),
+    **discovery_specimens.CLEAN,
 }
 """By rule id: a trace in which this rule was really tested, and found nothing."""

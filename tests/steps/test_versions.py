@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 from playbook import play
 
-from mcp_oauth_nb.protocol.flow import Flow, Session, ToolCall
+from mcp_oauth_nb.protocol.challenge import parse_challenges
+from mcp_oauth_nb.protocol.flow import Challenged, Flow, Session, ToolCall
 from mcp_oauth_nb.protocol.profiles import MODERN, PROFILES
 from mcp_oauth_nb.steps.discovery import challenge, resource_metadata, server_metadata
 from mcp_oauth_nb.steps.mcp import call_step, mcp
@@ -142,6 +143,10 @@ class TestTelling:
     def test_a_server_error_does_not(self) -> None:
         play(resource_metadata, automatic("challenge")).gets(404).gets(500).stops("status 500")
 
+    def test_a_named_url_that_is_not_there_does_not_either(self) -> None:
+        named = Challenged(401, parse_challenges([CHALLENGE[0][1]]), 1)
+        play(resource_metadata, automatic("challenge").learn(challenge=named)).gets(404).stops("status 404")
+
 
 class TestStepUp:
     SCOPE = (("WWW-Authenticate", 'Bearer error="insufficient_scope", scope="mcp:write"'),)
@@ -161,7 +166,11 @@ class TestStepUp:
         begun.opened().awaits(REDIRECT).arrives(f"{REDIRECT}?code=second&state={state}&iss={ISSUER}")
         begun.sends("POST", f"{ISSUER}/token", form={"code": "second"}).gets(200, {"access_token": "wider"})
         begun.sends("POST", URL, json={"method": "tools/call"}, headers={"Authorization": "Bearer wider"})
-        assert begun.gets(200, CALLED).learns(tokens={"access_token": "wider"}).rounds == 2
+        learned = begun.gets(200, CALLED).learns(tokens={"access_token": "wider"})
+        assert learned.rounds == 2
+        rows = dict(learned.authorization.scopes)
+        assert rows["scope of the step-up"] == rows["scope requested"] == scope
+        assert "insufficient_scope" in rows["scope chosen because"]
 
     def test_gives_up_after_three_authorizations(self) -> None:
         flow = at("2025-11-25", "session", tool=ToolCall("echo")).learn(session=None, rounds=3)
@@ -174,6 +183,11 @@ class TestStepUp:
         begun = play(mcp, flow).gets(200, {"id": 1, "result": {"protocolVersion": "2025-11-25"}}).gets(202)
         begun.gets(200, LISTED).gets(403, b"", self.SCOPE)
         assert begun.stops("would not end", session={"tools": ("echo",)})
+
+    @pytest.mark.parametrize("version", ["2025-11-25", "2026-07-28"])
+    def test_neither_would_the_scope_of_the_first_request(self, version: str) -> None:
+        same = (("WWW-Authenticate", 'Bearer error="insufficient_scope", scope="mcp:tools"'),)
+        self.begun(version).gets(403, b"", same).stops("would not end", session={"tools": ("echo",)})
 
 
 class TestMovedServer:

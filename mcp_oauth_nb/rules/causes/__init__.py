@@ -1,4 +1,26 @@
 """The suspects, by the step in which they show. Importing this package declares them all."""
 
-AREAS: tuple[object, ...] = ()
+from mcp_oauth_nb.rules.causes import (
+    addresses,
+    authorization,
+    authorization_errors,
+    authorization_response,
+    challenge,
+    no_redirect,
+    resource_metadata,
+    token_answers,
+    tokens,
+)
+
+AREAS: tuple[object, ...] = (
+    addresses,
+    challenge,
+    resource_metadata,
+    authorization,
+    authorization_errors,
+    authorization_response,
+    no_redirect,
+    tokens,
+    token_answers,
+)
 """The modules in which suspects stand, in the order of the flow."""

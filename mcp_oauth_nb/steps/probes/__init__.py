@@ -10,7 +10,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from mcp_oauth_nb.protocol.step import Step
-from mcp_oauth_nb.steps.probes import locations
+from mcp_oauth_nb.steps.probes import client_document, locations
 
-PROBES: Mapping[str, Step] = {declared.name: declared for declared in (locations.well_known,)}
+PROBES: Mapping[str, Step] = {
+    declared.name: declared for declared in (locations.well_known, client_document.client_document_check)
+}
 """Every probe by name."""
