@@ -60,8 +60,11 @@ def token_answers(case: Case) -> tuple[Exchange, ...]:
 def _token_answers(case: Case) -> tuple[Exchange, ...]:
     return tuple(
         one
-        for one in case.answered(*_ISSUING)
-        if one.status == 200 and text((one.document or {}).get("access_token")) and not is_at_idp(one)
+        for one in case.answered(*_ISSUING, *_USING)  # a step-up gets its token in the middle of a call
+        if one.status == 200
+        and b"grant_type=" in one.request.body
+        and text((one.document or {}).get("access_token"))
+        and not is_at_idp(one)
     )
 
 
@@ -74,11 +77,11 @@ def _issued(case: Case) -> tuple[Issued, ...]:
     found: dict[str, Issued] = {}
     for exchange in token_answers(case):
         document = exchange.document or {}
-        refreshed = " (refreshed)" if exchange.step == "refresh" else ""
+        how = " (refreshed)" if exchange.step == "refresh" else " (stepped up)" if exchange.step in _USING else ""
         for member, name in (("access_token", "access token"), ("id_token", "ID token")):
             token = text(document.get(member))
             if token and token not in found:
-                found[token] = Issued(name + refreshed, token, exchange, read_jwt(token))
+                found[token] = Issued(name + how, token, exchange, read_jwt(token))
     if not found:
         given = next(((token, one) for one in case.exchanges(*_USING) if (token := sent_token(one))), None)
         if given is not None:

@@ -16,6 +16,8 @@ from mcp_oauth_nb.rules.words import capped
 
 COLUMNS = ("what", "which", "issued", "redeemed", "after", "result", "times redeemed")
 MOST = 20
+NONCE_FIRST = "use_dpop_nonce"
+"""Nothing is spent yet: the same request is sent again with a nonce (RFC 9449 8)."""
 EXPECTED_REFUSALS = ("replay", "code_replay", "wrong_verifier", "without_verifier", *PROBES)
 """Steps that redeem what must not be accepted."""
 
@@ -79,6 +81,8 @@ def _result(one: Exchange, *, accepted: bool) -> Cell:
         return Cell(f"{one.failure.kind} failure" if one.failure else "no answer", "bad")
     error = oauth_error(one)
     said = f"{one.status} {capped(error, 60)}".strip()
+    if error == NONCE_FIRST:
+        return Cell(f"refused: {said}")
     if accepted or one.step in EXPECTED_REFUSALS:
         again = " (again)" if accepted else ""
         return Cell(f"accepted{again}", "warn") if one.status == 200 else Cell(f"refused: {said}", "good")
@@ -103,8 +107,8 @@ def _outcome(lives: tuple[Life, ...]) -> str:
         some = [life for life in lives if life.what == what]
         if some:
             redeemed = sum(len(life.redeemed) for life in some)
-            times = "once" if redeemed == 1 else f"{redeemed} times" if redeemed else "never"
-            told.append(f"{len(some)} {what}{'s' if len(some) > 1 else ''} redeemed {times}")
+            times = "redeemed once" if redeemed == 1 else f"redeemed {redeemed} times" if redeemed else "never redeemed"
+            told.append(f"{len(some)} {what}{'s' if len(some) > 1 else ''} {times}")
     first = next((life for life in lives if life.what == "code" and life.redeemed), None)
     age = _age(first.issued, first.redeemed[0]) if first else ""
     return ", ".join(told) + (f"; the code after {age}" if age else "")

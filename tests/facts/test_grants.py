@@ -168,6 +168,14 @@ class TestLifetimes:
         table = made("lifetimes", replace(trace, runs=()))
         assert table.rows[0][6].text == "1"
 
+    def test_a_nonce_that_was_wanted_first_spends_nothing(self) -> None:
+        first = token_request(400, {"error": "use_dpop_nonce"})
+        table = made("lifetimes", tflow(Piece("token", (first, token_request())), upto="token"))
+        assert [(row[5].text, row[5].mark) for row in table.rows][:2] == [
+            ("refused: 400 use_dpop_nonce", ""),
+            ("accepted", "good"),
+        ]
+
     def test_a_token_from_elsewhere(self) -> None:
         table = made("lifetimes", ttrace(Piece("refresh", (refresh_request(old="older-refresh"),))))
         assert table.rows[0][2].text == "(not in this trace)"

@@ -199,3 +199,9 @@ def test_a_token_that_was_given_is_read_where_it_was_used() -> None:
     used: Exchange = mcp_request(rpc("initialize"), token=jwt(**CLAIMS))
     table = made(ttrace(Piece("mcp", (used,))))
     assert table.rows[0][0].text == "access token (given)"
+
+
+def test_a_token_of_a_step_up_is_read_where_it_was_issued() -> None:
+    wider = replace(token_request(body=token_answer(access_token=jwt(**CLAIMS))), step="mcp")
+    table = made(tflow(Piece("mcp", (mcp_request(rpc("initialize"), 403), wider)), upto="mcp"))
+    assert "access token (stepped up) JWT" in table.title
