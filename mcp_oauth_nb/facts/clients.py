@@ -11,6 +11,7 @@ from mcp_oauth_nb.records import Exchange
 from mcp_oauth_nb.rules.attempts import is_same
 from mcp_oauth_nb.rules.evidence import Members, authorization_request, form, query, sent_json, text
 from mcp_oauth_nb.rules.rule import Case
+from mcp_oauth_nb.vault import Vault
 
 COLUMNS = ("what", "requested", "returned or used", "compared", "exchange")
 MEMBERS = (
@@ -74,7 +75,7 @@ def _registered(case: Case, exchange: Exchange, answered: Members) -> Iterator[t
     for member in MEMBERS:
         if member not in requested and member not in answered:
             continue
-        cells = (Cell(said(vault, member, one[member]) if member in one else ABSENT) for one in (requested, answered))
+        cells = (_member(vault, member, one) for one in (requested, answered))
         compared = _compared(member, requested, answered) if answered else Cell("")
         yield Cell(member, wire=True), *cells, compared, numbered(exchange.id)
     if answered:
@@ -86,6 +87,10 @@ def _registered(case: Case, exchange: Exchange, answered: Members) -> Iterator[t
             Cell(""),
             numbered(exchange.id),
         )
+
+
+def _member(vault: Vault, member: str, document: Members) -> Cell:
+    return Cell(said(vault, member, document[member]), wire=True) if member in document else Cell(ABSENT)
 
 
 def _compared(member: str, requested: Members, answered: Members) -> Cell:
