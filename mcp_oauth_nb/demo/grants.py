@@ -17,6 +17,8 @@ class Behaviour:
     """Whether the MCP endpoint serves requests without a token, all but calls of tools."""
     ignores_loopback_port: bool = True
     checks_verifiers: bool = True
+    issues_self_contained_tokens: bool = False
+    """Access tokens are JWTs, which the MCP endpoint reads without asking whether they were revoked."""
 
 
 @dataclass(frozen=True, repr=False)

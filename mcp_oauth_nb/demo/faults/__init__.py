@@ -8,9 +8,11 @@ from . import (
     later,
     mcp,
     metadata_url,
+    refresh,
     registration,
     resource_metadata,
     server_metadata,
+    step_up,
     token_answers,
     tokens,
 )
@@ -28,6 +30,8 @@ AREAS = (
     tokens,
     token_answers,
     mcp,
+    step_up,
+    refresh,
     later,
 )
 """Where the faults stand."""

@@ -7,7 +7,10 @@ from mcp_oauth_nb.rules.causes import (
     authorization_response,
     challenge,
     no_redirect,
+    refresh,
     resource_metadata,
+    revocation,
+    step_up,
     token_answers,
     tokens,
 )
@@ -22,5 +25,8 @@ AREAS: tuple[object, ...] = (
     no_redirect,
     tokens,
     token_answers,
+    step_up,
+    refresh,
+    revocation,
 )
 """The modules in which suspects stand, in the order of the flow."""
