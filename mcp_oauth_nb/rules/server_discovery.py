@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from mcp_oauth_nb.protocol.profiles import PROFILES
 from mcp_oauth_nb.protocol.spec import Spec
-from mcp_oauth_nb.protocol.wellknown import path_scoped_candidates, server_metadata_candidates, split
+from mcp_oauth_nb.protocol.wellknown import path_scoped_candidates, same_origin, server_metadata_candidates, split
 from mcp_oauth_nb.records import Exchange
 from mcp_oauth_nb.rules.discovery import Found
 from mcp_oauth_nb.rules.evidence import (
@@ -15,6 +15,7 @@ from mcp_oauth_nb.rules.evidence import (
     form,
     is_at_idp,
     is_edited,
+    resource_document,
     server_document,
     text,
     texts,
@@ -42,10 +43,26 @@ def issuer_of(case: Case) -> str | None:
     return expected_issuer(case)
 
 
-def _asked_for(case: Case) -> list[tuple[Exchange, ...]]:
+def _issuers(case: Case) -> tuple[str, ...]:
+    """The issuers among which the client chooses, the one it has to take first where none was chosen."""
+    first, found = issuer_of(case), resource_document(case)
+    others = texts(found[1].get("authorization_servers")) if found and _version(case) != OLDEST else ()
+    return tuple(one for one in dict.fromkeys((first or "", *others)) if split(one) is not None)
+
+
+def _asked_for(case: Case) -> list[tuple[str, tuple[Exchange, ...]]]:
+    """What was asked of an authorization server that the client was told of, with its issuer."""
     asked = case.exchanges("server_metadata")
-    known = _version(case) in PROFILES and split(issuer_of(case) or "") is not None
-    return [asked] if asked and known else []
+    if not asked or _version(case) not in PROFILES:
+        return []
+    there = [one for one in _issuers(case) if same_origin(one, asked[0].request.url)]
+    chosen = next((one for one in there if asked[0].request.url in _usual(case, one)), next(iter(there), None))
+    return [(chosen, asked)] if chosen else []
+
+
+def _usual(case: Case, issuer: str) -> list[str]:
+    kinds = PROFILES[_version(case)].server_metadata_kinds
+    return [one.url for one in server_metadata_candidates(issuer) if one.kind in kinds]
 
 
 @rule(
@@ -60,26 +77,24 @@ def _asked_for(case: Case) -> list[tuple[Exchange, ...]]:
     over=Selector(_asked_for, "no metadata of an authorization server that is known was asked for yet"),
     explains=("server-metadata-missing", "issuer-mismatch"),
 )
-def _(case: Case, asked: tuple[Exchange, ...]) -> Iterator[Seen]:
-    issuer = issuer_of(case) or ""
-    kinds = PROFILES[_version(case)].server_metadata_kinds
-    usual = [one.url for one in server_metadata_candidates(issuer) if one.kind in kinds]
-    by_name = [one.url for one in path_scoped_candidates(issuer, case.url)]
-    allowed = usual + (by_name if case.trace.settings.get("path_scoped_issuer") else [])
-    if not usual:
-        return
+def _(case: Case, piece: tuple[str, tuple[Exchange, ...]]) -> Iterator[Seen]:
+    """Under the MCP server's path a document is looked for by those only who were told to: another rule tells."""
+    issuer, asked = piece
+    usual = _usual(case, issuer)
+    allowed = [*usual, *(one.url for one in path_scoped_candidates(issuer, case.url))]
     last = -1
     for one in asked:
         url = one.request.url
         if url not in allowed:
             yield Seen(one, "url", capped(" or ".join(usual)), capped(url), who=_editor(one))
             return
-        if allowed.index(url) > last + 1:
+        place = allowed.index(url)
+        if last + 1 < place < len(usual):
             skipped = allowed[last + 1]
             summary = "The client left out a metadata URL that comes before the one it asked for."
             yield Seen(one, "url", capped(f"{skipped} first"), capped(url), summary, who=_editor(one))
             return
-        last = max(last, allowed.index(url))
+        last = max(last, place)
 
 
 def _editor(exchange: Exchange) -> Who:

@@ -178,7 +178,7 @@ def _(case: Case, found: Found) -> Iterator[Seen]:
 
 
 @rule(
-    "client-document-flag-malformed",
+    "document-flag-malformed",
     step="server_metadata",
     level=SHOULD,
     who=AUTHORIZATION_SERVER,

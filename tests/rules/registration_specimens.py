@@ -28,6 +28,7 @@ from factories import (
 from mcp_oauth_nb.records import Exchange, Trace
 
 OTHER = "https://other.example"
+ORIGIN = "https://mcp.example.com"
 OPENID = {
     "jwks_uri": f"{ISSUER}/jwks",
     "subject_types_supported": ["public"],
@@ -109,7 +110,7 @@ def moved() -> Trace:
 
 
 GUESSED = [failed("server_metadata", server_document(b"", status=404)), Piece("register", (registered(),))]
-DEFAULT = replace(registered().request, url="https://mcp.example.com/register")
+DEFAULT = replace(registered().request, url=f"{ORIGIN}/register")
 BY_DEFAULT = ttrace(
     Piece(
         "server_metadata",
@@ -130,7 +131,7 @@ BREAKING: dict[str, Trace] = {
     "old-grants-offered": published(grant_types_supported=["authorization_code", "password"]),
     "openid-members-missing": published(OIDC_URL),
     "server-metadata-empty-members": published(scopes_supported=[]),
-    "client-document-flag-malformed": published(client_id_metadata_document_supported="true"),
+    "document-flag-malformed": published(client_id_metadata_document_supported="true"),
     "iss-unannounced": redirected_with("2026-07-28", authorization_response_iss_parameter_supported=None),
     "grant-not-offered": tflow(upto="server_metadata", grant="client_credentials"),
     "server-metadata-misplaced": published(f"{ISSUER}/tenant/.well-known/oauth-authorization-server"),
