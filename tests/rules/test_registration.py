@@ -20,10 +20,10 @@ def found(*sent: Exchange, achieved: bool = True) -> dict[str, Finding]:
     [
         (400, {"error": "invalid_redirect_uri"}, "client", "127.0.0.1"),
         (400, {"error": "invalid_client_metadata"}, "client", "grant types"),
-        (401, {}, "authorization server", "not open"),
+        (401, {}, "authorization server", "Open anonymous"),
         (403, {"error": "access_denied"}, "authorization server", "by hand"),
-        (404, b"", "authorization server", "does not work"),
-        (429, b"", "authorization server", "wait"),
+        (404, b"", "authorization server", "stop advertising"),
+        (429, b"", "authorization server", "Keep the client id"),
         (500, b"", "authorization server", "log"),
         (502, PAGE, "gateway", "gateway"),
         (302, b"", "authorization server", "redirect"),
