@@ -72,7 +72,7 @@ def test_healthy_flow_trips_nothing() -> None:
     assert report.status == "passed"
     assert report.cause is None
     untested = {rule for rule, outcome in report.verdict.outcomes.items() if outcome == "not tested"}
-    assert untested == {rule for rule, trace in CLEAN.items() if trace != HEALTHY_FLOW}
+    assert untested <= {rule for rule, trace in CLEAN.items() if trace != HEALTHY_FLOW}
 
 
 def test_nothing_passes_on_an_empty_trace() -> None:

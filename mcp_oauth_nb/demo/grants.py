@@ -13,6 +13,8 @@ class Behaviour:
     refuses_spent_refresh_tokens: bool = True
     honours_revocation: bool = True
     accepts_access_tokens: bool = True
+    lets_anybody_begin: bool = False
+    """Whether the MCP endpoint serves requests without a token, all but calls of tools."""
 
 
 @dataclass(frozen=True, repr=False)

@@ -21,7 +21,7 @@ from mcp_oauth_nb.rules.evidence import (
     texts,
     uses_code,
 )
-from mcp_oauth_nb.rules.rule import MUST, SHOULD, Case, Seen, Selector, rule
+from mcp_oauth_nb.rules.rule import MAY, MUST, SHOULD, Case, Seen, Selector, rule, since
 from mcp_oauth_nb.rules.suspect import Who
 from mcp_oauth_nb.rules.words import quoted, shown
 
@@ -69,7 +69,7 @@ def _(case: Case, exchange: Exchange) -> Iterator[Seen]:
 @rule(
     "application-type-unfit",
     step="register",
-    level=SHOULD,
+    level=since("2026-07-28", SHOULD, before=MAY),
     who="client",
     summary="The application_type does not fit the redirect URIs.",
     fix='Send "native" for redirects to this machine or to an app, and "web" for https pages elsewhere.',
@@ -102,7 +102,7 @@ def _refreshing(case: Case) -> list[tuple[Exchange, str]]:
 @rule(
     "refresh-grant-unnamed",
     step="register",
-    level=SHOULD,
+    level=since("2026-07-28", SHOULD, before=MAY),
     who="client",
     summary="The client wants refresh tokens, but did not register the grant for them.",
     fix='Register with "grant_types": ["authorization_code", "refresh_token"].',
@@ -150,14 +150,14 @@ def _with_document(case: Case) -> list[tuple[Exchange, str]]:
     """How a client began that has a metadata document, where the server reads those."""
     url, found = case.trace.settings.get("client_metadata_url"), server_document(case)
     announced = found and found[1].get("client_id_metadata_document_supported") is True
-    known = case.trace.settings.get("protocol", "") >= "2025-11-25" and not case.trace.settings.get("client_id")
-    return [(one, url) for one in _begun(case)] if url and announced and known else []
+    given = case.trace.settings.get("client_id")
+    return [(one, url) for one in _begun(case)] if url and announced and not given else []
 
 
 @rule(
     "client-document-unused",
     step="register",
-    level=SHOULD,
+    level=since("2025-11-25", SHOULD, before=MAY),
     who="client",
     summary="The client registers itself although it has a metadata document and the server reads those.",
     fix="Send the URL of the document as client_id where client_id_metadata_document_supported is true.",
@@ -213,7 +213,7 @@ def _shown_to(case: Case) -> list[Shown]:
 @rule(
     "client-of-another-server",
     step="authorize",
-    level=SHOULD,
+    level=since("2026-07-28"),
     who="client",
     summary="The client shows one authorization server the client id that another one gave it.",
     fix="Keep client ids by the issuer that gave them, and register anew where the MCP server names another issuer.",
@@ -226,7 +226,6 @@ def _(case: Case, piece: Shown) -> Iterator[Seen]:
     if givers & asked:
         return
     who = sender(exchange, "client_id")
-    new = case.trace.settings.get("protocol", "") >= "2026-07-28"
     yield Seen(
         exchange,
         "url",
@@ -234,5 +233,4 @@ def _(case: Case, piece: Shown) -> Iterator[Seen]:
         observed=f"{quoted(client_id, 60)}, given out by {quoted(min(givers))}",
         who=who,
         step=exchange.step,
-        level=MUST if new else SHOULD,
     )

@@ -20,7 +20,7 @@ from mcp_oauth_nb.rules.evidence import (
     text,
     texts,
 )
-from mcp_oauth_nb.rules.rule import MUST, SHOULD, Case, Seen, Selector, rule
+from mcp_oauth_nb.rules.rule import MAY, MUST, SHOULD, Case, Seen, Selector, rule
 from mcp_oauth_nb.rules.suspect import Who
 from mcp_oauth_nb.rules.words import capped, quoted, shown
 
@@ -31,29 +31,17 @@ DEFAULTS = {"authorize": "/authorize", "token": "/token", "register": "/register
 MEMBER = {"authorize": "authorization_endpoint", "register": "registration_endpoint"}
 
 
-def _version(case: Case) -> str:
-    return case.trace.settings.get("protocol", "")
-
-
-def issuer_of(case: Case) -> str | None:
-    """The issuer whose metadata is wanted: as published, or in MCP 2025-03-26 the MCP server's own origin."""
-    if _version(case) == OLDEST:
-        parts = split(case.url)
-        return parts.origin if parts else None
-    return expected_issuer(case)
-
-
 def _issuers(case: Case) -> tuple[str, ...]:
     """The issuers among which the client chooses, the one it has to take first where none was chosen."""
-    first, found = issuer_of(case), resource_document(case)
-    others = texts(found[1].get("authorization_servers")) if found and _version(case) != OLDEST else ()
+    first, found = expected_issuer(case), resource_document(case)
+    others = texts(found[1].get("authorization_servers")) if found and case.version != OLDEST else ()
     return tuple(one for one in dict.fromkeys((first or "", *others)) if split(one) is not None)
 
 
 def _asked_for(case: Case) -> list[tuple[str, tuple[Exchange, ...]]]:
     """What was asked of an authorization server that the client was told of, with its issuer."""
     asked = case.exchanges("server_metadata")
-    if not asked or _version(case) not in PROFILES:
+    if not asked or case.version not in PROFILES:
         return []
     there = [one for one in _issuers(case) if same_origin(one, asked[0].request.url)]
     chosen = next((one for one in there if asked[0].request.url in _usual(case, one)), next(iter(there), None))
@@ -61,7 +49,7 @@ def _asked_for(case: Case) -> list[tuple[str, tuple[Exchange, ...]]]:
 
 
 def _usual(case: Case, issuer: str) -> list[str]:
-    kinds = PROFILES[_version(case)].server_metadata_kinds
+    kinds = PROFILES[case.version].server_metadata_kinds
     return [one.url for one in server_metadata_candidates(issuer) if one.kind in kinds]
 
 
@@ -104,13 +92,13 @@ def _editor(exchange: Exchange) -> Who:
 @rule(
     "metadata-version-unsaid",
     step="server_metadata",
-    level=SHOULD,
+    level={OLDEST: SHOULD, "2025-06-18": MAY},
     who="client",
     summary="The client asked for metadata without saying its protocol version.",
     fix="Send MCP-Protocol-Version with requests for metadata.",
     spec=Spec("MCP 2025-03-26", "Server Metadata Discovery"),
     over=Selector(
-        lambda case: list(case.exchanges("server_metadata")) if _version(case) == OLDEST else [],
+        lambda case: list(case.exchanges("server_metadata")) if case.version == OLDEST else [],
         "no metadata was asked for under MCP 2025-03-26, the one version in which requests say it",
     ),
 )
@@ -158,7 +146,7 @@ def _(case: Case, piece: tuple[str, Exchange, Found]) -> Iterator[Seen]:
 
 def _without_metadata(case: Case) -> list[tuple[str, Exchange]]:
     """Requests to endpoints of an authorization server whose metadata was never read."""
-    if any(case.documents("server_metadata")) or _version(case) not in PROFILES:
+    if any(case.documents("server_metadata")) or case.version not in PROFILES:
         return []
     return _to_endpoints(case)
 
@@ -177,8 +165,8 @@ def _without_metadata(case: Case) -> list[tuple[str, Exchange]]:
 def _(case: Case, piece: tuple[str, Exchange]) -> Iterator[Seen]:
     """The first version names default endpoints for this case, to be used once the metadata was asked for."""
     step, exchange = piece
-    used, origin = _without_query(exchange.request.url), issuer_of(case) or ""
-    if _version(case) == OLDEST:
+    used, origin = _without_query(exchange.request.url), expected_issuer(case) or ""
+    if case.version == OLDEST:
         earlier = any(one.id < exchange.id for one in case.exchanges("server_metadata"))
         if earlier and used == origin + DEFAULTS[step]:
             return

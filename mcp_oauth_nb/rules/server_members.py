@@ -7,13 +7,10 @@ from collections.abc import Iterator
 from mcp_oauth_nb.protocol.grants import JWT_BEARER
 from mcp_oauth_nb.protocol.spec import Spec
 from mcp_oauth_nb.protocol.wellknown import OPENID_CONFIGURATION, is_loopback, split
-from mcp_oauth_nb.records import Exchange
 from mcp_oauth_nb.rules.discovery import Found
 from mcp_oauth_nb.rules.evidence import (
     CODE_SERVER_DOCUMENT,
     SERVER_DOCUMENT,
-    query,
-    redirect,
     server_document,
     text,
     texts,
@@ -196,31 +193,6 @@ def _no_boolean(found: Found, name: str) -> Iterator[Seen]:
     value = found[1].get(name, False)
     if not isinstance(value, bool):
         yield Seen(found[0], f"body:/{name}", "true or false", shown(value))
-
-
-def _with_iss(case: Case) -> list[tuple[Exchange, Found]]:
-    """The redirect that carries `iss`, in the versions that ask for its announcement."""
-    back, found = redirect(case), server_document(case)
-    asked = case.trace.settings.get("protocol", "") >= "2026-07-28"
-    return [(back, found)] if asked and back and found and "iss" in query(back) else []
-
-
-@rule(
-    "iss-unannounced",
-    step="callback",
-    level=MUST,
-    who=AUTHORIZATION_SERVER,
-    summary="The redirect carries iss, but the metadata does not announce that.",
-    fix="Publish authorization_response_iss_parameter_supported: true, so that clients know to insist on iss.",
-    spec=Spec("RFC 9207", "3"),
-    over=Selector(_with_iss, "no redirect with iss came back under MCP 2026-07-28 or later"),
-)
-def _(case: Case, piece: tuple[Exchange, Found]) -> Iterator[Seen]:
-    exchange, document = piece[1]
-    name = "authorization_response_iss_parameter_supported"
-    if document.get(name) is not True:
-        seen = shown(document[name]) if name in document else f"no {name}"
-        yield Seen(exchange, f"body:/{name}", "true", seen)
 
 
 _WANTED = {"client_credentials": "client_credentials", "jwt_bearer": JWT_BEARER, "enterprise": JWT_BEARER}

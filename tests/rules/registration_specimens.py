@@ -54,9 +54,9 @@ def asked_to_register(**changes: Any) -> Exchange:
     return replace(one, request=replace(one.request, body=json.dumps(sent).encode()))
 
 
-def answered(exchange: Exchange) -> Trace:
+def answered(exchange: Exchange, **settings: str) -> Trace:
     """A flow that ends with this registration."""
-    return tflow(Piece("register", (exchange,)), upto="register")
+    return tflow(Piece("register", (exchange,)), upto="register", **settings)
 
 
 def with_header(name: str, value: str, status: int = 201, **changes: Any) -> Exchange:
@@ -68,11 +68,6 @@ def with_header(name: str, value: str, status: int = 201, **changes: Any) -> Exc
 def refused(status: int, body: bytes | dict[str, Any]) -> Trace:
     """A flow that ends with a refused registration."""
     return tflow(failed("register", registered(status, body)), upto="register")
-
-
-def redirected_with(version: str, **changes: Any) -> Trace:
-    """A flow that ends with the redirect, under a protocol version."""
-    return tflow(metadata(**changes), upto="callback", protocol=version)
 
 
 def looked_at(trace: Trace, document: Exchange) -> Trace:
@@ -132,7 +127,6 @@ BREAKING: dict[str, Trace] = {
     "openid-members-missing": published(OIDC_URL),
     "server-metadata-empty-members": published(scopes_supported=[]),
     "document-flag-malformed": published(client_id_metadata_document_supported="true"),
-    "iss-unannounced": redirected_with("2026-07-28", authorization_response_iss_parameter_supported=None),
     "grant-not-offered": tflow(upto="server_metadata", grant="client_credentials"),
     "server-metadata-misplaced": published(f"{ISSUER}/tenant/.well-known/oauth-authorization-server"),
     "metadata-version-unsaid": tflow(upto="server_metadata", protocol="2025-03-26"),
@@ -140,11 +134,12 @@ BREAKING: dict[str, Trace] = {
     "endpoint-guessed": ttrace(*GUESSED),
     "client-method-unlisted": tflow(metadata(token_endpoint_auth_methods_supported=["private_key_jwt"]), upto="token"),
     "registration-malformed": answered(asked_to_register(redirect_uris=None)),
-    "application-type-unfit": answered(asked_to_register(application_type="web")),
+    "application-type-unfit": answered(asked_to_register(application_type="web"), protocol="2026-07-28"),
     "refresh-grant-unnamed": tflow(
         Piece("register", (asked_to_register(grant_types=None),)),
         authorized(scope="a offline_access"),
         upto="authorize",
+        protocol="2026-07-28",
     ),
     "given-client-unused": tflow(upto="register", client_id="given-1"),
     "client-document-unused": tflow(metadata(**ANNOUNCED), upto="register", client_metadata_url=CLIENT_URL),
@@ -163,7 +158,6 @@ BREAKING: dict[str, Trace] = {
 CLEAN: dict[str, Trace] = {
     **dict.fromkeys(BREAKING, tflow()),
     "openid-members-missing": published(OIDC_URL, **OPENID),
-    "iss-unannounced": redirected_with("2026-07-28"),
     "grant-not-offered": tflow(
         metadata(grant_types_supported=["client_credentials"]), upto="server_metadata", grant="client_credentials"
     ),

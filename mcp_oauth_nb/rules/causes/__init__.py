@@ -1,6 +1,22 @@
 """The suspects, by the step in which they show. Importing this package declares them all."""
 
-from mcp_oauth_nb.rules.causes import issuers, registration, registration_values, server_metadata
+from mcp_oauth_nb.rules.causes import (
+    addresses,
+    challenge,
+    issuers,
+    registration,
+    registration_values,
+    resource_metadata,
+    server_metadata,
+)
 
-AREAS: tuple[object, ...] = (server_metadata, issuers, registration, registration_values)
+AREAS: tuple[object, ...] = (
+    addresses,
+    challenge,
+    resource_metadata,
+    server_metadata,
+    issuers,
+    registration,
+    registration_values,
+)
 """The modules in which suspects stand, in the order of the flow."""

@@ -80,7 +80,7 @@ ROWS = (
         "client",
         "- - - M",
         "A registration says the application_type.",
-        rules=("application-type-unfit",),
+        rules=("application-type-missing",),
     ),
     Requirement(
         "REG-12",

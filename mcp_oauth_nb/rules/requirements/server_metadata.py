@@ -10,7 +10,7 @@ ROWS = (
         "authorization server",
         "S M M M",
         "The authorization server publishes its metadata at a well-known URL of its issuer.",
-        rules=("server-metadata-missing", "server-metadata-path-scoped"),
+        rules=("server-metadata-missing", "server-metadata-only-openid", "server-metadata-path-scoped"),
     ),
     Requirement(
         "ASM-02",
@@ -149,6 +149,6 @@ ROWS = (
         "authorization server",
         "- - - M",
         "A server that sends `iss` with its authorization responses announces that.",
-        rules=("iss-unannounced",),
+        rules=("iss-not-announced",),
     ),
 )
