@@ -4,17 +4,31 @@ from ..fault import FAULTS, Fault, in_order, named
 from . import (
     authorization,
     challenge,
+    client_documents,
     later,
     mcp,
-    metadata_url,
     registration,
+    registration_values,
     resource_metadata,
+    server_members,
     server_metadata,
     tokens,
 )
 
 __all__ = ["AREAS", "FAULTS", "Fault", "named"]
 
-AREAS = (challenge, metadata_url, resource_metadata, server_metadata, registration, authorization, tokens, mcp, later)
+AREAS = (
+    challenge,
+    resource_metadata,
+    server_metadata,
+    server_members,
+    registration,
+    registration_values,
+    client_documents,
+    authorization,
+    tokens,
+    mcp,
+    later,
+)
 """Where the faults stand."""
 in_order()
