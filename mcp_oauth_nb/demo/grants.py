@@ -15,6 +15,10 @@ class Behaviour:
     accepts_access_tokens: bool = True
     lets_anybody_begin: bool = False
     """Whether the MCP endpoint serves requests without a token, all but calls of tools."""
+    ignores_loopback_port: bool = True
+    checks_verifiers: bool = True
+    issues_self_contained_tokens: bool = False
+    """Access tokens are JWTs, which the MCP endpoint reads without asking whether they were revoked."""
 
 
 @dataclass(frozen=True, repr=False)

@@ -15,6 +15,7 @@ from mcp_oauth_nb.rules.evidence import (
     form,
     is_at_idp,
     is_edited,
+    oauth_error,
     resource_document,
     server_document,
     text,
@@ -185,6 +186,11 @@ def _authenticated(case: Case) -> list[tuple[Exchange, str, Found]]:
     return [(one, _method(one), found) for one in sent]
 
 
+def _registered(case: Case) -> set[str | None]:
+    """The ways to authenticate that the authorization server gave this client itself."""
+    return {text((one.document or {}).get("token_endpoint_auth_method")) for one in case.answered("register")}
+
+
 def _method(exchange: Exchange) -> str:
     sent = form(exchange)
     if (exchange.request.header("authorization") or "").lower().startswith("basic "):
@@ -214,6 +220,8 @@ def _(case: Case, piece: tuple[Exchange, str, Found]) -> Iterator[Seen]:
     name = "token_endpoint_auth_methods_supported"
     if (name not in document and used == "none") or (document.get(name) is None and used == "client_secret_basic"):
         return
+    if used in _registered(case):
+        return
     listed = texts(document.get(name))
     if used == "private_key_jwt" and "client_secret_jwt" in listed:
         return
@@ -223,7 +231,18 @@ def _(case: Case, piece: tuple[Exchange, str, Found]) -> Iterator[Seen]:
         fix = f"Add {quoted(used)} to token_endpoint_auth_methods_supported, as it is accepted." if served else ""
         seen = shown(document[name]) if name in document else f"no {name}"
         summary = f"The client authenticates with {used}, which the metadata does not list."
-        yield Seen(shown_by, f"body:/{name}", f'a list with "{used}"', seen, summary, fix, who, step="token")
+        about_client = oauth_error(exchange) in ("invalid_client", "unauthorized_client", "invalid_request")
+        yield Seen(
+            shown_by,
+            f"body:/{name}",
+            expected=f'a list with "{used}"',
+            observed=seen,
+            summary=summary,
+            fix=fix,
+            who=who,
+            step="token",
+            explains=None if about_client else (),
+        )
 
 
 def _sender(exchange: Exchange) -> Who:

@@ -132,7 +132,9 @@ BREAKING: dict[str, Trace] = {
     "metadata-version-unsaid": tflow(upto="server_metadata", protocol="2025-03-26"),
     "endpoint-not-published": tflow(metadata(registration_endpoint=f"{OTHER}/register"), upto="register"),
     "endpoint-guessed": ttrace(*GUESSED),
-    "client-method-unlisted": tflow(metadata(token_endpoint_auth_methods_supported=["private_key_jwt"]), upto="token"),
+    "client-method-unlisted": tflow(
+        metadata(token_endpoint_auth_methods_supported=["private_key_jwt"]), Piece("register"), upto="token"
+    ),
     "registration-malformed": answered(asked_to_register(redirect_uris=None)),
     "application-type-unfit": answered(asked_to_register(application_type="web"), protocol="2026-07-28"),
     "refresh-grant-unnamed": tflow(

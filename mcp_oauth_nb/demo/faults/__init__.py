@@ -3,15 +3,20 @@
 from ..fault import FAULTS, Fault, in_order, named
 from . import (
     authorization,
+    callback,
     challenge,
     client_documents,
     later,
     mcp,
+    metadata_url,
+    refresh,
     registration,
     registration_values,
     resource_metadata,
     server_members,
     server_metadata,
+    step_up,
+    token_answers,
     tokens,
 )
 
@@ -19,6 +24,7 @@ __all__ = ["AREAS", "FAULTS", "Fault", "named"]
 
 AREAS = (
     challenge,
+    metadata_url,
     resource_metadata,
     server_metadata,
     server_members,
@@ -26,8 +32,12 @@ AREAS = (
     registration_values,
     client_documents,
     authorization,
+    callback,
     tokens,
+    token_answers,
     mcp,
+    step_up,
+    refresh,
     later,
 )
 """Where the faults stand."""

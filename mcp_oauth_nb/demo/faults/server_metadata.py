@@ -179,7 +179,7 @@ def _(asked: Asked, answer: Answer) -> Answer:
 
 
 @answers(
-    "issuer-with-slash",
+    "metadata-issuer-with-slash",
     SERVER_METADATA,
     phase="server_metadata",
     summary="The issuer in the metadata has a slash at its end that the listed one has not.",

@@ -2,12 +2,21 @@
 
 from mcp_oauth_nb.rules.causes import (
     addresses,
+    authorization,
+    authorization_errors,
+    authorization_response,
     challenge,
     issuers,
+    no_redirect,
+    refresh,
     registration,
     registration_values,
     resource_metadata,
+    revocation,
     server_metadata,
+    step_up,
+    token_answers,
+    tokens,
 )
 
 AREAS: tuple[object, ...] = (
@@ -18,5 +27,14 @@ AREAS: tuple[object, ...] = (
     issuers,
     registration,
     registration_values,
+    authorization,
+    authorization_errors,
+    authorization_response,
+    no_redirect,
+    tokens,
+    token_answers,
+    step_up,
+    refresh,
+    revocation,
 )
 """The modules in which suspects stand, in the order of the flow."""
