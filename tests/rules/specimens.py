@@ -50,7 +50,7 @@ from factories import (
 
 from mcp_oauth_nb.records import Exchange, Trace
 from mcp_oauth_nb.rules.rule import RULES
-from rules import authorization_specimens, discovery_specimens
+from rules import authorization_specimens, discovery_specimens, registration_specimens
 from rules.later_specimens import LATER_BREAKING, LATER_CLEAN
 
 
@@ -227,6 +227,7 @@ BREAKING: dict[str, Trace] = {
     "registration-read-differs": met("registration", managed("registration", 200, {"client_id": "client-2"})),
     "registration-not-removed": met("unregister", managed("unregister", 200)),
     **discovery_specimens.BREAKING,
+    **registration_specimens.BREAKING,
     **authorization_specimens.BREAKING,
     **LATER_BREAKING,
 }
@@ -247,6 +248,7 @@ CLEAN: dict[str, Trace] = {
     "token-audience": met("token", token_request(body=FOR_US)),
     **dict.fromkeys([rule for rule in BREAKING if rule.startswith("id-token-")], WITH_ID_TOKEN),
     **discovery_specimens.CLEAN,
+    **registration_specimens.CLEAN,
     **LATER_CLEAN,
 }
 """By rule id: a trace in which this rule was really tested, and found nothing."""
