@@ -26,6 +26,7 @@ from mcp.shared.auth import OAuthClientInformationFull, OAuthToken
 from .answers import with_query
 from .clients import Registered, received
 from .grants import Behaviour, ConsentRequest, Grant
+from .jwts import Signer, untimely
 
 SCOPE = "mcp:tools"
 GRANT_TYPES = ("authorization_code", "refresh_token")
@@ -49,11 +50,13 @@ class Provider(OAuthAuthorizationServerProvider[AuthorizationCode, RefreshToken,
         access_token_lifetime_s: float = 900,
         requires_resource: bool = True,
         other_issuers: Sequence[str] = (),
+        jwt: bool = False,
     ) -> None:
         self.issuer = issuer
         self.resource = resource
         self.requires_resource = requires_resource
         self.other_issuers = tuple(other_issuers)
+        self.signer = Signer()
         self.secrets: set[str] = set()
         self.clients: dict[str, Registered] = {}
         self.management: dict[str, str] = {}
@@ -62,6 +65,7 @@ class Provider(OAuthAuthorizationServerProvider[AuthorizationCode, RefreshToken,
         self._behaviour = behaviour
         self._code_lifetime_s = code_lifetime_s
         self._access_lifetime_s = access_token_lifetime_s
+        self._jwt = jwt
         self._waiting: dict[str, ConsentRequest] = {}
         self._access: dict[str, tuple[AccessToken, float]] = {}
         self._refresh: dict[str, RefreshToken] = {}
@@ -238,7 +242,9 @@ class Provider(OAuthAuthorizationServerProvider[AuthorizationCode, RefreshToken,
         return made
 
     def _issue(self, grant: Grant, scopes: list[str], refresh_token: str | None) -> OAuthToken:
-        made = self.mint("access")
+        given = self._behaviour().access_token_lifetime_s
+        lifetime_s = self._access_lifetime_s if given is None else given
+        made = self._mint_access_token(grant, scopes, lifetime_s)
         token = AccessToken(
             token=made,
             client_id=grant.client_id,
@@ -248,13 +254,39 @@ class Provider(OAuthAuthorizationServerProvider[AuthorizationCode, RefreshToken,
             claims={"iss": self.issuer},
         )
         self._grants[made] = grant
-        self._access[made] = (token, time.time() + self._access_lifetime_s)
+        self._access[made] = (token, time.time() + lifetime_s)
         return OAuthToken(
             access_token=made,
-            expires_in=int(self._access_lifetime_s),
+            expires_in=int(lifetime_s),
             scope=" ".join(scopes),
             refresh_token=refresh_token,
         )
+
+    def _mint_access_token(self, grant: Grant, scopes: list[str], lifetime_s: float) -> str:
+        """A reference, or a token that says all about itself (RFC 9068 section 2.2)."""
+        behaviour = self._behaviour()
+        kind = behaviour.token_kind or ("signed" if self._jwt else "opaque")
+        if kind == "opaque":
+            return self.mint("access")
+        now = int(time.time())
+        claims = {
+            "iss": self.issuer,
+            "sub": grant.subject,
+            "aud": grant.resource,
+            "client_id": grant.client_id,
+            "scope": " ".join(scopes),
+            "iat": now,
+            "exp": now + int(lifetime_s),
+            "jti": secrets.token_urlsafe(16),
+        }
+        made = self.signer.made(kind, behaviour.claims(claims))
+        self.secrets.add(made)
+        return made
+
+    def reads_tokens(self) -> bool:
+        """Whether the MCP endpoint reads its tokens, and so needs the published key."""
+        behaviour = self._behaviour()
+        return self._jwt or behaviour.expects_jwts or behaviour.token_kind not in (None, "opaque")
 
     # --- the resource server's side -------------------------------------------------------------------------------
 
@@ -282,7 +314,18 @@ class Provider(OAuthAuthorizationServerProvider[AuthorizationCode, RefreshToken,
 
     async def verify_token(self, token: str) -> AccessToken | None:
         """The check of the MCP endpoint; the SDK compares the resource afterwards (RFC 8707 section 2)."""
-        return await self.load_access_token(token) if self._behaviour().accepts_access_tokens else None
+        kept = await self.load_access_token(token) if self._behaviour().accepts_access_tokens else None
+        return self._checked(kept) if kept is not None and self.reads_tokens() else kept
+
+    def _checked(self, kept: AccessToken) -> AccessToken | None:
+        """The token with the scopes that its claims hold; None where its signature, issuer, audience or time is off."""
+        claims, wanted = self.signer.claims(kept.token), self._behaviour().expected_audience
+        if claims is None or claims.get("iss") != self.issuer or untimely(claims):
+            return None
+        if wanted != "" and claims.get("aud") != (wanted or self.resource):
+            return None
+        scope = claims.get("scope")
+        return kept.model_copy(update={"scopes": scope.split() if isinstance(scope, str) else []})
 
     async def revoke_token(self, token: AccessToken | RefreshToken) -> None:
         """End the grant of this token, whichever of the two it is (RFC 7009 section 2.1)."""
