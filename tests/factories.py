@@ -153,8 +153,8 @@ def result(request_id: int = 1, **members: Any) -> dict[str, Any]:
 
 
 def rpc_error(code: int, message: str = "no", **data: Any) -> dict[str, Any]:
-    """A JSON-RPC error answer."""
-    return {"jsonrpc": "2.0", "id": 1, "error": {"code": code, "message": message, "data": data}}
+    """A JSON-RPC error answer to ``tools/list``."""
+    return {"jsonrpc": "2.0", "id": 2, "error": {"code": code, "message": message, "data": data}}
 
 
 def sse(message: Mapping[str, Any]) -> bytes:
@@ -285,13 +285,16 @@ def mcp_request(
     step: str = "mcp",
     token: str | None = ACCESS,
     session: str | None = SESSION,
+    version: str | None = "2025-11-25",
     headers: Headers | None = None,
     **rest: Any,
 ) -> Exchange:
     """A request to the MCP server with a token."""
-    sent: list[tuple[str, str]] = [*JSON]
+    sent: list[tuple[str, str]] = [*JSON, ("Accept", "application/json, text/event-stream")]
     sent += [("Authorization", f"Bearer {token}")] if token else []
-    sent += [("Mcp-Session-Id", session)] if session and message.get("method") != "initialize" else []
+    if message.get("method") != "initialize":
+        sent += [("MCP-Protocol-Version", version)] if version else []
+        sent += [("Mcp-Session-Id", session)] if session else []
     return texchange(
         step, URL, status, body, method="POST", sent=message, sent_headers=tuple(sent), headers=headers, **rest
     )
@@ -350,9 +353,9 @@ def id_token(**changes: Any) -> str:
     return jwt(**_changed(claims, changes))
 
 
-def jwt(**claims: Any) -> str:
+def jwt(header: Mapping[str, Any] | None = None, **claims: Any) -> str:
     """An unsigned JWT with these claims."""
-    parts = [{"alg": "ES256", "typ": "at+jwt"}, claims]
+    parts = [header or {"alg": "ES256", "typ": "at+jwt"}, claims]
     encoded = [base64.urlsafe_b64encode(json.dumps(part).encode()).rstrip(b"=").decode() for part in parts]
     return ".".join([*encoded, "c2lnbmF0dXJl"])
 

@@ -35,7 +35,7 @@ class Signer:
     def made(self, kind: TokenKind, claims: Claims) -> str:
         """A token of this kind with these claims."""
         if kind == "unsigned":
-            return f"{_part({'alg': 'none', 'typ': 'at+jwt'})}.{_part(claims)}.{_random(32)}"
+            return f"{_part({'alg': 'none', 'typ': 'at+jwt'})}.{_part(claims)}."
         if kind == "encrypted":
             return ".".join([_part({"alg": "dir", "enc": "A256GCM", "typ": "at+jwt"}), "", *map(_random, (12, 96, 16))])
         if kind == "symmetric":

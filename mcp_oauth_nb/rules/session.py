@@ -6,13 +6,15 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from mcp_oauth_nb.protocol.jsonrpc import messages
+from mcp_oauth_nb.protocol.spec import Spec
 from mcp_oauth_nb.records import Exchange
 from mcp_oauth_nb.rules.authorization import sender
-from mcp_oauth_nb.rules.evidence import is_edited, sent_json, without_version_questions
+from mcp_oauth_nb.rules.evidence import is_edited, sent_json, text, without_version_questions
 from mcp_oauth_nb.rules.resource import TRANSPORT, answered_with_token, is_notification, requests
 from mcp_oauth_nb.rules.rule import MUST, SHOULD, Case, Seen, Selector, rule
 from mcp_oauth_nb.rules.words import MCP_SERVER, came, shown
 
+META_VERSION = "io.modelcontextprotocol/protocolVersion"
 KNOWN_VERSIONS = ("2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25", "2026-07-28")
 
 
@@ -49,6 +51,37 @@ def _session(case: Case) -> str | None:
         if one.response is not None and _is_initialize(one):
             return one.response.header("mcp-session-id")
     return None
+
+
+@rule(
+    "version-header-missing",
+    step="mcp",
+    level=MUST,
+    who="client",
+    summary="A request does not name the protocol version in its header.",
+    fix="Send MCP-Protocol-Version with every request after initialize; where requests are complete in themselves, "
+    "with all of them, and the same value as in _meta.",
+    spec=Spec("MCP 2025-11-25", "Protocol Version Header"),
+    over=Selector(
+        lambda case: [] if case.trace.settings.get("protocol") == "2025-03-26" else _after_the_opening(case),
+        "no MCP request after initialize was made yet",
+    ),
+    explains=("mcp-error",),
+)
+def _(case: Case, exchange: Exchange) -> Iterator[Seen]:
+    header, who = exchange.request.header("mcp-protocol-version"), sender(exchange, "mcp-protocol-version")
+    inside = _meta_version(exchange)
+    if header is None:
+        yield Seen(exchange, "header:MCP-Protocol-Version", "MCP-Protocol-Version", "no such header", who=who)
+    elif inside is not None and header != inside:
+        summary = "The protocol version in the header is not the one in the body."
+        yield Seen(exchange, "header:MCP-Protocol-Version", shown(inside), shown(header), summary, who=who)
+
+
+def _meta_version(exchange: Exchange) -> str | None:
+    params = sent_json(exchange).get("params")
+    meta = params.get("_meta") if isinstance(params, dict) else None
+    return text(meta.get(META_VERSION)) if isinstance(meta, dict) else None
 
 
 @rule(
