@@ -33,6 +33,8 @@ class Behaviour:
     """Whether the MCP endpoint refuses tokens that it cannot read; it always does where they are signed."""
     expected_audience: str | None = None
     """What the MCP endpoint wants in `aud`; None means its own URL, an empty text that it does not look."""
+    lets_anybody_begin: bool = False
+    """Whether the MCP endpoint serves requests without a token, all but calls of tools."""
 
 
 @dataclass(frozen=True, repr=False)

@@ -12,7 +12,7 @@ from typing import Any
 
 from .answers import FORM, Answer, Asked, Pairs
 from .clients import unusable_redirect
-from .oauth import AUTHORIZE, BASIC, REGISTER, REVOKE, TOKEN, oauth_error, redirected, unknown_client
+from .oauth import AUTHORIZE, BASIC, MCP, REGISTER, REVOKE, TOKEN, oauth_error, redirected, unknown_client
 from .provider import CLIENT_CREDENTIALS, GRANT_TYPES, Provider
 
 
@@ -121,6 +121,12 @@ def _refuse_register(asked: Asked, provider: Provider) -> Answer | None:
     return oauth_error(400, "invalid_redirect_uri", reason) if reason else None
 
 
+def _refuse_second_token(asked: Asked, provider: Provider) -> Answer | None:
+    """A token comes in one way only (RFC 6750 section 2)."""
+    twice = asked.bearer is not None and any(name == "access_token" for name, _ in asked.query)
+    return oauth_error(400, "invalid_request", "the access token was sent in two ways") if twice else None
+
+
 REFUSALS: dict[tuple[str, str], Callable[[Asked, Provider], Answer | None]] = {
     ("GET", AUTHORIZE): _refuse_authorize,
     ("POST", AUTHORIZE): lambda asked, provider: oauth_error(405, "invalid_request", "use GET").with_header(
@@ -129,6 +135,7 @@ REFUSALS: dict[tuple[str, str], Callable[[Asked, Provider], Answer | None]] = {
     ("POST", TOKEN): _refuse_token,
     ("POST", REVOKE): _refuse_revoke,
     ("POST", REGISTER): _refuse_register,
+    ("POST", MCP): _refuse_second_token,
 }
 
 

@@ -44,7 +44,7 @@ def _names_error(exchange: Exchange) -> bool:
 @suspect(
     "authorization-header-removed",
     of=REJECTED,
-    step="mcp",
+    step="",
     who="gateway",
     summary="The MCP server answers as it does without any token: the Authorization header was lost on the way.",
     fix="Have the proxy or gateway pass on the Authorization header to this path, and the server read it there.",
@@ -68,7 +68,7 @@ def _(case: Case, finding: Finding) -> Iterator[Fit]:
 @suspect(
     "token-lost-behind-gateway",
     of=REJECTED,
-    step="mcp",
+    step="",
     who="gateway",
     summary="The gateway accepts the token, and a server behind it is asked without one.",
     fix="Check the token at the gateway, and have it attach a token of its own to what it asks of the server behind.",
@@ -96,7 +96,7 @@ def _other_hop(first: Exchange, second: Exchange) -> tuple[Line, ...]:
 @suspect(
     "edge-demands-login",
     of=REJECTED,
-    step="mcp",
+    step="",
     who="gateway",
     summary="Something in front of the MCP server wants a login of its own, and does not know the token.",
     fix="Exempt the MCP endpoint, in all its spellings, from the login of the proxy in front; the server checks tokens "
@@ -118,7 +118,7 @@ def _(case: Case, finding: Finding) -> Iterator[Fit]:
 @suspect(
     "session-unknown-as-401",
     of=REJECTED,
-    step="mcp",
+    step="",
     who=MCP_SERVER,
     summary="The token is good; the MCP server does not know the session, and says so with 401.",
     fix="Answer 404 to a session that is not known, once the token was checked: clients then open a new one.",
@@ -172,7 +172,7 @@ def _(case: Case, finding: Finding) -> Iterator[Fit]:
 @suspect(
     "sessions-not-shared",
     of=LOST,
-    step="mcp",
+    step="",
     who=MCP_SERVER,
     summary="The session is gone with the first request in it: several instances answer, and do not share sessions.",
     fix="Share sessions between the instances, send each session to its instance, or run the server without sessions.",
@@ -192,7 +192,7 @@ def _(case: Case, finding: Finding) -> Iterator[Fit]:
 @suspect(
     "session-ended",
     of=LOST,
-    step="mcp",
+    step="",
     who="user",
     summary="The MCP server ended the session, or was started anew, after it had worked.",
     fix="Open a new session: dbg.mcp(). Where sessions end often, see at the server how long it keeps them.",
@@ -244,7 +244,7 @@ def _(case: Case, finding: Finding) -> Iterator[Fit]:
 @suspect(
     "origin-refused",
     of=FORBIDDEN,
-    step="mcp",
+    step="",
     who=MCP_SERVER,
     summary="The MCP server refuses the web page that the request comes from, and not the token.",
     fix="Add the client's origin to those that the MCP server allows; clients that are no browser send none.",

@@ -50,7 +50,7 @@ def _expired(case: Case, exchange: Exchange) -> float | None:
 @suspect(
     "slash-redirected",
     of=ERROR,
-    step="mcp",
+    step="",
     who=MCP_SERVER,
     summary="The MCP server serves another spelling of the URL and redirects to it, which clients do not follow.",
     fix="Serve the endpoint with and without the slash at its end, and publish the URL that is served; until then type "
@@ -69,7 +69,7 @@ def _(case: Case, finding: Finding) -> Iterator[Fit]:
 @suspect(
     "redirect-loses-token",
     of=ERROR,
-    step="mcp",
+    step="",
     who="gateway",
     summary="The MCP endpoint redirects to another scheme or host, where HTTP libraries leave the token behind.",
     fix="Tell the server behind the proxy its public scheme and host (X-Forwarded-Proto and -Host), and do not "
@@ -90,7 +90,7 @@ def _(case: Case, finding: Finding) -> Iterator[Fit]:
 @suspect(
     "expired-token-redirected",
     of=ERROR,
-    step="mcp",
+    step="",
     who=MCP_SERVER,
     summary="The token has run out, and the MCP server redirects to a login instead of saying so.",
     fix="Answer 401 with a challenge on the MCP endpoint before anything for browsers can redirect; then refresh.",
@@ -110,7 +110,7 @@ def _(case: Case, finding: Finding) -> Iterator[Fit]:
 @suspect(
     "login-page-in-front",
     of=ERROR,
-    step="mcp",
+    step="",
     who="gateway",
     summary="A login or a protection in front of the MCP server answers in its place; the request does not reach it.",
     fix="Let requests to the MCP endpoint pass, in all spellings of its path and for the addresses of the clients.",
@@ -132,7 +132,7 @@ def _(case: Case, finding: Finding) -> Iterator[Fit]:
 @suspect(
     "accept-changed-on-the-way",
     of=ERROR,
-    step="mcp",
+    step="",
     who="gateway",
     summary="The request accepts both kinds of answer, and the MCP server says it does not: something on the way "
     "changes the Accept header.",
@@ -151,7 +151,7 @@ def _(case: Case, finding: Finding) -> Iterator[Fit]:
 @suspect(
     "too-many-requests",
     of=ERROR,
-    step="mcp",
+    step="",
     who="user",
     summary="The MCP server, or a gateway in front of it, wants fewer requests.",
     fix="Wait as long as Retry-After says, then run the step again; the limit is set at the server.",
@@ -170,7 +170,7 @@ def _(case: Case, finding: Finding) -> Iterator[Fit]:
 @suspect(
     "endpoint-takes-no-post",
     of=ERROR,
-    step="mcp",
+    step="",
     who="user",
     summary="What answers at this URL takes no POST: it is no endpoint of the streamable transport.",
     fix="Type the URL of the MCP endpoint; one that ends in /sse belongs to the transport of 2024, and has another "
@@ -189,7 +189,7 @@ def _(case: Case, finding: Finding) -> Iterator[Fit]:
 @suspect(
     "request-changed-by-hand",
     of=ERROR,
-    step="mcp",
+    step="",
     who="user",
     summary="The request was changed by hand, and the MCP server does not take it so.",
     fix="Send the request unchanged.",

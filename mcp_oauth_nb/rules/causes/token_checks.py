@@ -159,7 +159,7 @@ def _(case: Case, finding: Finding) -> Iterator[Fit]:
 @suspect(
     "clocks-differ",
     of=REJECTED,
-    step="mcp",
+    step="",
     who=MCP_SERVER,
     summary="By the clock of the MCP server the access token begins in the future: the two servers' clocks differ.",
     fix="Synchronise both clocks, and allow up to a minute of difference when iat and nbf are checked.",
@@ -213,7 +213,7 @@ def _(case: Case, finding: Finding) -> Iterator[Fit]:
 @suspect(
     "token-expired",
     of=REJECTED,
-    step="mcp",
+    step="",
     who="user",
     summary="The access token had run out before it was used.",
     fix="Get a new one: dbg.refresh(), or run authorize, callback and token again.",
@@ -235,7 +235,7 @@ def _(case: Case, finding: Finding) -> Iterator[Fit]:
 @suspect(
     "missing-scope-as-401",
     of=REJECTED,
-    step="mcp",
+    step="",
     who=MCP_SERVER,
     summary="The access token is good but lacks a scope, and the MCP server calls it invalid.",
     fix="Demand only the scopes that challenge and metadata name; answer 403 insufficient_scope where one is missing.",
@@ -269,7 +269,7 @@ def _lacking(token: Presented, refused: Exchange) -> str:
 @suspect(
     "signature-or-policy",
     of=REJECTED,
-    step="mcp",
+    step="",
     who=MCP_SERVER,
     summary="All that the access token says of itself fits: what is left are the key for its signature and the MCP "
     "server's own policy.",
