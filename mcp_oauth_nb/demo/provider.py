@@ -298,7 +298,23 @@ class Provider(OAuthAuthorizationServerProvider[AuthorizationCode, RefreshToken,
         if kept[1] <= time.time():
             return "The access token expired"
         ended = self._grants[token].ended
-        return f"The access token is revoked: {ended}" if ended else None
+        if ended:
+            return f"The access token is revoked: {ended}"
+        return self._unreadable(kept[0]) if self.reads_tokens() else None
+
+    def _unreadable(self, kept: AccessToken) -> str | None:
+        """Why a token that is known must be refused for what it says of itself; None when it must not."""
+        if kept.token.count(".") != 2:
+            return "The access token is no JSON Web Token"
+        claims, wanted = self.signer.claims(kept.token), self._behaviour().expected_audience
+        if claims is None:
+            return "The signature of the access token does not fit"
+        if claims.get("iss") != self.issuer:
+            return "The access token has another issuer"
+        if untimely(claims):
+            return "The access token is not valid at this time"
+        fits = wanted == "" or claims.get("aud") == (wanted or self.resource)
+        return None if fits else "The access token has another audience"
 
     def known(self, token: str) -> tuple[AccessToken | RefreshToken, int | None] | None:
         """A token that works, whichever of the two it is, and when it ends in seconds since 1970, if it does."""
@@ -317,14 +333,9 @@ class Provider(OAuthAuthorizationServerProvider[AuthorizationCode, RefreshToken,
         kept = await self.load_access_token(token) if self._behaviour().accepts_access_tokens else None
         return self._checked(kept) if kept is not None and self.reads_tokens() else kept
 
-    def _checked(self, kept: AccessToken) -> AccessToken | None:
-        """The token with the scopes that its claims hold; None where its signature, issuer, audience or time is off."""
-        claims, wanted = self.signer.claims(kept.token), self._behaviour().expected_audience
-        if claims is None or claims.get("iss") != self.issuer or untimely(claims):
-            return None
-        if wanted != "" and claims.get("aud") != (wanted or self.resource):
-            return None
-        scope = claims.get("scope")
+    def _checked(self, kept: AccessToken) -> AccessToken:
+        """The token with the scopes that its claims hold, where it is to be read (RFC 9068 section 4)."""
+        scope = (self.signer.claims(kept.token) or {}).get("scope")
         return kept.model_copy(update={"scopes": scope.split() if isinstance(scope, str) else []})
 
     async def revoke_token(self, token: AccessToken | RefreshToken) -> None:

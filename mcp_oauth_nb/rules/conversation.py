@@ -150,7 +150,7 @@ def _after_its_end(case: Case) -> list[tuple[Exchange, bool]]:
         if session is None or one.step != "mcp":
             continue
         found.append((one, session in ended))
-        if one.status == 404:
+        if one.status == 404 and "id" in sent_json(one):
             ended.add(session)
     return found
 

@@ -27,8 +27,9 @@ from mcp_oauth_nb.rules.words import MCP_SERVER, came, fix_for, quoted, shown, w
 
 
 def requests(case: Case) -> list[Exchange]:
-    """What was posted to the MCP server after authorization."""
-    return [one for one in case.exchanges("mcp", "call") if one.request.method == "POST"]
+    """What was posted to the MCP server after authorization; a step-up posts to the authorization server as well."""
+    posted = [one for one in case.exchanges("mcp", "call") if one.request.method == "POST"]
+    return [one for one in posted if one.request.url == case.url or "method" in sent_json(one)]
 
 
 def answered_with_token(case: Case) -> list[Exchange]:

@@ -2,6 +2,7 @@
 
 from ..fault import FAULTS, Fault, in_order, named
 from . import (
+    access_tokens,
     authorization,
     challenge,
     later,
@@ -10,11 +11,24 @@ from . import (
     registration,
     resource_metadata,
     server_metadata,
+    sessions,
     tokens,
 )
 
 __all__ = ["AREAS", "FAULTS", "Fault", "named"]
 
-AREAS = (challenge, metadata_url, resource_metadata, server_metadata, registration, authorization, tokens, mcp, later)
+AREAS = (
+    challenge,
+    metadata_url,
+    resource_metadata,
+    server_metadata,
+    registration,
+    authorization,
+    tokens,
+    access_tokens,
+    mcp,
+    sessions,
+    later,
+)
 """Where the faults stand."""
 in_order()

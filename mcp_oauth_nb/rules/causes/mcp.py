@@ -83,7 +83,10 @@ def _(case: Case, finding: Finding) -> Iterator[Fit]:
     earlier = [before for before in succeeded_before(case, one) if _session(before) == _session(one)]
     if earlier:
         worked = sent_json(earlier[-1]).get("method")
-        lines = (line(earlier[-1], "status", f"{earlier[-1].status} for {shown(worked)}"), line(one, "status", came(one)))
+        lines = (
+            line(earlier[-1], "status", f"{earlier[-1].status} for {shown(worked)}"),
+            line(one, "status", came(one)),
+        )
         yield Fit("likely", (*lines, *_other_hop(earlier[-1], one)))
 
 
