@@ -25,7 +25,7 @@ class Behaviour:
     accepts_access_tokens: bool = True
     access_token_lifetime_s: float | None = None
     """Seconds; None means as long as the server was started with."""
-    token_kind: TokenKind | None = None
+    access_kind: TokenKind | None = None
     """None means what the server was started with."""
     claims: Callable[[Claims], Claims] = _unchanged
     """Makes of the right claims of a JSON Web Token those that are issued."""
@@ -35,6 +35,10 @@ class Behaviour:
     """What the MCP endpoint wants in `aud`; None means its own URL, an empty text that it does not look."""
     lets_anybody_begin: bool = False
     """Whether the MCP endpoint serves requests without a token, all but calls of tools."""
+    ignores_loopback_port: bool = True
+    checks_verifiers: bool = True
+    issues_self_contained_tokens: bool = False
+    """Access tokens are JWTs, which the MCP endpoint reads without asking whether they were revoked."""
 
 
 @dataclass(frozen=True, repr=False)

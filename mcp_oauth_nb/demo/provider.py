@@ -5,6 +5,8 @@ the three defences simple: a replayed code, a replayed refresh token and a revoc
 (RFC 6749 sections 4.1.2 and 10.4, RFC 9700 section 4.14.2, RFC 7009 section 2.1).
 """
 
+import base64
+import hashlib
 import re
 import secrets
 import time
@@ -92,7 +94,9 @@ class Provider(OAuthAuthorizationServerProvider[AuthorizationCode, RefreshToken,
         if not isinstance(document, dict):
             raise RegistrationError("invalid_client_metadata", "the body must be a JSON object")
         written = tuple(document["redirect_uris"])
-        self.clients[client_info.client_id] = Registered.record(client_info.model_dump(), written=written)
+        self.clients[client_info.client_id] = Registered.record(
+            client_info.model_dump(), written=written, any_port=self._behaviour().ignores_loopback_port
+        )
         self.management[client_info.client_id] = self.mint("registration")
         if client_info.client_secret:
             self.secrets.add(client_info.client_secret)
@@ -187,7 +191,7 @@ class Provider(OAuthAuthorizationServerProvider[AuthorizationCode, RefreshToken,
         if authorization_code in grant.spent:
             grant.ended = grant.ended or "its authorization code was used twice"
             return None
-        return code
+        return code if self._behaviour().checks_verifiers else code.model_copy(update=_fitting())
 
     async def exchange_authorization_code(
         self, client: OAuthClientInformationFull, authorization_code: AuthorizationCode
@@ -265,7 +269,8 @@ class Provider(OAuthAuthorizationServerProvider[AuthorizationCode, RefreshToken,
     def _mint_access_token(self, grant: Grant, scopes: list[str], lifetime_s: float) -> str:
         """A reference, or a token that says all about itself (RFC 9068 section 2.2)."""
         behaviour = self._behaviour()
-        kind = behaviour.token_kind or ("signed" if self._jwt else "opaque")
+        signed = self._jwt or behaviour.issues_self_contained_tokens
+        kind = behaviour.access_kind or ("signed" if signed else "opaque")
         if kind == "opaque":
             return self.mint("access")
         now = int(time.time())
@@ -286,7 +291,8 @@ class Provider(OAuthAuthorizationServerProvider[AuthorizationCode, RefreshToken,
     def reads_tokens(self) -> bool:
         """Whether the MCP endpoint reads its tokens, and so needs the published key."""
         behaviour = self._behaviour()
-        return self._jwt or behaviour.expects_jwts or behaviour.token_kind not in (None, "opaque")
+        issues = behaviour.issues_self_contained_tokens or behaviour.access_kind not in (None, "opaque")
+        return self._jwt or behaviour.expects_jwts or issues
 
     # --- the resource server's side -------------------------------------------------------------------------------
 
@@ -297,7 +303,7 @@ class Provider(OAuthAuthorizationServerProvider[AuthorizationCode, RefreshToken,
             return "The access token is unknown"
         if kept[1] <= time.time():
             return "The access token expired"
-        ended = self._grants[token].ended
+        ended = None if self._behaviour().issues_self_contained_tokens else self._grants[token].ended
         if ended:
             return f"The access token is revoked: {ended}"
         return self._unreadable(kept[0]) if self.reads_tokens() else None
@@ -343,3 +349,11 @@ class Provider(OAuthAuthorizationServerProvider[AuthorizationCode, RefreshToken,
         if self._behaviour().honours_revocation:
             grant = self._grants[token.token]
             grant.ended = grant.ended or "the client revoked it"
+
+
+def _fitting() -> dict[str, str]:
+    """The challenge of whatever verifier is shown, so that the SDK's comparison finds nothing wrong."""
+    asked = received.get()
+    shown = dict(asked.form).get("code_verifier", "") if asked else ""
+    hashed = hashlib.sha256(shown.encode()).digest()
+    return {"code_challenge": base64.urlsafe_b64encode(hashed).rstrip(b"=").decode()}

@@ -16,6 +16,7 @@ from mcp_oauth_nb.records import Exchange
 from mcp_oauth_nb.rules.authorization import sender
 from mcp_oauth_nb.rules.evidence import OPENINGS, sent_json, text, without_version_questions
 from mcp_oauth_nb.rules.rule import MUST, SHOULD, Case, Seen, Selector, rule
+from mcp_oauth_nb.rules.suspect import Who
 from mcp_oauth_nb.rules.words import MCP_SERVER, came, quoted, shown
 
 TYPES = ("application/json", "text/event-stream")
@@ -194,8 +195,8 @@ def _(case: Case, exchange: Exchange) -> Iterator[Seen]:
         yield Seen(exchange, "body:/params/_meta", wanted, f"no {' and no '.join(missing)}", who=_who(exchange))
 
 
-def _who(exchange: Exchange) -> Any:
-    edited = any(part.startswith("json") or part.startswith("body") for part in exchange.edited)
+def _who(exchange: Exchange) -> Who:
+    edited = any(part.startswith("json") for part in exchange.edited)
     return "user" if edited else "client"
 
 

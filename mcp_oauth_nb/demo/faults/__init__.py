@@ -4,14 +4,18 @@ from ..fault import FAULTS, Fault, in_order, named
 from . import (
     access_tokens,
     authorization,
+    callback,
     challenge,
     later,
     mcp,
     metadata_url,
+    refresh,
     registration,
     resource_metadata,
     server_metadata,
     sessions,
+    step_up,
+    token_answers,
     tokens,
 )
 
@@ -24,10 +28,14 @@ AREAS = (
     server_metadata,
     registration,
     authorization,
+    callback,
     tokens,
+    token_answers,
     access_tokens,
     mcp,
     sessions,
+    step_up,
+    refresh,
     later,
 )
 """Where the faults stand."""

@@ -23,7 +23,7 @@ def telling(**changes: Any) -> Callable[[Behaviour], Behaviour]:
     def told(claims: Claims) -> Claims:
         return {name: value for name, value in {**claims, **changes}.items() if value is not None}
 
-    return lambda behaviour: replace(behaviour, token_kind="signed", claims=told)
+    return lambda behaviour: replace(behaviour, access_kind="signed", claims=told)
 
 
 # --- whom it is meant for ---------------------------------------------------------------------------------------------
@@ -39,7 +39,7 @@ def telling(**changes: Any) -> Callable[[Behaviour], Behaviour]:
     who="authorization server",
 )
 def _(behaviour: Behaviour) -> Behaviour:
-    return replace(behaviour, token_kind="signed", claims=lambda claims: {**claims, "aud": f"{claims['aud']}/"})
+    return replace(behaviour, access_kind="signed", claims=lambda claims: {**claims, "aud": f"{claims['aud']}/"})
 
 
 behaves(
@@ -102,7 +102,7 @@ def _(behaviour: Behaviour) -> Behaviour:
     who="MCP server",
 )
 def _(behaviour: Behaviour) -> Behaviour:
-    return replace(behaviour, token_kind="signed", expected_audience="http://mcp.internal:8080/mcp")
+    return replace(behaviour, access_kind="signed", expected_audience="http://mcp.internal:8080/mcp")
 
 
 # --- who issued it ----------------------------------------------------------------------------------------------------
@@ -152,7 +152,7 @@ def _(behaviour: Behaviour) -> Behaviour:
     who="authorization server",
 )
 def _(behaviour: Behaviour) -> Behaviour:
-    return replace(behaviour, token_kind="encrypted")
+    return replace(behaviour, access_kind="encrypted")
 
 
 @behaves(
@@ -165,7 +165,7 @@ def _(behaviour: Behaviour) -> Behaviour:
     who="authorization server",
 )
 def _(behaviour: Behaviour) -> Behaviour:
-    return replace(behaviour, token_kind="symmetric")
+    return replace(behaviour, access_kind="symmetric")
 
 
 @behaves(
@@ -176,7 +176,7 @@ def _(behaviour: Behaviour) -> Behaviour:
     who="authorization server",
 )
 def _(behaviour: Behaviour) -> Behaviour:
-    return replace(behaviour, token_kind="unsigned")
+    return replace(behaviour, access_kind="unsigned")
 
 
 # --- when it works ----------------------------------------------------------------------------------------------------
@@ -193,9 +193,9 @@ def _(behaviour: Behaviour) -> Behaviour:
 )
 def _(behaviour: Behaviour) -> Behaviour:
     def ahead(claims: Claims) -> Claims:
-        return {**claims, **{name: claims["iat"] + 120 for name in ("iat", "nbf")}, "exp": claims["exp"] + 60}
+        return {**claims, **dict.fromkeys(("iat", "nbf"), claims["iat"] + 120), "exp": claims["exp"] + 60}
 
-    return replace(behaviour, token_kind="signed", claims=ahead)
+    return replace(behaviour, access_kind="signed", claims=ahead)
 
 
 @behaves(
@@ -208,7 +208,7 @@ def _(behaviour: Behaviour) -> Behaviour:
     who="authorization server",
 )
 def _(behaviour: Behaviour) -> Behaviour:
-    return replace(behaviour, token_kind="signed", claims=lambda claims: {**claims, "exp": int(time.time()) - 1})
+    return replace(behaviour, access_kind="signed", claims=lambda claims: {**claims, "exp": int(time.time()) - 1})
 
 
 @behaves(
@@ -219,7 +219,7 @@ def _(behaviour: Behaviour) -> Behaviour:
     who="authorization server",
 )
 def _(behaviour: Behaviour) -> Behaviour:
-    return replace(behaviour, token_kind="signed", claims=lambda claims: {**claims, "exp": claims["iat"] + 60})
+    return replace(behaviour, access_kind="signed", claims=lambda claims: {**claims, "exp": claims["iat"] + 60})
 
 
 asked_wrongly(
@@ -261,7 +261,7 @@ behaves(
     "scope-in-another-shape",
     phase="mcp",
     summary="The token holds its scopes in scp, as an array, and the MCP server reads scope only.",
-    trips="insufficient-scope",
+    trips="scope-challenged-again",
     cause="scope-in-another-shape",
     caused_in="token",
     who="MCP server",
@@ -269,7 +269,7 @@ behaves(
 
 
 @instead(
-    "missing-scope-as-401",
+    "unannounced-scope-demanded",
     MCP,
     phase="mcp",
     summary="The MCP server wants a scope that it told nobody of, and calls tokens without it invalid.",

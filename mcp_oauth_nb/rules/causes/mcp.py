@@ -221,7 +221,7 @@ def _(case: Case, finding: Finding) -> Iterator[Fit]:
 
 @suspect(
     "scope-in-another-shape",
-    of=FORBIDDEN,
+    of=(FORBIDDEN, "scope-challenged-again"),
     step="token",
     who=MCP_SERVER,
     summary="The access token holds the scope, written in a way that the MCP server does not read.",

@@ -24,6 +24,7 @@ ROWS = (
         "MCP server",
         "M M M M",
         "The server validates the access token before it answers.",
+        rules=("invalid-token-status",),
     ),
     Requirement(
         "RS-04",
@@ -166,7 +167,7 @@ ROWS = (
         "MCP server",
         "- - - M",
         "Every result says in resultType whether it is complete.",
-        rules=("result-type-missing",),
+        rules=("result-type-missing", "url-elicitation-outdated"),
     ),
     Requirement(
         "RS-25",
