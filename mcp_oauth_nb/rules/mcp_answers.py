@@ -79,7 +79,7 @@ def _is_same(one: object, other: object) -> bool:
 
 
 def _modern_results(case: Case) -> list[tuple[Exchange, Mapping[str, Any]]]:
-    found = []
+    found: list[tuple[Exchange, Mapping[str, Any]]] = []
     for one in _answered(case):
         if is_modern(case, one) and one.response is not None:
             results = (message.get("result") for message in messages(one.response))

@@ -34,6 +34,12 @@ def _session(exchange: Exchange) -> str | None:
     return exchange.request.header("mcp-session-id")
 
 
+def _answered_inside(case: Case, exchange: Exchange) -> list[Exchange]:
+    """Requests that were answered in the same session before; a notification proves nothing of a session."""
+    earlier = succeeded_before(case, exchange)
+    return [one for one in earlier if _session(one) == _session(exchange) and "id" in sent_json(one)]
+
+
 def _names_error(exchange: Exchange) -> bool:
     return any(item.get("error") for item in challenges(exchange).items)
 
@@ -136,7 +142,7 @@ def _(case: Case, finding: Finding) -> Iterator[Fit]:
         return
     earlier = succeeded_before(case, one)
     bare = [before for before in earlier if _session(before) is None]
-    within = [before for before in earlier if _session(before) == session and before.step == one.step]
+    within = [before for before in _answered_inside(case, one) if before.step == one.step]
     told = quoting(one, _OWNER)
     if bare and (told or not within) and (told or _names_error(one)):
         accepted = line(bare[-1], "status", f"{bare[-1].status} for the same token without a session id")
@@ -187,8 +193,7 @@ def _(case: Case, finding: Finding) -> Iterator[Fit]:
     one = shown_in(case, finding)
     if one is None or one.edited:
         return
-    inside = [before for before in succeeded_before(case, one) if _session(before) == _session(one)]
-    if not inside:
+    if not _answered_inside(case, one):
         yield Fit("likely", (line(one, "status", f"404 to {shown(sent_json(one).get('method'))}, the first in it"),))
 
 
@@ -207,11 +212,7 @@ def _(case: Case, finding: Finding) -> Iterator[Fit]:
     one = shown_in(case, finding)
     if one is None:
         return
-    inside = [
-        before
-        for before in succeeded_before(case, one)
-        if _session(before) == _session(one) and "id" in sent_json(before)
-    ]
+    inside = _answered_inside(case, one)
     if inside:
         yield Fit("likely", (line(inside[-1], "status", f"{inside[-1].status} in the same session"),))
 
