@@ -109,7 +109,7 @@ class TestRegistration:
             "made-up",
             "register",
             "Made up.",
-            "none",
+            *("none", "none", "client", "token"),
             places=("/register",),
             patch=lambda asked, answer: answer.patched(registration_client_uri=elsewhere),
         )
@@ -178,7 +178,7 @@ class TestDisplays:
             "made-up",
             "token",
             "Made up.",
-            "none",
+            *("none", "none", "client", "token"),
             places=("/token",),
             patch=lambda asked, answer: answer.patched(id_token=signed),
         )
