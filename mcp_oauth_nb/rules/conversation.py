@@ -86,11 +86,14 @@ def accepts_both(header: str | None) -> bool:
 
 
 def _of_handshake(case: Case) -> list[list[Exchange]]:
-    """The messages of the step in which the session was opened, where the protocol has a handshake."""
+    """The messages of the step in which the session was opened, where the protocol has a handshake.
+
+    A first request that names a session, or the version that was negotiated, goes on with what was opened before.
+    """
     sent = [one for one in without_version_questions(case, posted(case)) if one.step == "mcp"]
     foreign = any(is_modern(case, one) or sent_json(one).get("method") == OPENINGS[1] for one in sent)
-    begun_before = bool(sent) and sent[0].request.header("mcp-session-id") is not None
-    return [sent] if sent and not foreign and not begun_before else []
+    named = [sent[0].request.header(name) for name in ("mcp-session-id", "mcp-protocol-version")] if sent else []
+    return [sent] if sent and not foreign and not any(named) else []
 
 
 @rule(

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from ..answers import Answer, Asked
-from ..fault import answers, behaves, instead
+from ..fault import answers, asked_wrongly, behaves, instead
 from ..grants import Behaviour
 from ..oauth import MCP, RESOURCE_METADATA
 from ..provider import SCOPE
