@@ -2,6 +2,7 @@
 
 from ..fault import FAULTS, Fault, in_order, named
 from . import (
+    access_tokens,
     authorization,
     callback,
     challenge,
@@ -15,6 +16,7 @@ from . import (
     resource_metadata,
     server_members,
     server_metadata,
+    sessions,
     step_up,
     token_answers,
     tokens,
@@ -35,7 +37,9 @@ AREAS = (
     callback,
     tokens,
     token_answers,
+    access_tokens,
     mcp,
+    sessions,
     step_up,
     refresh,
     later,

@@ -2,11 +2,14 @@
 
 from mcp_oauth_nb.rules.causes import (
     addresses,
+    audience,
     authorization,
     authorization_errors,
     authorization_response,
     challenge,
     issuers,
+    mcp,
+    mcp_answers,
     no_redirect,
     refresh,
     registration,
@@ -16,6 +19,7 @@ from mcp_oauth_nb.rules.causes import (
     server_metadata,
     step_up,
     token_answers,
+    token_checks,
     tokens,
 )
 
@@ -33,6 +37,10 @@ AREAS: tuple[object, ...] = (
     no_redirect,
     tokens,
     token_answers,
+    audience,
+    token_checks,
+    mcp,
+    mcp_answers,
     step_up,
     refresh,
     revocation,
