@@ -28,6 +28,10 @@ from mcp_oauth_nb.rules import (
 )
 from mcp_oauth_nb.rules.cause import accused
 from mcp_oauth_nb.rules.causes import AREAS as AREAS
+from mcp_oauth_nb.rules.probes import bearer as probes_bearer
+from mcp_oauth_nb.rules.probes import documents as probes_documents
+from mcp_oauth_nb.rules.probes import server as probes_server
+from mcp_oauth_nb.rules.probes import transport as probes_transport
 from mcp_oauth_nb.rules.rule import ANY, RULES, Case, Finding, Report, Rule, Seen, Status, Verdict
 from mcp_oauth_nb.rules.words import capped
 
@@ -46,6 +50,10 @@ MODULES = (
     session,
     afterwards,
     locations,
+    probes_documents,
+    probes_bearer,
+    probes_transport,
+    probes_server,
 )
 """Where the rules stand, in the order in which breaches of the same step and level are told."""
 

@@ -13,6 +13,7 @@ from urllib.parse import parse_qsl
 
 from mcp_oauth_nb.protocol.challenge import Challenges, parse_challenges
 from mcp_oauth_nb.protocol.grants import TOKEN_EXCHANGE
+from mcp_oauth_nb.protocol.probes import NOT_TESTED
 from mcp_oauth_nb.records import Exchange, Run, read_json
 from mcp_oauth_nb.rules.rule import Case, Selector
 
@@ -38,7 +39,7 @@ def whole_run(step: str, missing: str) -> Selector:
 
 
 def _finished(case: Case) -> list[Run]:
-    return [run for run in case.runs.values() if not run.stopped.startswith("waiting")]
+    return [run for run in case.runs.values() if not run.stopped.startswith(("waiting", NOT_TESTED))]
 
 
 FINISHED_RUNS = Selector(_finished, "no step has run yet")

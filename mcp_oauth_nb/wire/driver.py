@@ -189,7 +189,7 @@ class Running:
 
     def _send(self, want: Send) -> Exchange:
         call = self._prepared(want.call)
-        sent = self._driver.wire.send(call.request(), answer_id=want.answer_id)
+        sent = self._driver.wire.send(call.request(), answer_id=want.answer_id, opening=want.opening)
         return self._record(sent, edited=call.edited, why=call.why)
 
     def _record(self, sent: Sent, **rest: Any) -> Exchange:

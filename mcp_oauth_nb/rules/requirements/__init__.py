@@ -54,6 +54,13 @@ REQUIREMENTS: Mapping[str, Requirement] = {
 BEYOND: Mapping[str, str] = {
     "unreachable": "no answer at all is below every requirement, and the most frequent cause",
     "unexpected-answer": "the last resort, for what no other rule knows",
+    "scheme-case": "HTTP itself wants schemes compared without case, and clients write them both ways",
+    "query-token-accepted": "the duty is the client's; a server that takes such tokens invites them",
+    "slash-redirect-leaves": "no specification speaks of the slash, and clients lose their token over it",
+    "accept-falls-over": "an incomplete header is the client's mistake, a crash over it the server's",
+    "metadata-unsteady": "two machines behind one URL explain what no single answer can",
+    "keys-unreadable": "whoever is handed a token cannot check it without the keys",
+    "keys-private": "no clause on metadata foresees it, and nothing is worse",
 }
 """Rules that decide no requirement, with the reason why they are there."""
 

@@ -18,7 +18,19 @@ ROWS = (
     Requirement("TK-11", "authorization server", "m m m m", ""),
     Requirement("TK-12", "authorization server", "m m m m", ""),
     Requirement("TK-13", "client", "m m m m", ""),
-    Requirement("TK-14", "authorization server", "m m m m", ""),
-    Requirement("TK-15", "authorization server", "m m m m", ""),
+    Requirement(
+        "TK-14",
+        "authorization server",
+        "m m m m",
+        "An authorization code can be redeemed once only.",
+        rules=("code-works-twice",),
+    ),
+    Requirement(
+        "TK-15",
+        "authorization server",
+        "m m m m",
+        "A code is redeemed only with the verifier that fits its challenge.",
+        rules=("wrong-verifier-accepted", "missing-verifier-accepted"),
+    ),
     Requirement("TK-16", "client", "M M M M", ""),
 )
