@@ -10,6 +10,7 @@ from typing import Any
 
 from mcp_oauth_nb.errors import BadSetting
 from mcp_oauth_nb.jose import PrivateKey, read_key
+from mcp_oauth_nb.protocol.client_document import LOCAL, url_problems
 from mcp_oauth_nb.protocol.flow import WAYS, Client, ToolCall
 from mcp_oauth_nb.protocol.grants import GRANTS, Enterprise
 from mcp_oauth_nb.protocol.profiles import AUTO, PROFILES
@@ -60,15 +61,28 @@ def check_redirect(redirect_uri: str | None, allow_remote: object) -> None:
         raise BadSetting("redirect_uri", where, "a loopback URI such as http://127.0.0.1:8765/callback", mend)
 
 
-def check_registration(registration: object, client_metadata_url: object) -> None:
-    """A document's URL is the client id itself, so it must be one that RFC and draft allow."""
+def check_registration(registration: object, client_metadata_url: object, url: str) -> None:
+    """A document's URL is the client id itself, so it must be one that the draft allows: https, with a path.
+
+    Plain http is taken on this machine, for local tests, and so is ``"local"``, where the MCP server is here as well.
+    """
     if registration not in WAYS:
         raise BadSetting("registration", brief(registration), "one of " + ", ".join(WAYS))
     if client_metadata_url is None:
         return
-    parts = split(client_metadata_url) if isinstance(client_metadata_url, str) else None
-    if parts is None or not parts.origin.lower().startswith("https://") or parts.path in ("", "/"):
-        raise BadSetting("client_metadata_url", brief(client_metadata_url), "an https URL with a path")
+    if client_metadata_url == LOCAL:
+        if not is_loopback(url):
+            mend = "Publish dbg.client_document('https://...') and give its URL."
+            raise BadSetting("client_metadata_url", "'local' with a server elsewhere", "a URL that it can read", mend)
+        return
+    expected = "an https URL with a path, http on this machine only, or 'local'"
+    if not isinstance(client_metadata_url, str):
+        raise BadSetting("client_metadata_url", brief(client_metadata_url), expected)
+    wrong = [one.observed for one in url_problems(client_metadata_url) if one.level == "MUST"]
+    if any(ord(c) < 33 for c in client_metadata_url):
+        wrong.append("white space or a control character")
+    if wrong:  # the URL itself is not repeated: it may hold a password
+        raise BadSetting("client_metadata_url", " and ".join(wrong), expected)
 
 
 def check_grant(grant: object, assertion: object, enterprise: object, client: object, registration: object) -> None:
@@ -98,6 +112,13 @@ def check_dpop(dpop: object, access_token: object) -> None:
         raise BadSetting("dpop", brief(dpop), "True or False")
     if dpop and access_token:
         raise BadSetting("dpop", "True with access_token", "no token yet: one from elsewhere is bound to another key")
+
+
+def check_flags(**given: object) -> None:
+    """Each is True or False."""
+    for name, value in given.items():
+        if not isinstance(value, bool):
+            raise BadSetting(name, brief(value), "True or False")
 
 
 def client_key(client: Client | None) -> PrivateKey | None:

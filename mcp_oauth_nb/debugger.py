@@ -7,6 +7,7 @@ stands in `stepping`. A report is worked out when it is looked at, so that a run
 from __future__ import annotations
 
 import importlib
+import json
 import secrets
 import time
 from collections.abc import Callable, Collection, Mapping
@@ -17,6 +18,7 @@ from typing import Any, Literal
 from mcp_oauth_nb.arguments import (
     brief,
     check_dpop,
+    check_flags,
     check_grant,
     check_redirect,
     check_registration,
@@ -31,7 +33,8 @@ from mcp_oauth_nb.evidence.curl import curl_script
 from mcp_oauth_nb.facts import FLOW, TABLES, table_of
 from mcp_oauth_nb.jose import new_key, secret_parts
 from mcp_oauth_nb.link import AuthorizationLink
-from mcp_oauth_nb.protocol.flow import Authorization, Client, Registration, Settings, Tokens
+from mcp_oauth_nb.protocol.client_document import LOCAL_PATH, document_for
+from mcp_oauth_nb.protocol.flow import Authorization, Client, Registration, Settings, Tokens, need
 from mcp_oauth_nb.protocol.grants import Enterprise, Grant
 from mcp_oauth_nb.protocol.profiles import AUTO, MODERN, PROFILES
 from mcp_oauth_nb.protocol.step import Edits, Override
@@ -40,13 +43,16 @@ from mcp_oauth_nb.redact import learn_settings, mask_text
 from mcp_oauth_nb.rules.rule import Report
 from mcp_oauth_nb.stepping import Stepper
 from mcp_oauth_nb.steps import AFTERWARDS, STEPS, route_for
+from mcp_oauth_nb.steps.inspection import WHICH, Which, introspect_step
 from mcp_oauth_nb.steps.mcp import call_step
 from mcp_oauth_nb.steps.probes import PROBES
+from mcp_oauth_nb.views.client_document import ClientDocument
 from mcp_oauth_nb.views.config import Config
 from mcp_oauth_nb.views.script import Script
 from mcp_oauth_nb.views.tables import TableView
+from mcp_oauth_nb.views.token_details import TokenDetails
 from mcp_oauth_nb.wire.addresses import Guard
-from mcp_oauth_nb.wire.callback import Listener
+from mcp_oauth_nb.wire.callback import Listener, local_document_url
 from mcp_oauth_nb.wire.driver import Browser, Driver
 from mcp_oauth_nb.wire.http import Wire, seconds
 from mcp_oauth_nb.wire.learning import LearningVault
@@ -62,8 +68,12 @@ class Debugger(Stepper):
             (client ID metadata document), ``"dcr"`` (dynamic client registration).
         client: a pre-registered ``Client(id, secret=...)`` or ``Client(id, private_key=...)``; None registers one
             dynamically.
-        client_metadata_url: the https URL of your client ID metadata document.
+        client_metadata_url: the https URL of your client ID metadata document; plain http on this machine, for local
+            tests. ``"local"`` serves the document from this process, beside the redirect URI, for an authorization
+            server on the same machine.
         authorization_server: the issuer to use where the resource names several; None takes the first.
+        path_scoped_issuer: look for the authorization server's metadata under the path of `url` as well, where the
+            issuer has no path of its own. No specification says so, but servers with one configuration per tenant do.
         initial_access_token: what a closed registration endpoint wants to see (RFC 7591 3).
         software_statement: a signed statement passed through to the registration endpoint (RFC 7591 2.3).
         scope: the scope to ask for; None takes what the server asks for, an empty string sends none.
@@ -123,6 +133,7 @@ class Debugger(Stepper):
         assertion: str | None = None,
         enterprise: Enterprise | None = None,
         dpop: bool = False,
+        path_scoped_issuer: bool = False,
     ) -> None:
         # A closure, because the repr of a partial shows its arguments, and some are secrets.
         self._same: Callable[[], Debugger] = lambda: Debugger(
@@ -151,10 +162,12 @@ class Debugger(Stepper):
             assertion=assertion,
             enterprise=enterprise,
             dpop=dpop,
+            path_scoped_issuer=path_scoped_issuer,
         )
         check_target(url, protocol, client, browser, on_violation, redirect_uri)
         check_redirect(redirect_uri, allow_remote_redirect)
-        check_registration(registration, client_metadata_url)
+        check_registration(registration, client_metadata_url, url)
+        check_flags(path_scoped_issuer=path_scoped_issuer)
         check_texts(scope=scope, resource=resource, access_token=access_token, software_statement=software_statement)
         check_grant(grant, assertion, enterprise, client, registration)
         check_dpop(dpop, access_token)
@@ -175,7 +188,8 @@ class Debugger(Stepper):
             if secret:
                 vault.learn(secret, kind)
         listener = Listener(redirect_uri)
-        typed = (authorization_server, enterprise.idp_token_endpoint if enterprise else None)
+        document_url = local_document_url(listener, client_metadata_url)
+        typed = (authorization_server, document_url, enterprise.idp_token_endpoint if enterprise else None)
         wire = Wire(verify=verify, timeout_s=step_timeout_s, guard=Guard(url, allow_hosts, typed))
         driver = Driver(
             wire,
@@ -190,8 +204,9 @@ class Debugger(Stepper):
             profile=MODERN if protocol == AUTO else PROFILES[protocol],
             auto=protocol == AUTO,
             registration=registration,
-            client_metadata_url=client_metadata_url,
+            client_metadata_url=document_url,
             authorization_server=authorization_server,
+            path_scoped_issuer=path_scoped_issuer,
             initial_access_token=initial_access_token,
             software_statement=software_statement,
             redirect_uri=listener.redirect_uri,
@@ -208,6 +223,8 @@ class Debugger(Stepper):
             client_key=client_key(client),
             dpop_key=new_key() if dpop else None,
         )
+        if document_url is not None and document_url == listener.beside(LOCAL_PATH):
+            listener.publish(LOCAL_PATH, json.dumps(document_for(settings, document_url)).encode())
         super().__init__(settings, driver, vault, Tokens(access_token) if access_token else None, verify)
 
     def __repr__(self) -> str:
@@ -231,6 +248,10 @@ class Debugger(Stepper):
     def register(self, *, headers: Edits | None = None, json: Edits | None = None) -> Report:
         """Register a client dynamically (RFC 7591), or take the one given as ``client=``."""
         return self._run("register", headers=headers, json=json)
+
+    def client_document_check(self, *, headers: Edits | None = None) -> Report:
+        """Probe: read your client ID metadata document as an authorization server would, and judge it."""
+        return self.probe("client_document_check", headers=headers)
 
     def pkce(self) -> Report:
         """Generate a code verifier and its S256 challenge (RFC 7636)."""
@@ -328,6 +349,26 @@ class Debugger(Stepper):
         """Probe: use the revoked access token. A healthy server answers 401."""
         return self._run("revoked", headers=headers)
 
+    def introspect(
+        self, which: Which = "access_token", *, form: Edits | None = None, headers: Edits | None = None
+    ) -> Report:
+        """Ask the authorization server about ``"access_token"`` or ``"refresh_token"`` (RFC 7662)."""
+        if which not in WHICH:
+            raise BadSetting("which", brief(which), "one of " + ", ".join(WHICH))
+        return self._run("introspect", step=introspect_step(which), form=form, headers=headers)
+
+    def userinfo(self, *, headers: Edits | None = None) -> Report:
+        """Ask with the access token who the user is (OpenID Connect Core 5.3)."""
+        return self._run("userinfo", headers=headers)
+
+    def registration(self, *, headers: Edits | None = None) -> Report:
+        """Read what a dynamic registration left at the authorization server (RFC 7592 2.1)."""
+        return self._run("registration", headers=headers)
+
+    def unregister(self, *, headers: Edits | None = None) -> Report:
+        """Remove the client that was registered dynamically (RFC 7592 2.3); its tokens should end with it."""
+        return self._run("unregister", headers=headers)
+
     # -- probes: what an ordinary client would not send; they change nothing of the flow ----------------------------
 
     def probe(
@@ -394,6 +435,11 @@ class Debugger(Stepper):
         return self._flow.tokens
 
     @property
+    def details(self) -> TokenDetails:
+        """What the access token and the ID token say of themselves: their claims, read and not verified."""
+        return TokenDetails(self._flow.tokens, self._vault, self._flow.settings.clock())
+
+    @property
     def client(self) -> Client | None:
         """The client that was registered or given; None before. Its repr shows no secret."""
         return self._flow.client or self._flow.settings.client
@@ -402,6 +448,20 @@ class Debugger(Stepper):
     def authorization(self) -> Authorization | None:
         """The authorization request made last: issuer, resource and scope; None before."""
         return self._flow.authorization
+
+    def client_document(self, url: str | None = None) -> ClientDocument:
+        """The client ID metadata document that fits this debugger's settings, to be published at `url`.
+
+        Args:
+            url: where it will stand; None takes ``client_metadata_url``.
+
+        Raises:
+            NotYet: there is no URL.
+        """
+        settings = self._flow.settings
+        check_texts(url=url)
+        where = need(url or settings.client_metadata_url, "URL", "dbg.client_document('https://.../client.json')")
+        return ClientDocument(document_for(settings, where), where, self._vault)
 
     def table(self, name: str) -> TableView:
         """One derived table by itself, such as ``"locations"`` after `well_known`; its ``.frame`` is for pandas.

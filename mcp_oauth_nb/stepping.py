@@ -1,8 +1,8 @@
 """`Stepper`: runs one step after another, and forgets a step when it is run again.
 
 Running a step again starts from the flow as it stood before that step and forgets what later steps learned; nothing
-that was recorded is ever lost. What stands aside (an extra call, a probe) starts from the flow as it is now and changes
-nothing of what the route has learned.
+that was recorded is ever lost. What stands aside (an extra call, a question about the token, a probe) starts from the
+flow as it is now and rewinds nothing; what a probe learns is not kept.
 """
 
 from __future__ import annotations
@@ -148,6 +148,8 @@ class Stepper:
         name = running.step.name
         self._driver.stop.clear()
         self._rewind(name)
+        if _is_aside(name):  # it stands behind all that has run by now, so that it goes when any of that is run again
+            self._before.pop(name, None)
         self._before.setdefault(name, running.flow)
         self._driver.announce = self._driver.announce or self._show_link
         try:
@@ -207,6 +209,9 @@ class Stepper:
             "grant": settings.grant if settings.grant != "authorization_code" else None,
             "identity provider": settings.enterprise.idp_token_endpoint if settings.enterprise else None,
             "dpop": "key made for this run, ES256" if settings.dpop_key else None,
+            "issuer chosen": settings.authorization_server,
+            "path_scoped_issuer": "tried as well" if settings.path_scoped_issuer else None,
+            "client_metadata_url": settings.client_metadata_url,
             "scope": settings.scope,
             "resource": settings.resource,
             "redirect_uri": settings.redirect_uri,
@@ -219,4 +224,4 @@ class Stepper:
 
 def _is_aside(name: str) -> bool:
     """Whether a step stands beside the route: an extra call, or a probe that does not belong to what comes after."""
-    return name == "call" or (STEPS[name].probe and name not in AFTERWARDS)
+    return STEPS[name].aside or (STEPS[name].probe and name not in AFTERWARDS)

@@ -62,6 +62,8 @@ def asm(**changes: Any) -> dict[str, Any]:
         "token_endpoint": f"{ISSUER}/token",
         "registration_endpoint": f"{ISSUER}/register",
         "revocation_endpoint": f"{ISSUER}/revoke",
+        "introspection_endpoint": f"{ISSUER}/introspect",
+        "userinfo_endpoint": f"{ISSUER}/userinfo",
         "response_types_supported": ["code"],
         "grant_types_supported": ["authorization_code", "refresh_token"],
         "code_challenge_methods_supported": ["S256"],
@@ -125,7 +127,7 @@ def ttrace(*pieces: Piece, **settings: str) -> Trace:
     return Trace(tuple(exchanges), tuple(runs), {**known, **settings})
 
 
-def tflow(*others: Piece, upto: str = "revoked", **settings: str) -> Trace:
+def tflow(*others: Piece, upto: str = "unregister", **settings: str) -> Trace:
     """The healthy flow up to a step, with these pieces in place of its own; it ends at one that failed."""
     given = {piece.step: piece for piece in others}
     pieces: list[Piece] = []
@@ -191,6 +193,23 @@ def registered(status: int = 201, body: Body | None = None, **changes: Any) -> E
     answer = _changed({"client_id": "client-1", **REGISTRATION}, changes) if body is None else body
     url = f"{ISSUER}/register"
     return texchange("register", url, status, answer, method="POST", sent=REGISTRATION, sent_headers=JSON)
+
+
+CLIENT_URL = "https://client.example.com/client.json"
+
+
+def client_document(
+    status: int = 200,
+    body: Body | None = None,
+    *,
+    url: str = CLIENT_URL,
+    headers: Headers | None = None,
+    **changes: Any,
+) -> Exchange:
+    """The probe of the client ID metadata document; changes are made to its members."""
+    members = {"client_id": url, **REGISTRATION, "application_type": "native"}
+    answer = _changed(members, changes) if body is None else body
+    return texchange("client_document_check", url, status, answer, headers=headers)
 
 
 def authorized(edited: tuple[str, ...] = (), **changes: str | None) -> Piece:
@@ -303,6 +322,34 @@ def revocation(status: int = 200, body: Body = b"", hint: str = "access_token") 
     return texchange("revoke", f"{ISSUER}/revoke", status, body, method="POST", form=form)
 
 
+def introspection(status: int = 200, body: Body | None = None, *, token: str = ACCESS, **rest: Any) -> Exchange:
+    """An introspection of a token; a client that authenticates asks."""
+    answer = {"active": True, "aud": URL, "client_id": "client-1"} if body is None else body
+    form = {"token": token, "token_type_hint": "access_token", "client_id": "client-1", "client_secret": "s3cret"}
+    url = f"{ISSUER}/introspect"
+    return texchange("introspect", url, status, answer, method="POST", **{"form": form, **rest})
+
+
+def userinfo_request(status: int = 200, body: Body | None = None, **rest: Any) -> Exchange:
+    """A request for the claims about the user."""
+    headers = (("Authorization", f"Bearer {ACCESS}"),)
+    answer = {"sub": "user-1"} if body is None else body
+    return texchange("userinfo", f"{ISSUER}/userinfo", status, answer, sent_headers=headers, **rest)
+
+
+def managed(step: str, status: int, body: Body = b"") -> Exchange:
+    """The reading or removal of the registration."""
+    method = "GET" if step == "registration" else "DELETE"
+    headers = (("Authorization", "Bearer manage-1"),)
+    return texchange(step, f"{ISSUER}/register/client-1", status, body, method=method, sent_headers=headers)
+
+
+def id_token(**changes: Any) -> str:
+    """An ID token for the client of the healthy flow; a change to None removes the claim."""
+    claims = {"iss": ISSUER, "aud": "client-1", "sub": "user-1", "exp": int(NOON.timestamp()) + 3600}
+    return jwt(**_changed(claims, changes))
+
+
 def jwt(**claims: Any) -> str:
     """An unsigned JWT with these claims."""
     parts = [{"alg": "ES256", "typ": "at+jwt"}, claims]
@@ -345,9 +392,13 @@ HEALTHY = (
     Piece("token", (token_request(),)),
     Piece("mcp", (initialized(), notified(), listed())),
     Piece("call", (mcp_request(rpc("ping", 10), body=result(10), step="call"),)),
+    Piece("introspect", (introspection(),)),
+    Piece("userinfo", (userinfo_request(),)),
     Piece("refresh", (refresh_request(),)),
     Piece("replay", (refresh_request("replay", 400, {"error": "invalid_grant"}),)),
     Piece("revoke", (revocation(hint="refresh_token"), revocation())),
     Piece("revoked", (mcp_request(rpc("initialize"), 401, b"{}", step="revoked", token=NEXT_ACCESS),)),
+    Piece("registration", (managed("registration", 200, {"client_id": "client-1"}),)),
+    Piece("unregister", (managed("unregister", 204),)),
 )
 """Every step of a flow in which nothing is wrong."""

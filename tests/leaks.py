@@ -13,7 +13,7 @@ from mcp_oauth_nb.mime import render
 def shown(dbg: Debugger) -> Iterator[str]:
     """Every text that a notebook could be left with."""
     report = dbg.diagnose()
-    things = [dbg, report, dbg.trace, dbg.config, *dbg.exchanges, *dbg.trace.runs, *report.findings]
+    things = [dbg, report, dbg.trace, dbg.config, dbg.details, *dbg.exchanges, *dbg.trace.runs, *report.findings]
     things += [type(report)(report.trace, run.step, report.route, report.judge) for run in dbg.trace.runs]
     yield from map(repr, things)
     yield from map(str, things)

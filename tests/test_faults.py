@@ -37,6 +37,20 @@ def test_a_healthy_server_trips_no_rule(protocol: str) -> None:
     assert report.findings == ()
 
 
+@pytest.mark.parametrize("protocol", [AUTO, "2025-11-25", "2026-07-28"])
+@pytest.mark.parametrize("place", ["at the server", "local"])
+def test_a_healthy_server_that_reads_a_metadata_document_trips_no_rule(protocol: str, place: str) -> None:
+    with DemoServer() as server:
+        url = server.client_document_url if place == "at the server" else place
+        dbg = Debugger(server.url, browser="follow", protocol=protocol, registration="cimd", client_metadata_url=url)
+        dbg.run(afterwards=True)
+        dbg.client_document_check()
+        report = dbg.diagnose()
+        assert report.status == "passed"
+        assert report.findings == ()
+        assert not any(seen.path == "/register" for seen in server.log)
+
+
 def test_every_fault_names_a_rule_and_a_cause_that_there_are() -> None:
     for fault in FAULTS.values():
         assert {fault.trips, *fault.also} <= set(RULES)

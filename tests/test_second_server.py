@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import socket
-import threading
 from collections.abc import Iterator
 
 import pytest
+from fastmcp_server import second_server
 from leaks import assert_no_leak, shown
 
 from mcp_oauth_nb import Debugger
@@ -14,51 +13,14 @@ from mcp_oauth_nb.steps import ROUTE
 
 pytest.importorskip("fastmcp")
 
-START_S = 20.0
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 
 
 @pytest.fixture(scope="module")
 def url() -> Iterator[str]:
-    """The MCP endpoint, served from a thread with a loop of its own."""
-    import uvicorn
-    from fastmcp import FastMCP
-    from fastmcp.server.auth.auth import ClientRegistrationOptions, RevocationOptions
-    from fastmcp.server.auth.providers.in_memory import InMemoryOAuthProvider
-
-    listener = socket.create_server(("127.0.0.1", 0))
-    base = f"http://127.0.0.1:{listener.getsockname()[1]}"
-    provider = InMemoryOAuthProvider(
-        base_url=base,
-        client_registration_options=ClientRegistrationOptions(
-            enabled=True, valid_scopes=["mcp:tools"], default_scopes=["mcp:tools"]
-        ),
-        revocation_options=RevocationOptions(enabled=True),
-        required_scopes=["mcp:tools"],
-    )
-    made = FastMCP("second", auth=provider)
-    made.tool(_add, name="add")
-    config = uvicorn.Config(made.http_app(path="/mcp"), log_config=None, access_log=False, ws="none", lifespan="on")
-    server = uvicorn.Server(config)
-    started = threading.Event()
-
-    async def startup(sockets=None) -> None:
-        await uvicorn.Server.startup(server, sockets)
-        started.set()
-
-    server.startup = startup
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
-    thread.start()
-    assert started.wait(START_S)
-    yield f"{base}/mcp"
-    server.should_exit = server.force_exit = True
-    thread.join(START_S)
-    listener.close()
-
-
-def _add(a: int, b: int) -> int:
-    """Add two numbers."""
-    return a + b
+    """The MCP endpoint."""
+    with second_server() as server:
+        yield server.url
 
 
 @pytest.fixture(scope="module")

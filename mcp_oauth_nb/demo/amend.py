@@ -4,8 +4,10 @@ from collections.abc import Callable
 from urllib.parse import parse_qsl, urlsplit
 
 from .answers import Answer, Asked
+from .management import managed
 from .oauth import (
     AUTHORIZE,
+    INTROSPECT,
     MCP,
     REGISTER,
     RESOURCE_METADATA,
@@ -36,15 +38,27 @@ def _speakable(answer: Answer) -> Answer:
 
 
 def _amend_server_metadata(asked: Asked, answer: Answer, provider: Provider) -> Answer:
-    """Say that public clients are welcome (RFC 8414 section 2) and that iss comes along (RFC 9207 section 3)."""
+    """Say that public clients are welcome (RFC 8414 section 2) and that iss comes along (RFC 9207 section 3).
+
+    Introspection is the exception: there a client has to authenticate (RFC 7662 section 2.1).
+    """
     methods = ["none", "client_secret_basic", "client_secret_post"]
     return _unstored(asked, answer, provider).patched(
         response_modes_supported=["query"],
         grant_types_supported=[*GRANT_TYPES, CLIENT_CREDENTIALS],
         token_endpoint_auth_methods_supported=methods,
         revocation_endpoint_auth_methods_supported=methods,
+        introspection_endpoint=f"{provider.issuer}{INTROSPECT}",
+        introspection_endpoint_auth_methods_supported=methods[1:],
         authorization_response_iss_parameter_supported=True,
+        client_id_metadata_document_supported=True,
     )
+
+
+def _amend_resource_metadata(asked: Asked, answer: Answer, provider: Provider) -> Answer:
+    """Name the other issuers before our own, where there are any (RFC 9728 section 2)."""
+    issuers = [*provider.other_issuers, provider.issuer]
+    return _unstored(asked, answer, provider).patched(authorization_servers=issuers)
 
 
 def _unstored(asked: Asked, answer: Answer, provider: Provider) -> Answer:
@@ -77,10 +91,14 @@ def _amend_token(asked: Asked, answer: Answer, provider: Provider) -> Answer:
 
 
 def _amend_register(asked: Asked, answer: Answer, provider: Provider) -> Answer:
-    """The redirect URIs come back as written, and the credentials are not stored (RFC 7591 section 3.2.1)."""
+    """The redirect URIs come back as written, and the credentials are not stored (RFC 7591 section 3.2.1).
+
+    The client hears where its registration can be read and removed (RFC 7592 section 3).
+    """
     if answer.status != 201:
         return _speakable(answer)
-    return answer.patched(redirect_uris=asked.json["redirect_uris"]).with_header("cache-control", "no-store")
+    extra = managed(str(answer.json["client_id"]), provider)
+    return answer.patched(redirect_uris=asked.json["redirect_uris"], **extra).with_header("cache-control", "no-store")
 
 
 def _amend_mcp(asked: Asked, answer: Answer, provider: Provider) -> Answer:
@@ -101,7 +119,7 @@ def _amend_mcp(asked: Asked, answer: Answer, provider: Provider) -> Answer:
 
 AMENDMENTS: dict[str, Callable[[Asked, Answer, Provider], Answer]] = {
     SERVER_METADATA: _amend_server_metadata,
-    RESOURCE_METADATA: _unstored,
+    RESOURCE_METADATA: _amend_resource_metadata,
     AUTHORIZE: _amend_authorize,
     TOKEN: _amend_token,
     REVOKE: _amend_token,

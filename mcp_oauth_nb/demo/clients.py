@@ -52,9 +52,16 @@ class Registered(OAuthClientInformationFull):
         client._any_port = any_port
         return client
 
+    @property
+    def written(self) -> tuple[str, ...]:
+        """Its redirect URIs as the text that the client sent."""
+        return self._written
+
     def allows(self, uri: str) -> bool:
-        """Whether this text is one of the registered redirect URIs."""
-        return uri in self._written or (self._any_port and _PORT.sub(r"\1", uri) in self._written)
+        """Whether this text is one of the registered redirect URIs; where it may be, on any port (RFC 8252 7.3)."""
+        if uri in self._written:
+            return True
+        return self._any_port and _without_port(uri) in map(_without_port, self._written)
 
     def redirect_text(self, asked: str | None) -> str | None:
         """The redirect URI to use, as text; None when there is none the client may use (RFC 6749 section 3.1.2.3)."""
@@ -71,6 +78,11 @@ class Registered(OAuthClientInformationFull):
         if text is None:
             raise InvalidRedirectUriError("redirect_uri is not registered for this client")
         return AnyUrl(text)
+
+
+def _without_port(uri: str) -> str:
+    """A loopback URI without its port, which is a port as well; every other URI as it is."""
+    return _PORT.sub(r"\1", uri)
 
 
 def unusable_redirect(uri: object) -> str | None:

@@ -14,6 +14,7 @@ from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Re
 from starlette.routing import Route
 
 from .answers import pairs
+from .client_documents import is_document_url
 from .grants import ConsentRequest
 from .provider import Provider
 
@@ -41,7 +42,8 @@ button[value=deny] { background: #fff; color: #2456c8 }
 """)
 
 QUESTION = Template("""<h1>$client asks for access</h1>
-<dl><dt>Scope</dt><dd>$scope</dd><dt>MCP server</dt><dd>$resource</dd><dt>You return to</dt><dd>$redirect</dd></dl>
+<dl>$described<dt>Scope</dt><dd>$scope</dd>
+<dt>MCP server</dt><dd>$resource</dd><dt>You return to</dt><dd>$redirect</dd></dl>
 <form method="post" action="/consent"><input type="hidden" name="request" value="$ticket">
 <label for="user">Sign in as</label><input id="user" name="user" value="$user" maxlength="$length" autocomplete="off">
 <button name="decision" value="authorize">Authorize</button><button name="decision" value="deny">Deny</button>
@@ -79,6 +81,7 @@ def question(waiting: ConsentRequest, ticket: str) -> Response:
     """The page with the two buttons."""
     content = QUESTION.substitute(
         client=escape(waiting.client_name),
+        described=described(waiting.client_id),
         scope=escape(" ".join(waiting.scopes)),
         resource=escape(waiting.resource),
         redirect=escape(waiting.redirect_uri),
@@ -87,6 +90,13 @@ def question(waiting: ConsentRequest, ticket: str) -> Response:
         length=USER_LENGTH,
     )
     return page("Authorize", content, 200, form_target(waiting.redirect_uri))
+
+
+def described(client_id: str) -> str:
+    """Where a client describes itself: the name is only what it says there (CIMD-00 section 6.4)."""
+    if not is_document_url(client_id):
+        return ""
+    return f"<dt>Described at</dt><dd>{escape(client_id)}</dd>"
 
 
 def gone(browser: bool, reason: str = "This consent request is unknown, used or too old. Start again.") -> Response:

@@ -15,10 +15,13 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from .amend import amended
 from .answers import Answer, Asked, pairs
+from .client_documents import learned
 from .clients import received
 from .fault import Fault
 from .grants import Behaviour
+from .introspection import introspection
 from .machine import machine_token
+from .management import management
 from .oauth import MCP, oauth_error
 from .provider import Provider
 from .strict import adapted, refusal
@@ -83,8 +86,7 @@ class Layer:
     async def _serve(self, asked: Asked, fault: Fault | None, scope: Scope, receive: Receive, send: Send) -> None:
         answer = fault.reply(asked) if fault and fault.reply else None
         if answer is None:
-            own = refusal(asked, self._provider) or machine_token(asked, self._provider)
-            answer = readable(asked, own)
+            answer = readable(asked, await learned(asked, self._provider) or own(asked, self._provider))
         if answer is None:
             patched = bool(fault and fault.patch)
             tape = Tape(send, lambda status: wanted(asked, status, patched), lambda status: self._note(asked, status))
@@ -166,6 +168,16 @@ class Tape:
             self.answer = replace(self.answer, body=self.answer.body + message.get("body", b""))
         if self.streamed:
             await self._send(message)
+
+
+def own(asked: Asked, provider: Provider) -> Answer | None:
+    """What is answered without the SDK: refusals, and what it does not know; None where it answers."""
+    return (
+        refusal(asked, provider)
+        or machine_token(asked, provider)
+        or introspection(asked, provider)
+        or management(asked, provider)
+    )
 
 
 def wanted(asked: Asked, status: int, patched: bool) -> bool:

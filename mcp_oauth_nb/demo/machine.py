@@ -18,7 +18,7 @@ def machine_token(asked: Asked, provider: Provider) -> Answer | None:
         return None
     client_id = asked.basic[0] if asked.basic else form.get("client_id", "")
     client = provider.clients.get(client_id)
-    if client is None or not _is_authentic(asked, form, client):
+    if client is None or not is_authentic(asked, client):
         return unknown_client("unknown client, or its authentication failed")
     if CLIENT_CREDENTIALS not in client.grant_types:
         return oauth_error(400, "unauthorized_client", "this client may not use client_credentials")
@@ -28,10 +28,10 @@ def machine_token(asked: Asked, provider: Provider) -> Answer | None:
     return Answer.of_json(200, document, cache_control="no-store", pragma="no-cache")
 
 
-def _is_authentic(asked: Asked, form: dict[str, str], client: Registered) -> bool:
+def is_authentic(asked: Asked, client: Registered) -> bool:
     """Whether the client showed its secret in the way it is registered for; a public one has none to show."""
     if client.client_secret is None:
         return True
-    shown = asked.basic[1] if asked.basic else form.get("client_secret", "")
+    shown = asked.basic[1] if asked.basic else dict(asked.form).get("client_secret", "")
     fits = (client.token_endpoint_auth_method == BASIC) == (asked.basic is not None)
     return fits and hmac.compare_digest(shown.encode(), client.client_secret.encode())

@@ -9,6 +9,7 @@ MCP = "/mcp"
 RESOURCE_METADATA = "/.well-known/oauth-protected-resource/mcp"
 SERVER_METADATA = "/.well-known/oauth-authorization-server"
 AUTHORIZE, TOKEN, REGISTER, REVOKE, CONSENT = "/authorize", "/token", "/register", "/revoke", "/consent"
+INTROSPECT = "/introspect"
 
 BASIC = "client_secret_basic"
 BASIC_CHALLENGE = 'Basic realm="demo", charset="UTF-8"'

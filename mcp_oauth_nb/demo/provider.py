@@ -8,7 +8,7 @@ the three defences simple: a replayed code, a replayed refresh token and a revoc
 import re
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from mcp.server.auth.provider import (
     AccessToken,
@@ -48,12 +48,15 @@ class Provider(OAuthAuthorizationServerProvider[AuthorizationCode, RefreshToken,
         code_lifetime_s: float = 30,
         access_token_lifetime_s: float = 900,
         requires_resource: bool = True,
+        other_issuers: Sequence[str] = (),
     ) -> None:
         self.issuer = issuer
         self.resource = resource
         self.requires_resource = requires_resource
+        self.other_issuers = tuple(other_issuers)
         self.secrets: set[str] = set()
         self.clients: dict[str, Registered] = {}
+        self.management: dict[str, str] = {}
         self.codes: dict[str, AuthorizationCode] = {}
         self.redirects: dict[str, str] = {}
         self._behaviour = behaviour
@@ -86,8 +89,16 @@ class Provider(OAuthAuthorizationServerProvider[AuthorizationCode, RefreshToken,
             raise RegistrationError("invalid_client_metadata", "the body must be a JSON object")
         written = tuple(document["redirect_uris"])
         self.clients[client_info.client_id] = Registered.record(client_info.model_dump(), written=written)
+        self.management[client_info.client_id] = self.mint("registration")
         if client_info.client_secret:
             self.secrets.add(client_info.client_secret)
+
+    def remove_client(self, client_id: str) -> None:
+        """Forget a client; all that was granted to it ends (RFC 7592 section 2.3)."""
+        del self.clients[client_id], self.management[client_id]
+        for grant in self._grants.values():
+            if grant.client_id == client_id:
+                grant.ended = grant.ended or "its client was removed"
 
     # --- consent ------------------------------------------------------------------------------------------------
 
@@ -256,6 +267,14 @@ class Provider(OAuthAuthorizationServerProvider[AuthorizationCode, RefreshToken,
             return "The access token expired"
         ended = self._grants[token].ended
         return f"The access token is revoked: {ended}" if ended else None
+
+    def known(self, token: str) -> tuple[AccessToken | RefreshToken, int | None] | None:
+        """A token that works, whichever of the two it is, and when it ends in seconds since 1970, if it does."""
+        if token in self._access and self.refusal(token) is None:
+            return self._access[token][0], int(self._access[token][1])
+        kept = self._refresh.get(token)
+        usable = kept is not None and token not in self._grants[token].spent and not self._grants[token].ended
+        return (kept, None) if kept is not None and usable else None
 
     async def load_access_token(self, token: str) -> AccessToken | None:
         """The token, if it works."""

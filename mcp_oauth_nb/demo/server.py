@@ -5,7 +5,7 @@ wrong in one chosen way. Not for production: it consents by itself and forgets e
 """
 
 import weakref
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from html import escape
 from types import TracebackType
 from typing import Any
@@ -14,6 +14,7 @@ from mcp.server.auth.settings import AuthSettings
 from starlette.types import ASGIApp
 
 from .background import Background, listen, quietly
+from .client_documents import OWN, document_routes
 from .clients import LOOPBACK, DemoClient, Registered
 from .consent import consent_routes
 from .faults import FAULTS, Fault, named
@@ -40,6 +41,8 @@ class DemoServer:
         json_response: answer MCP requests as application/json instead of text/event-stream.
         require_resource: refuse authorization and token requests without `resource`; False suits clients of MCP
             2025-03-26, which do not know the parameter.
+        other_issuers: authorization servers that the protected resource metadata names before this one. They are names
+            only: nobody needs to answer there.
 
     Raises:
         ValueError: there is no such fault.
@@ -48,6 +51,8 @@ class DemoServer:
 
     issuer: str
     """The authorization server's issuer, as published."""
+    client_document_url: str
+    """The URL of a client ID metadata document that is published here, and is a client id of this server."""
     public_client: DemoClient
     """Registered by hand, without a secret."""
     confidential_client: DemoClient
@@ -62,10 +67,12 @@ class DemoServer:
         access_token_lifetime_s: float = 900,
         json_response: bool = False,
         require_resource: bool = True,
+        other_issuers: Sequence[str] = (),
     ) -> None:
         self._switch = Switch(named(fault) if fault is not None else None)
         listener = listen(port)
         self.issuer = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        self.client_document_url = self.issuer + OWN
         self._provider = Provider(
             self.issuer,
             self.issuer + MCP,
@@ -73,6 +80,7 @@ class DemoServer:
             code_lifetime_s=code_lifetime_s,
             access_token_lifetime_s=access_token_lifetime_s,
             requires_resource=require_resource,
+            other_issuers=other_issuers,
         )
         self.public_client = _preregister(self._provider, "demo-public", None)
         self.confidential_client = _preregister(self._provider, "demo-confidential", self._provider.mint("secret"))
@@ -179,5 +187,5 @@ def _application(provider: Provider, json_response: bool) -> ASGIApp:
         auth=settings,
         auth_server_provider=provider,
         token_verifier=provider,
-        custom_starlette_routes=consent_routes(provider),
+        custom_starlette_routes=[*consent_routes(provider), *document_routes(provider.issuer)],
     )

@@ -16,6 +16,7 @@ import re
 from base64 import b64decode
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 from urllib.parse import parse_qsl, unquote_plus
 
 from mcp_oauth_nb.errors import NotYet
@@ -37,6 +38,7 @@ SECRETS: Mapping[str, str] = {
     "access_token": "ACCESS_TOKEN",
     "refresh_token": "REFRESH_TOKEN",
     "mcp-session-id": "SESSION_ID",
+    "registration_access_token": "REGISTRATION_ACCESS_TOKEN",
 }
 """The variable for a value of the flow, by the name of its parameter, member or header field."""
 
@@ -45,6 +47,8 @@ ENDPOINTS: Mapping[str, str] = {
     "authorization_endpoint": "AUTH_ENDPOINT",
     "token_endpoint": "TOKEN_ENDPOINT",
     "revocation_endpoint": "REVOCATION_ENDPOINT",
+    "introspection_endpoint": "INTROSPECTION_ENDPOINT",
+    "userinfo_endpoint": "USERINFO_ENDPOINT",
 }
 """The variable for each endpoint of the authorization server metadata."""
 
@@ -247,7 +251,7 @@ def _flow_secrets(trace: Trace) -> dict[str, str]:
         scheme, _, credentials = (exchange.request.header("authorization") or "").partition(" ")
         if scheme.lower() in ("bearer", "dpop") and "authorization" not in edited:
             variables.setdefault(credentials, "ACCESS_TOKEN")
-        for name in ("access_token", "refresh_token", "client_secret"):
+        for name in ("access_token", "refresh_token", "client_secret", "registration_access_token"):
             issued = (exchange.document or {}).get(name)
             if isinstance(issued, str) and issued:
                 variables[issued] = "ID_JAG" if _is_at_idp(exchange) else SECRETS[name]
@@ -296,12 +300,23 @@ def _filled(step: str, exchanges: list[Exchange], names: _Names) -> Iterator[str
     document = exchanges[-1].document if exchanges else None
     if step == "register" and document and isinstance(document.get("client_id"), str):
         names.public[document["client_id"]] = "CLIENT_ID"
+        yield from _managed(document, names)
     if step == "server_metadata" and document:
         for name, variable in ENDPOINTS.items():
             url = document.get(name)
             if isinstance(url, str) and url not in names.public and url not in names.known:
                 names.public[url] = variable
                 yield f'{variable}="$(member {name})"'
+
+
+def _managed(document: Mapping[str, Any], names: _Names) -> Iterator[str]:
+    """Where the registration can be read and removed, and with what (RFC 7592 3)."""
+    url, token = document.get("registration_client_uri"), document.get("registration_access_token")
+    if isinstance(url, str) and isinstance(token, str) and url not in names.public and url not in names.known:
+        names.public[url] = "REGISTRATION_CLIENT_URI"
+        names.provided.add("REGISTRATION_ACCESS_TOKEN")
+        yield 'REGISTRATION_CLIENT_URI="$(member registration_client_uri)"'
+        yield 'REGISTRATION_ACCESS_TOKEN="$(member registration_access_token)"'
 
 
 def curl_command(exchange: Exchange, names: _Names) -> str:

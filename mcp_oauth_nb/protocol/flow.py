@@ -55,7 +55,8 @@ class Client:
             not given.
         source: where the client comes from, in words.
         exchange: id of the registration exchange; 0 for a client given by the user.
-        issuer: the authorization server that knows it; its credentials go to no other (None: not known yet).
+        issuer: the authorization server that knows it; its credentials go to no other. Where it is not said, they go to
+            the first one that the flow leads to.
         management_url: where the registration can be read and deleted (RFC 7592); None where it cannot.
         management_token: the registration access token for it.
         private_key: the private key it authenticates with instead of a secret (RFC 7523), as PEM or JWK.
@@ -111,10 +112,17 @@ class Client:
         """A client without a secret or key (RFC 6749 2.1)."""
         return not self.secret and not self.private_key
 
+    @property
+    def is_managed(self) -> bool:
+        """A client whose registration can be read and deleted (RFC 7592 3)."""
+        return bool(self.management_url and self.management_token)
+
     def shown(self) -> Pairs:
         kind = "public" if self.is_public else "confidential"
-        pairs = (("client_id", self.client_id), ("client", f"{kind}, {self.source}"))
-        return (*pairs, ("token_endpoint_auth_method", self.auth_method)) if self.auth_method else pairs
+        pairs: Pairs = (("client_id", self.client_id), ("client", f"{kind}, {self.source}"))
+        if self.auth_method:
+            pairs += (("token_endpoint_auth_method", self.auth_method),)
+        return (*pairs, ("to remove it", "dbg.unregister()")) if self.is_managed else pairs
 
 
 @dataclass(frozen=True)
@@ -144,8 +152,9 @@ class Settings:
         tool: the tool to call once tools are listed; None calls none.
         auto: the version is told from the server's answers; `profile` is the one to begin with.
         registration: how to get a client id: ``auto`` takes the first way that there is.
-        client_metadata_url: the https URL of our client ID metadata document, if there is one.
+        client_metadata_url: the URL of our client ID metadata document, if there is one.
         authorization_server: the issuer to use where the resource names several; None takes the first.
+        path_scoped_issuer: look for an issuer's metadata under the path of the MCP server, too.
         initial_access_token: what a closed registration endpoint wants to see.
         software_statement: passed through to the registration endpoint.
         entropy: gives so many random bytes; tests hand in a fixed one.
@@ -170,6 +179,7 @@ class Settings:
     registration: Registration = "auto"
     client_metadata_url: str | None = None
     authorization_server: str | None = None
+    path_scoped_issuer: bool = False
     initial_access_token: str | None = None
     software_statement: str | None = None
     client_name: str = "mcp-oauth-nb"
@@ -249,6 +259,20 @@ class Document(_Fact):
 
 
 @dataclass(frozen=True, repr=False)
+class Issuer(_Fact):
+    """Which authorization server was taken of several that the resource names (RFC 9728 7.6), and why that one."""
+
+    taken: str
+    why: str
+    others: tuple[str, ...]
+    exchange: int
+
+    def shown(self) -> Pairs:
+        listed = ("also named", " ".join(self.others))
+        return (("issuer taken", f"{self.taken} ({self.why})"), listed)
+
+
+@dataclass(frozen=True, repr=False)
 class Authorization(_Fact):
     """One authorization request, with everything recorded that its response must be held against."""
 
@@ -279,7 +303,10 @@ class AuthorizationCode(_Fact):
 
 @dataclass(frozen=True, repr=False)
 class Tokens(_Fact):
-    """What the token endpoint issued. `expires_in_s` is None where the answer did not say."""
+    """What the token endpoint issued.
+
+    `expires_in_s` is None where the answer did not say, `id_token` where none came (OpenID Connect Core 3.1.3.3).
+    """
 
     access_token: str
     refresh_token: str | None = None
@@ -287,12 +314,14 @@ class Tokens(_Fact):
     scope: str | None = None
     expires_in_s: float | None = None
     exchange: int = 0
+    id_token: str | None = None
 
     def shown(self) -> Pairs:
         pairs = [("access_token", self.access_token), ("token_type", self.token_type)]
         pairs.append(("expires in", "(not said)" if self.expires_in_s is None else f"{self.expires_in_s:g} s"))
         pairs.append(("scope", self.scope or "(not said)"))
         pairs.append(("refresh_token", self.refresh_token or "(none)"))
+        pairs += [("id_token", self.id_token)] if self.id_token else []
         return tuple(pairs)
 
 
@@ -315,13 +344,14 @@ class Session(_Fact):
 
 @dataclass(frozen=True, repr=False)
 class Outcome(_Fact):
-    """What a request after the main flow led to, in words."""
+    """What a request after the main flow led to, in words; `details` are members of the answer worth a line each."""
 
     summary: str
     exchange: int
+    details: Pairs = ()
 
     def shown(self) -> Pairs:
-        return (("outcome", self.summary),)
+        return (("outcome", self.summary), *self.details)
 
 
 @dataclass(frozen=True, repr=False)
@@ -337,6 +367,7 @@ class Flow:
     era: Era | None = None
     challenge: Challenged | None = None
     resource_metadata: Document | None = None
+    issuer: Issuer | None = None
     server_metadata: Document | None = None
     client: Client | None = None
     pkce: Pkce | None = None
@@ -351,6 +382,10 @@ class Flow:
     old_refresh_token: str | None = None
     replayed: Outcome | None = None
     revoked: Outcome | None = None
+    introspected: Outcome | None = None
+    userinfo: Outcome | None = None
+    registration: Outcome | None = None
+    unregistered: Outcome | None = None
     after_revocation: Outcome | None = None
 
     def __repr__(self) -> str:

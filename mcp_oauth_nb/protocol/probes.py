@@ -7,8 +7,10 @@ they read the route from `grants`.
 from __future__ import annotations
 
 WELL_KNOWN = "well_known"
+CLIENT_DOCUMENT = "client_document_check"
 PROBES = (
     WELL_KNOWN,
+    CLIENT_DOCUMENT,
     "second_fetch",
     "jwks",
     "without_token",

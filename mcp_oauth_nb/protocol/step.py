@@ -164,20 +164,27 @@ Wants = Generator[Want, Exchange, Flow | Stopped]
 
 @dataclass(frozen=True)
 class Step:
-    """A named step: `run` makes its generator. A probe sends what an ordinary client would not, and is opt-in."""
+    """A named step: `run` makes its generator.
+
+    A probe sends what an ordinary client would not, and is opt-in. A step aside stands beside the route: it starts from
+    the flow as it is now and rewinds nothing.
+    """
 
     name: str
     title: str
     spec: Spec
     run: Callable[[Flow], Wants] = field(repr=False)
     probe: bool = False
+    aside: bool = False
 
 
-def step(*, title: str, spec: Spec, probe: bool = False) -> Callable[[Callable[[Flow], Wants]], Step]:
+def step(
+    *, title: str, spec: Spec, probe: bool = False, aside: bool = False
+) -> Callable[[Callable[[Flow], Wants]], Step]:
     """Declare a step; its name is the function's."""
 
     def declare(run: Callable[[Flow], Wants]) -> Step:
-        return Step(run.__name__, title, spec, run, probe)
+        return Step(run.__name__, title, spec, run, probe, aside)
 
     return declare
 

@@ -13,6 +13,8 @@ from typing import NamedTuple
 PROTECTED_RESOURCE = "/.well-known/oauth-protected-resource"
 AUTHORIZATION_SERVER = "/.well-known/oauth-authorization-server"
 OPENID_CONFIGURATION = "/.well-known/openid-configuration"
+PATH_SCOPED = "path-scoped"
+"""The kind of a candidate that only who asked for it by name tries."""
 
 _URL = re.compile(r"(https?://[^/?#\\]+)(/[^?#]*|)(\?[^#]*)?(#.*)?", re.DOTALL | re.IGNORECASE | re.ASCII)
 
@@ -78,6 +80,24 @@ def server_metadata_candidates(issuer: str) -> tuple[Candidate, ...]:
         Candidate(parts.origin + OPENID_CONFIGURATION + path, "oidc-insert", issuer),
         Candidate(parts.origin + path + OPENID_CONFIGURATION, "oidc-append", issuer),
     )
+
+
+def path_scoped_candidates(issuer: str, url: str) -> tuple[Candidate, ...]:
+    """Where a server keeps the metadata of an issuer without path that has one document for each MCP server.
+
+    No specification leads there: RFC 8414 3.1 inserts the issuer's path, not the resource's. The document may name the
+    issuer, or the issuer with the MCP server's path, which is then the identifier that the URL is built from.
+
+    Args:
+        issuer: the issuer; there are no candidates for one with a path.
+        url: the MCP server's URL; there are none for one without a path.
+    """
+    parts, resource = split(issuer), split(url)
+    path = resource.path.removesuffix("/") if resource else ""
+    if parts is None or not path or parts.path not in ("", "/"):
+        return ()
+    where = (AUTHORIZATION_SERVER + path, OPENID_CONFIGURATION + path, path + OPENID_CONFIGURATION)
+    return tuple(Candidate(parts.origin + one, PATH_SCOPED, parts.origin + path) for one in where)
 
 
 def is_loopback(url: str) -> bool:

@@ -10,14 +10,18 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from mcp_oauth_nb.protocol.grants import ROUTE, route_of
-from mcp_oauth_nb.protocol.probes import PROBES
+from mcp_oauth_nb.protocol.probes import CLIENT_DOCUMENT, PROBES
 from mcp_oauth_nb.records import Trace
 from mcp_oauth_nb.rules import (
     afterwards,
     authorization,
     challenge,
+    client_document,
     discovery,
+    id_token,
+    inspection,
     locations,
+    management,
     registration,
     resource,
     server_metadata,
@@ -43,22 +47,41 @@ MODULES = (
     discovery,
     server_metadata,
     registration,
+    client_document,
     authorization,
     tokens,
     token_request,
+    id_token,
     resource,
     session,
+    inspection,
     afterwards,
     locations,
     probes_documents,
     probes_bearer,
     probes_transport,
     probes_server,
+    management,
 )
 """Where the rules stand, in the order in which breaches of the same step and level are told."""
 
-STEP_ORDER = (*ROUTE, "call", "refresh", "replay", "revoke", "revoked", *PROBES)
-"""Every step, in the order in which findings are told."""
+_REGISTERED = ROUTE.index("register") + 1
+STEP_ORDER = (
+    *ROUTE[:_REGISTERED],
+    CLIENT_DOCUMENT,
+    *ROUTE[_REGISTERED:],
+    "call",
+    "introspect",
+    "userinfo",
+    "refresh",
+    "replay",
+    "revoke",
+    "revoked",
+    "registration",
+    "unregister",
+    *(probe for probe in PROBES if probe != CLIENT_DOCUMENT),
+)
+"""Every step, in the order in which findings are told; what is wrong with a document comes before what it led to."""
 
 REPEATS = {"call": "mcp", "refresh": "token"}
 """Steps that do again what another one does: its rules hold there too, and a breach stands where it showed."""

@@ -6,18 +6,20 @@ here is read back from the captured request. Nothing here raises, whatever a ser
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import parse_qsl
 
 from mcp_oauth_nb.protocol.challenge import Challenges, parse_challenges
 from mcp_oauth_nb.protocol.grants import TOKEN_EXCHANGE
+from mcp_oauth_nb.protocol.jwt import read_jwt
 from mcp_oauth_nb.protocol.probes import NOT_TESTED
-from mcp_oauth_nb.records import Exchange, Run, read_json
+from mcp_oauth_nb.records import Exchange, Run
 from mcp_oauth_nb.rules.rule import Case, Selector
 
 Members = Mapping[str, Any]
+OPENINGS = ("initialize", "server/discover")
+"""Methods that a conversation begins with, by protocol version."""
 
 
 # --- selectors --------------------------------------------------------------------------------------------------------
@@ -99,9 +101,11 @@ def resource_document(case: Case) -> tuple[Exchange, Members] | None:
 
 
 def expected_issuer(case: Case) -> str | None:
-    """The issuer that the authorization server metadata was looked up for."""
+    """The issuer that the authorization server metadata was looked up for: the one that was chosen, else the first."""
     found = resource_document(case)
-    return next(iter(texts(found[1].get("authorization_servers"))), None) if found else None
+    issuers = texts(found[1].get("authorization_servers")) if found else ()
+    chosen = case.trace.settings.get("issuer chosen")
+    return chosen if chosen in issuers else next(iter(issuers), None)
 
 
 def server_document(case: Case) -> tuple[Exchange, Members] | None:
@@ -127,6 +131,18 @@ def without_nonces(case: Case, exchanges: Sequence[Exchange]) -> list[Exchange]:
     return [one for one in exchanges if one.id in last or not _gave_nonce(one)]
 
 
+def without_version_questions(case: Case, exchanges: Sequence[Exchange]) -> list[Exchange]:
+    """Exchanges without an opening that only told us to open in another way, which was then done (MCP versioning)."""
+    return [one for one in exchanges if not _was_opened_again(case, one)]
+
+
+def _was_opened_again(case: Case, exchange: Exchange) -> bool:
+    if sent_json(exchange).get("method") != "server/discover" or exchange.status in (401, 403):
+        return False
+    later = [one for one in case.exchanges(exchange.step) if one.id > exchange.id]
+    return any(sent_json(one).get("method") in OPENINGS for one in later)
+
+
 def _gave_nonce(exchange: Exchange) -> bool:
     if exchange.response is None or not exchange.response.header("dpop-nonce"):
         return False
@@ -146,15 +162,8 @@ def oauth_error(exchange: Exchange) -> str:
 
 def jwt_claims(token: str) -> Members:
     """The claims of a JWT, read without any check of its signature; empty for anything else."""
-    parts = token.split(".")
-    if len(parts) != 3:
-        return {}
-    try:
-        raw = base64.urlsafe_b64decode(parts[1] + "=" * (-len(parts[1]) % 4))
-    except ValueError:
-        return {}
-    value = read_json(raw).value
-    return value if isinstance(value, dict) else {}
+    jwt = read_jwt(token)
+    return jwt.claims if jwt else {}
 
 
 # --- what was sent ----------------------------------------------------------------------------------------------------

@@ -11,7 +11,15 @@ from mcp_oauth_nb.protocol.jsonrpc import EVENT_STREAM, messages
 from mcp_oauth_nb.protocol.spec import Spec
 from mcp_oauth_nb.records import Exchange
 from mcp_oauth_nb.rules.authorization import sender
-from mcp_oauth_nb.rules.evidence import challenges, is_edited, sent_json, sent_token, text, without_nonces
+from mcp_oauth_nb.rules.evidence import (
+    challenges,
+    is_edited,
+    sent_json,
+    sent_token,
+    text,
+    without_nonces,
+    without_version_questions,
+)
 from mcp_oauth_nb.rules.rule import MUST, Case, Seen, Selector, rule
 from mcp_oauth_nb.rules.suspect import Who
 from mcp_oauth_nb.rules.tokens import issued
@@ -32,7 +40,8 @@ def answered_with_token(case: Case) -> list[Exchange]:
 
 
 def _answered_with_token(case: Case) -> list[Exchange]:
-    return [one for one in without_nonces(case, case.answered("mcp", "call")) if sent_token(one)]
+    judged = without_version_questions(case, without_nonces(case, case.answered("mcp", "call")))
+    return [one for one in judged if sent_token(one)]
 
 
 WITH_TOKEN = Selector(answered_with_token, "no MCP request with a token was answered yet")

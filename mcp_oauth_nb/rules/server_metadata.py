@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from mcp_oauth_nb.protocol.spec import Spec
-from mcp_oauth_nb.protocol.wellknown import is_loopback, split
+from mcp_oauth_nb.protocol.wellknown import is_loopback, path_scoped_candidates, server_metadata_candidates, split
 from mcp_oauth_nb.records import Run
 from mcp_oauth_nb.rules.discovery import Found, no_document, wrong_media_type
 from mcp_oauth_nb.rules.evidence import (
     CODE_SERVER_DOCUMENT,
     SERVER_DOCUMENT,
     expected_issuer,
+    server_document,
     text,
     texts,
     uses_code,
@@ -20,7 +21,14 @@ from mcp_oauth_nb.rules.evidence import (
 from mcp_oauth_nb.rules.rule import MUST, SHOULD, Case, Seen, Selector, rule
 from mcp_oauth_nb.rules.words import AUTHORIZATION_SERVER, shown
 
-ENDPOINTS = ("authorization_endpoint", "token_endpoint", "registration_endpoint", "revocation_endpoint")
+ENDPOINTS = (
+    "authorization_endpoint",
+    "token_endpoint",
+    "registration_endpoint",
+    "revocation_endpoint",
+    "introspection_endpoint",
+    "userinfo_endpoint",
+)
 
 
 @rule(
@@ -54,6 +62,31 @@ def _(case: Case, found: Found) -> Iterator[Seen]:
 
 def _with_known_issuer(case: Case) -> list[Found]:
     return list(case.documents("server_metadata")) if expected_issuer(case) is not None else []
+
+
+def _under_known_path(case: Case) -> list[Found]:
+    """The document that the flow took, where the issuer it was looked up for is known and has no path."""
+    issuer = expected_issuer(case)
+    found = server_document(case)
+    return [found] if issuer and found and path_scoped_candidates(issuer, case.url) else []
+
+
+@rule(
+    "server-metadata-path-scoped",
+    step="server_metadata",
+    level=SHOULD,
+    who=AUTHORIZATION_SERVER,
+    summary="The metadata stands under the MCP server's path, where no client looks for this issuer's.",
+    fix="Serve the metadata at the well-known URL of the issuer, or name the issuer with its path in "
+    "authorization_servers and in the metadata.",
+    spec=Spec("RFC 8414", "3.1"),
+    over=Selector(_under_known_path, "no metadata of an issuer without a path was found for an MCP server with one"),
+    explains=("issuer-mismatch",),
+)
+def _(case: Case, found: Found) -> Iterator[Seen]:
+    issuer, url = expected_issuer(case) or "", found[0].request.url
+    if url in (one.url for one in path_scoped_candidates(issuer, case.url)):
+        yield Seen(found[0], "url", " or ".join(one.url for one in server_metadata_candidates(issuer)), url)
 
 
 @rule(

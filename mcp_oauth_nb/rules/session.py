@@ -8,7 +8,7 @@ from typing import Any
 from mcp_oauth_nb.protocol.jsonrpc import messages
 from mcp_oauth_nb.records import Exchange
 from mcp_oauth_nb.rules.authorization import sender
-from mcp_oauth_nb.rules.evidence import is_edited, sent_json
+from mcp_oauth_nb.rules.evidence import is_edited, sent_json, without_version_questions
 from mcp_oauth_nb.rules.resource import TRANSPORT, answered_with_token, is_notification, requests
 from mcp_oauth_nb.rules.rule import MUST, SHOULD, Case, Seen, Selector, rule
 from mcp_oauth_nb.rules.words import MCP_SERVER, came, shown
@@ -25,7 +25,7 @@ KNOWN_VERSIONS = ("2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25", "2026-
     fix="Repeat Mcp-Session-Id from the answer to initialize in every later request.",
     spec=TRANSPORT,
     over=Selector(
-        lambda case: [one for one in requests(case) if case.once(_session) and not _is_initialize(one)],
+        lambda case: [one for one in _after_the_opening(case) if case.once(_session)],
         "no MCP request was made in a session with an id yet",
     ),
     explains=("mcp-error",),
@@ -34,6 +34,10 @@ def _(case: Case, exchange: Exchange) -> Iterator[Seen]:
     if exchange.request.header("mcp-session-id") is None:
         who = sender(exchange, "mcp-session-id")
         yield Seen(exchange, "header:Mcp-Session-Id", "Mcp-Session-Id", "no such header", who=who)
+
+
+def _after_the_opening(case: Case) -> list[Exchange]:
+    return [one for one in without_version_questions(case, requests(case)) if not _is_initialize(one)]
 
 
 def _is_initialize(exchange: Exchange) -> bool:

@@ -144,6 +144,10 @@ EXPECTED = {
     "replay": "an answer, at best a refusal",
     "revoke": "200",
     "revoked": "an answer, at best 401",
+    "introspect": "200 with a boolean active",
+    "userinfo": "200 with the claims about the user",
+    "registration": "200 with the registered client",
+    "unregister": "204",
 }
 """What each step waits for, in words."""
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from mcp_oauth_nb.protocol.grants import ROUTE as ROUTE
 from mcp_oauth_nb.protocol.grants import route_of
 from mcp_oauth_nb.protocol.step import Step
-from mcp_oauth_nb.steps import authorization, discovery, mcp, registration, tokens
+from mcp_oauth_nb.steps import authorization, discovery, inspection, management, mcp, registration, tokens
 from mcp_oauth_nb.steps.probes import PROBES
 
 AFTERWARDS = ("refresh", "replay", "revoke", "revoked")
@@ -37,7 +37,14 @@ STEPS: Mapping[str, Step] = {
         tokens.replay,
         tokens.revoke,
         mcp.revoked,
+        inspection.introspect_step(),
+        inspection.userinfo,
+        management.registration,
+        management.unregister,
         *PROBES.values(),
     )
 }
 """Every step by name."""
+
+ASIDE = tuple(name for name, declared in STEPS.items() if declared.aside)
+"""What stands beside the route: extra calls, and what one can ask at any time."""

@@ -26,6 +26,17 @@ def credentials(flow: Flow, client: Client, endpoint: str) -> tuple[Pairs, Pairs
     return (), (("client_id", client.client_id),)
 
 
+def misplaced(client: Client | None, issuer: str | None) -> str:
+    """Why a client must not show itself to an issuer; empty where it may.
+
+    What one authorization server gave out is its own: the id, the secret and the tokens go to no other (MCP 2026-07-28,
+    Authorization Server Binding). The URL of a metadata document is nobody's, and good for all.
+    """
+    if client is None or client.issuer is None or issuer is None or client.issuer == issuer:
+        return ""
+    return "the client belongs to another authorization server, so that nothing of it is sent to this one"
+
+
 def _assertion(flow: Flow, client: Client, endpoint: str) -> str:
     """Signed anew for every request, and meant for the issuer; for the endpoint where no issuer is known."""
     settings = flow.settings

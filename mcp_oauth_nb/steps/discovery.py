@@ -6,15 +6,17 @@ from collections.abc import Generator
 from dataclasses import replace
 
 from mcp_oauth_nb.protocol.challenge import Challenges, parse_challenges
-from mcp_oauth_nb.protocol.flow import Challenged, Document, Era, Flow, Session, need
+from mcp_oauth_nb.protocol.flow import Challenged, Document, Era, Flow, Issuer, Session, need
 from mcp_oauth_nb.protocol.jsonrpc import answer
 from mcp_oauth_nb.protocol.profiles import OLDEST
 from mcp_oauth_nb.protocol.resource import resource_match
 from mcp_oauth_nb.protocol.spec import Spec
 from mcp_oauth_nb.protocol.step import Call, Send, Stopped, Wants, step
 from mcp_oauth_nb.protocol.wellknown import (
+    PATH_SCOPED,
     PROTECTED_RESOURCE,
     Candidate,
+    path_scoped_candidates,
     resource_metadata_candidates,
     server_metadata_candidates,
     split,
@@ -73,18 +75,24 @@ def resource_metadata(flow: Flow) -> Wants:
         if found is not None:
             return _judged_resource(flow, found)
         tried.append(exchange.status)
-    if flow.settings.auto and tried and set(tried) == {404}:
+    named = _named_url(challenged.challenges) is not None
+    if flow.settings.auto and not named and tried and set(tried) == {404}:
         why = "no protected resource metadata anywhere: as before that document was introduced"
         return flow.learn(era=Era(OLDEST, why, exchange.id if exchange else 0))
     return Stopped(_no_document("protected resource metadata", exchange))
 
 
 def _resource_candidates(url: str, challenges: Challenges) -> tuple[Candidate, ...]:
-    bearer = challenges.bearer()
-    named = bearer.get("resource_metadata") if bearer else None
-    if named:
+    named = _named_url(challenges)
+    if named is not None:
         return (Candidate(named, "challenge", url),)
     return resource_metadata_candidates(url)
+
+
+def _named_url(challenges: Challenges) -> str | None:
+    """The URL in the challenge. Whoever sends one knows the document, so that a 404 there tells nothing of an age."""
+    bearer = challenges.bearer()
+    return (bearer.get("resource_metadata") or None) if bearer else None
 
 
 def _why_resource(candidate: Candidate) -> str:
@@ -108,24 +116,49 @@ def server_metadata(flow: Flow) -> Wants:
     issuer, source = _issuer(flow)
     if issuer is None:
         return Stopped(source)
+    flow, several = _noted(flow, issuer)
     exchange: Exchange | None = None
     misnamed: Document | None = None
-    for candidate in server_metadata_candidates(issuer):
-        if candidate.kind not in flow.profile.server_metadata_kinds:
-            continue
-        exchange = yield Send(_metadata_call(flow, candidate, f"{source} ({candidate.kind})"))
+    for candidate in _server_candidates(flow, issuer):
+        exchange = yield Send(_metadata_call(flow, candidate, f"{source} ({_why_server(candidate)})"))
         found = _document(exchange, candidate)
-        if found is not None and (_is_issuer(flow, found, issuer) or flow.lenient):
+        if found is not None and (_is_issuer(flow, found, candidate.identifier, issuer) or flow.lenient):
             return _judged_server(flow, found)
         misnamed = misnamed or found
     if misnamed is not None:
         learned = flow.learn(server_metadata=misnamed)
         return Stopped("`issuer` in the document is not the issuer its URL was built from", learned)
     if exchange is None:
-        return Stopped("the issuer is no http(s) URL, so that no metadata URL can be built from it")
+        return Stopped("the issuer is no http(s) URL, so that no metadata URL can be built from it", several)
     if flow.profile.default_endpoints and exchange.status == 404:
         return flow.learn(server_metadata=_default_endpoints(issuer, exchange))
-    return Stopped(_no_document("authorization server metadata", exchange))
+    return Stopped(_no_document("authorization server metadata", exchange), several)
+
+
+def _noted(flow: Flow, issuer: str) -> tuple[Flow, Flow | None]:
+    """The flow with the choice among several authorization servers; twice, and None where there was no choice."""
+    published = flow.resource_metadata if flow.profile.has_resource_metadata else None
+    issuers = tuple(dict.fromkeys(published.texts("authorization_servers"))) if published else ()
+    if published is None or len(issuers) < 2:
+        return flow.learn(issuer=None), None
+    choose = "the argument authorization_server of Debugger chooses another"
+    as_told = flow.settings.authorization_server is not None
+    why = f"{'as the settings say, of' if as_told else 'first of'} {len(issuers)}{'' if as_told else '; ' + choose}"
+    others = tuple(one for one in issuers if one != issuer)
+    learned = flow.learn(issuer=Issuer(issuer, why, others, published.exchange))
+    return learned, learned
+
+
+def _server_candidates(flow: Flow, issuer: str) -> list[Candidate]:
+    """Where the protocol version looks; behind that, where it does not, when the user asked for it by name."""
+    known = [one for one in server_metadata_candidates(issuer) if one.kind in flow.profile.server_metadata_kinds]
+    if flow.settings.path_scoped_issuer:
+        known += path_scoped_candidates(issuer, flow.settings.url)
+    return known
+
+
+def _why_server(candidate: Candidate) -> str:
+    return "path_scoped_issuer of the settings" if candidate.kind == PATH_SCOPED else candidate.kind
 
 
 def _issuer(flow: Flow) -> tuple[str | None, str]:
@@ -150,9 +183,9 @@ def _metadata_call(flow: Flow, candidate: Candidate, why: str) -> Call:
     return replace(call, headers=(*call.headers, ("MCP-Protocol-Version", flow.profile.version)))
 
 
-def _is_issuer(flow: Flow, found: Document, issuer: str) -> bool:
+def _is_issuer(flow: Flow, found: Document, *issuers: str) -> bool:
     """Code point for code point; where the issuer was only guessed from an origin, no document is turned down."""
-    return found.text("issuer") == issuer or not flow.profile.has_resource_metadata
+    return found.text("issuer") in issuers or not flow.profile.has_resource_metadata
 
 
 def _default_endpoints(origin: str, exchange: Exchange) -> Document:

@@ -84,7 +84,8 @@ def _step_up(flow: Flow, bearer: Challenge) -> Wants:
     wanted = [*earlier, *(one for one in challenged if one not in earlier)]
     if not flow.profile.adds_earlier_scopes and not flow.settings.auto:
         wanted = challenged
-    if not challenged or (flow.step_up_scope is not None and set(wanted) == set(flow.step_up_scope.split())):
+    before = (earlier, (flow.step_up_scope or "").split())
+    if not challenged or any(set(wanted) == set(one) for one in before):
         return Stopped("the scope of the challenge was granted or asked for before: asking again would not end")
     return (yield from _authorize_again(flow.learn(step_up_scope=" ".join(wanted))))
 
@@ -99,7 +100,7 @@ def _discover_again(flow: Flow, refused: Exchange) -> Wants:
         assert isinstance(current, Flow)
         current = yield from one.run(current)
         if isinstance(current, Stopped):
-            return current
+            return Stopped(current.reason)  # half a discovery must not stand beside the tokens of the one before
     assert isinstance(current, Flow)
     if current.server_metadata is not None and current.server_metadata.text("issuer") != issuer:
         current = yield from register.run(current)
@@ -128,7 +129,8 @@ def _challenge(exchange: Exchange) -> Challenge | None:
 
 def call_step(method: str, params: Mapping[str, Any]) -> Step:
     """A step that sends one MCP request of the user's choice within the session."""
-    return Step("call", f"MCP request {method}", Spec("MCP 2025-11-25", "Access Token Usage"), _one(method, params))
+    spec = Spec("MCP 2025-11-25", "Access Token Usage")
+    return Step("call", f"MCP request {method}", spec, _one(method, params), aside=True)
 
 
 def _one(method: str, params: Mapping[str, Any]) -> Callable[[Flow], Wants]:

@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Literal
 
+from mcp_oauth_nb.protocol.client_document import application_type
 from mcp_oauth_nb.protocol.flow import AUTH_METHODS, PRIVATE_KEY_JWT, Client, Document, Flow, need
 from mcp_oauth_nb.protocol.spec import Spec
 from mcp_oauth_nb.protocol.step import Call, Send, Stopped, Wants, step
-from mcp_oauth_nb.protocol.wellknown import is_loopback
 from mcp_oauth_nb.records import Exchange
+from mcp_oauth_nb.steps.credentials import misplaced
 from mcp_oauth_nb.steps.words import said
 
 Way = Literal["preregistered", "cimd", "dcr"]
@@ -25,12 +26,23 @@ def register(flow: Flow) -> Wants:
     if way is None:
         return Stopped(why)
     if way == "preregistered":
-        client = need(flow.settings.client, "client", "Debugger(url, client=Client('id'))")
-        return flow.learn(client=replace(_with_method(client, metadata), issuer=metadata.text("issuer")))
+        return _beforehand(flow, metadata, why)
     if way == "cimd":
         url = flow.settings.client_metadata_url or ""
         return flow.learn(client=Client(url, None, "none", f"client ID metadata document ({why})"))
     return (yield from _dynamic(flow, metadata, why))
+
+
+def _beforehand(flow: Flow, metadata: Document, why: str) -> Flow | Stopped:
+    """A client that one authorization server knows is shown to no other, whatever the settings say (MCP 2026-07-28)."""
+    client = need(flow.settings.client, "client", "Debugger(url, client=Client('id'))")
+    earlier = flow.client.issuer if flow.client and flow.client.client_id == client.client_id else None
+    bound = replace(client, issuer=client.issuer or earlier)
+    strange = misplaced(bound, metadata.text("issuer") or metadata.identifier)
+    if strange:
+        return Stopped(f"{strange}; give a client of this one: Debugger(url, client=Client('id'))")
+    source = f"{client.source} ({why})"
+    return flow.learn(client=replace(_with_method(client, metadata), issuer=metadata.text("issuer"), source=source))
 
 
 def _dynamic(flow: Flow, metadata: Document, why: str) -> Wants:
@@ -66,8 +78,18 @@ def chosen_way(flow: Flow, metadata: Document) -> tuple[Way | None, str]:
     if announced and settings.client_metadata_url and flow.profile.knows_client_documents:
         return "cimd", "announced in the metadata, and there is a document"
     if metadata.text("registration_endpoint") is not None:
-        return "dcr", "the metadata names a registration_endpoint"
+        return "dcr", f"the metadata names a registration_endpoint{_why_no_document(flow, announced=announced)}"
     return None, NO_ENDPOINT
+
+
+def _why_no_document(flow: Flow, *, announced: bool) -> str:
+    """Why no metadata document was taken, which comes first where it can be had; empty where it cannot be known."""
+    if not flow.profile.knows_client_documents:
+        given = flow.settings.client_metadata_url is not None
+        return f"; MCP {flow.profile.version} knows no client ID metadata documents" if given else ""
+    if not announced:
+        return "; client ID metadata documents are not announced"
+    return "; client ID metadata documents are announced, but no client_metadata_url was given"
 
 
 def _missing(flow: Flow) -> str:
@@ -87,7 +109,7 @@ def registration_body(flow: Flow) -> dict[str, Any]:
         "grant_types": ["authorization_code", "refresh_token"],
         "response_types": ["code"],
         "token_endpoint_auth_method": "none",
-        "application_type": "native" if is_loopback(flow.settings.redirect_uri) else "web",
+        "application_type": application_type((flow.settings.redirect_uri,)),
     }
     if flow.settings.scope:
         body["scope"] = flow.settings.scope

@@ -12,7 +12,7 @@ from mcp_oauth_nb.protocol.spec import Spec
 from mcp_oauth_nb.protocol.step import Call, Send, Stopped, Wants, step
 from mcp_oauth_nb.records import Exchange
 from mcp_oauth_nb.steps.authorization import wanted_resource, wanted_scope
-from mcp_oauth_nb.steps.credentials import credentials
+from mcp_oauth_nb.steps.credentials import credentials, misplaced
 from mcp_oauth_nb.steps.sending import Sent, send_to_server
 from mcp_oauth_nb.steps.words import said
 
@@ -44,6 +44,8 @@ def _by_code(flow: Flow) -> Wants:
     pair = need(flow.pkce, "PKCE pair", "dbg.pkce()")
     if not asked.token_endpoint:
         return Stopped(NO_TOKEN_ENDPOINT)
+    if strange := misplaced(flow.client, asked.issuer):
+        return Stopped(strange)
     form = (
         ("grant_type", "authorization_code"),
         ("code", code.code),
@@ -63,6 +65,8 @@ def _granted(flow: Flow, grant: Form) -> Wants:
     endpoint = _token_endpoint(flow)
     if endpoint is None:
         return Stopped(NO_TOKEN_ENDPOINT)
+    if strange := _misplaced(flow):
+        return Stopped(strange)
     scope = wanted_scope(flow)
     form = (*grant, ("scope", scope), ("resource", wanted_resource(flow)))
     flow, exchange = yield from _as_client(flow, endpoint, form)
@@ -86,7 +90,7 @@ def _by_enterprise(flow: Flow) -> Wants:
     document = exchange.document or {}
     grant = document.get("access_token")
     if exchange.failure is not None or exchange.status != 200:
-        return Stopped(f"the identity provider: {_neither(exchange, '200')}")
+        return Stopped(f"the identity provider: {neither(exchange, '200')}")
     if not isinstance(grant, str) or not grant:
         return Stopped("the identity provider: the answer holds no access_token")
     if document.get("issued_token_type") != ID_JAG and not flow.lenient:
@@ -122,11 +126,18 @@ def refresh(flow: Flow) -> Wants:
     endpoint = _token_endpoint(flow)
     if endpoint is None:
         return Stopped(NO_TOKEN_ENDPOINT)
+    if strange := _misplaced(flow):
+        return Stopped(strange)
     flow, exchange = yield from _as_client(flow, endpoint, _refresh_form(flow, held.refresh_token))
     tokens = _issued(exchange)
     if tokens is None or exchange.failure is not None:
         return Stopped(_refused(exchange))
-    kept = replace(tokens, refresh_token=tokens.refresh_token or held.refresh_token, scope=tokens.scope or held.scope)
+    kept = replace(
+        tokens,
+        refresh_token=tokens.refresh_token or held.refresh_token,
+        scope=tokens.scope or held.scope,
+        id_token=tokens.id_token or held.id_token,
+    )
     return flow.learn(tokens=kept, old_refresh_token=held.refresh_token)
 
 
@@ -140,12 +151,14 @@ def replay(flow: Flow) -> Wants:
     endpoint = _token_endpoint(flow)
     if endpoint is None:
         return Stopped(NO_TOKEN_ENDPOINT)
+    if strange := _misplaced(flow):
+        return Stopped(strange)
     flow, exchange = yield from _as_client(flow, endpoint, _refresh_form(flow, old))
     if exchange.failure is None and _issued(exchange) is not None:
         return flow.learn(replayed=Outcome(f"old refresh token accepted: {STOLEN}", exchange.id))
     if exchange.failure is None and exchange.status in (400, 401):
         return flow.learn(replayed=Outcome(f"old refresh token refused with {exchange.status}", exchange.id))
-    return Stopped(_neither(exchange, "400 (invalid_grant)"))
+    return Stopped(neither(exchange, "400 (invalid_grant)"))
 
 
 @step(title="Revoke the tokens", spec=Spec("RFC 7009", "2.1"))
@@ -156,16 +169,18 @@ def revoke(flow: Flow) -> Wants:
     endpoint = metadata.text("revocation_endpoint")
     if endpoint is None:
         return Stopped("the metadata names no revocation_endpoint")
+    if strange := _misplaced(flow):
+        return Stopped(strange)
     exchange: Exchange | None = None
     for hint, value in (("refresh_token", held.refresh_token), ("access_token", held.access_token)):
         if value is not None:
             form = (("token", value), ("token_type_hint", hint))
             why = f"revocation_endpoint in {metadata.url}"
-            exchange = yield Send(_call(flow, endpoint, form, why))
+            exchange = yield Send(client_call(flow, endpoint, form, why))
             if hint == "access_token" and held.refresh_token and _is_irrevocable(exchange):
                 return flow.learn(revoked=Outcome("refresh token revoked; access tokens cannot be", exchange.id))
             if exchange.failure is not None or exchange.status != 200:
-                return Stopped(_neither(exchange, "200"))
+                return Stopped(neither(exchange, "200"))
     assert exchange is not None, "there is always an access token to revoke"
     return flow.learn(revoked=Outcome("revocation answered 200", exchange.id))
 
@@ -188,13 +203,18 @@ def _token_endpoint(flow: Flow) -> str | None:
     return metadata.text("token_endpoint")
 
 
+def _misplaced(flow: Flow) -> str:
+    metadata = flow.server_metadata
+    return misplaced(flow.client, (metadata.text("issuer") or metadata.identifier) if metadata else None)
+
+
 def _as_client(flow: Flow, endpoint: str, form: Form) -> Sent:
     """Ask the token endpoint in the client's name."""
     why = f"token_endpoint in {flow.server_metadata.url if flow.server_metadata else 'the metadata'}"
-    return send_to_server(flow, lambda: _call(flow, endpoint, form, why))
+    return send_to_server(flow, lambda: client_call(flow, endpoint, form, why))
 
 
-def _call(flow: Flow, endpoint: str, form: Form, why: str) -> Call:
+def client_call(flow: Flow, endpoint: str, form: Form, why: str) -> Call:
     """A form POST in the client's name, by the method it is registered with."""
     client = need(flow.client, "client", "dbg.register()")
     headers, members = credentials(flow, client, endpoint)
@@ -209,6 +229,7 @@ def _issued(exchange: Exchange) -> Tokens | None:
     if not isinstance(access_token, str) or not access_token:
         return None
     refresh_token, scope, kind = (document.get(name) for name in ("refresh_token", "scope", "token_type"))
+    id_token = document.get("id_token")
     return Tokens(
         access_token=access_token,
         refresh_token=refresh_token if isinstance(refresh_token, str) and refresh_token else None,
@@ -216,6 +237,7 @@ def _issued(exchange: Exchange) -> Tokens | None:
         scope=scope if isinstance(scope, str) else None,
         expires_in_s=_seconds(document.get("expires_in")),
         exchange=exchange.id,
+        id_token=id_token if isinstance(id_token, str) and id_token else None,
     )
 
 
@@ -233,8 +255,9 @@ def _seconds(value: object) -> float | None:
 def _refused(exchange: Exchange) -> str:
     if exchange.failure is None and exchange.status == 200:
         return "the answer holds no access_token"
-    return _neither(exchange, "200")
+    return neither(exchange, "200")
 
 
-def _neither(exchange: Exchange, expected: str) -> str:
+def neither(exchange: Exchange, expected: str) -> str:
+    """Why an answer is not the expected one, nor any other that a step can use."""
     return exchange.failure.message if exchange.failure else f"expected {expected}, got {said(exchange)}"

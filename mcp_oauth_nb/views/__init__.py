@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from mcp_oauth_nb.views import config, exchange, report, tables
+from mcp_oauth_nb.views import client_document, config, exchange, report, tables, token_details
 
-__all__ = ["config", "exchange", "report", "tables"]
+__all__ = ["client_document", "config", "exchange", "report", "tables", "token_details"]

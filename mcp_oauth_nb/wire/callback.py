@@ -18,6 +18,7 @@ from typing import NamedTuple, Protocol
 from urllib.parse import parse_qsl, urlencode
 
 from mcp_oauth_nb.errors import BadSetting
+from mcp_oauth_nb.protocol.client_document import LOCAL, LOCAL_PATH
 from mcp_oauth_nb.protocol.step import BARE_CODE
 from mcp_oauth_nb.protocol.wellknown import is_loopback, split
 from mcp_oauth_nb.records import Request
@@ -60,6 +61,7 @@ class Listener:
         self._sockets: list[socket.socket] = []
         self._servers: list[Stoppable] = []
         self.arrived: queue.Queue[Arrived] = queue.Queue()
+        self.documents: dict[str, bytes] = {}
         self._closing = weakref.finalize(self, _close, self._sockets, self._servers)
         if redirect_uri is None:
             held = _bind("127.0.0.1", 0)
@@ -105,9 +107,19 @@ class Listener:
         parts = split(self.redirect_uri)
         path, hosts = (parts.path if parts else "") or "/", _hosts(self.redirect_uri)
         for held in self._sockets:
-            server = RedirectServer(held, path, hosts, partial(take, self.arrived, self.redirect_uri))
+            handle = partial(take, self.arrived, self.redirect_uri)
+            server = RedirectServer(held, path, hosts, handle, self.documents)
             self._servers.append(server)
             server.thread.start()
+
+    def beside(self, path: str) -> str | None:
+        """The URL of another path of the redirect URI's host and port; None where nothing is listened on."""
+        parts = split(self.redirect_uri) if self.reachable else None
+        return parts.origin + path if parts else None
+
+    def publish(self, path: str, document: bytes) -> None:
+        """Serve this JSON at a path of its own, to whoever asks, from the start on."""
+        self.documents[path] = document
 
     def offer(self, pasted: str) -> None:
         """Hand on what the user pasted: the whole URL, its query string, or the bare code. It goes before all else."""
@@ -136,6 +148,21 @@ class Listener:
     def close(self) -> None:
         """Give the port back."""
         self._closing()
+
+
+def local_document_url(listener: Listener, wanted: str | None) -> str | None:
+    """The URL that ``"local"`` stands for; any other one as it is.
+
+    Raises:
+        BadSetting: nothing is listened on that could serve a document.
+    """
+    if wanted != LOCAL:
+        return wanted
+    url = listener.beside(LOCAL_PATH)
+    if url is None:
+        seen = f"'local', but {listener.problem}"
+        raise BadSetting("client_metadata_url", seen, "a redirect_uri on a free port of this machine, or a URL")
+    return url
 
 
 def read_pasted(pasted: object, redirect_uri: str) -> Arrived:

@@ -81,6 +81,12 @@ class Driver:
         """Everything so far, frozen."""
         return Trace(tuple(self.exchanges), tuple(self.runs), settings, self.vault)
 
+    def serve_documents(self, asked: str | None = None) -> None:
+        """Answer at the documents beside the redirect URI: before a server, or we at this URL, may ask for one."""
+        listener = self.listener
+        if listener.documents and (asked is None or asked in map(listener.beside, listener.documents)):
+            listener.start()
+
     def keep(self, run: Run) -> None:
         """Put a run in the place of the earlier run of the same step."""
         self.runs = [*(earlier for earlier in self.runs if earlier.step != run.step), run]
@@ -189,6 +195,7 @@ class Running:
 
     def _send(self, want: Send) -> Exchange:
         call = self._prepared(want.call)
+        self._driver.serve_documents(call.url)
         sent = self._driver.wire.send(call.request(), answer_id=want.answer_id, opening=want.opening)
         return self._record(sent, edited=call.edited, why=call.why)
 
@@ -206,6 +213,7 @@ class Running:
         """A link for the browser: recorded as sent, without an answer of its own."""
         call = self._override.apply(want.call)
         request = Request("GET", call.full_url())
+        self._driver.serve_documents()
         failure = None if is_openable(request.url) else Failure("url", "this is no http(s) URL that a browser may open")
         return self._note(request, failure=failure, edited=call.edited, why=call.why)
 

@@ -1,11 +1,14 @@
-"""The server of one redirect: a page that never changes for it, and not found for everything else."""
+"""The server of one redirect: a page that never changes for it, and not found for everything else.
+
+Beside it may stand documents that are meant for everybody.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import socket
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 _PAGE = b"""<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Back to the notebook</title>
@@ -13,7 +16,6 @@ _PAGE = b"""<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Ba
 background:#fff}h1{font-size:1.3rem}</style></head><body><h1>The redirect has arrived.</h1>
 <p>The notebook has received the authorization response. You can close this tab and go on there.</p></body></html>"""
 _HEADERS = {
-    "Content-Type": "text/html; charset=utf-8",
     "Cache-Control": "no-store",
     "Referrer-Policy": "no-referrer",
     "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'",
@@ -29,16 +31,24 @@ class RedirectServer(ThreadingHTTPServer):
         path: the path of the redirect URI.
         hosts: what may stand in the Host header.
         take: is handed the query of a redirect; False where it is none.
+        documents: JSON to answer with, by path; asked for without a query.
     """
 
     daemon_threads = True
     timeout = 0.1
 
-    def __init__(self, held: socket.socket, path: str, hosts: frozenset[str], take: Callable[[str], bool]) -> None:
+    def __init__(
+        self,
+        held: socket.socket,
+        path: str,
+        hosts: frozenset[str],
+        take: Callable[[str], bool],
+        documents: Mapping[str, bytes],
+    ) -> None:
         super().__init__(held.getsockname()[:2], _Handler, bind_and_activate=False)
         self.socket.close()
         self.socket = held
-        self.path, self.hosts, self.take = path, hosts, take
+        self.path, self.hosts, self.take, self.documents = path, hosts, take, documents
         self.stopping = False
         self.thread = threading.Thread(target=self._serve, name="redirect listener", daemon=True)
 
@@ -59,7 +69,7 @@ class RedirectServer(ThreadingHTTPServer):
 
 
 class _Handler(BaseHTTPRequestHandler):
-    """Takes a GET on the redirect path; anything else is not found."""
+    """Takes a GET on the redirect path and on those of the documents; anything else is not found."""
 
     server: RedirectServer
     timeout = 5
@@ -68,7 +78,9 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         asked, _, query = self.path.partition("?")
         known_host = self.headers.get("Host", "").lower() in self.server.hosts or "x-forwarded-for" in self.headers
-        if asked == self.server.path and known_host and self.server.take(query):
+        if known_host and self.path in self.server.documents:
+            self._answer(200, self.server.documents[self.path], "application/json")
+        elif asked == self.server.path and known_host and self.server.take(query):
             self._answer(200, _PAGE)
         else:
             self.send_error(404)
@@ -78,9 +90,9 @@ class _Handler(BaseHTTPRequestHandler):
         self.close_connection = True
         self._answer(404, b"")
 
-    def _answer(self, status: int, page: bytes) -> None:
+    def _answer(self, status: int, page: bytes, media_type: str = "text/html; charset=utf-8") -> None:
         self.send_response(status)
-        for name, value in _HEADERS.items():
+        for name, value in {"Content-Type": media_type, **_HEADERS}.items():
             self.send_header(name, value)
         self.send_header("Content-Length", str(len(page)))
         self.end_headers()

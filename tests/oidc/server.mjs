@@ -58,6 +58,7 @@ const provider = new Provider(issuer, {
         };
       },
     },
+    userinfo: { enabled: true },
     revocation: { enabled: true, allowedPolicy: (ctx, client, token) => token.clientId === client.clientId },
   },
 });

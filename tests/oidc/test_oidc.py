@@ -14,7 +14,9 @@ import pytest
 from leaks import assert_no_leak, shown
 
 from mcp_oauth_nb import Client, Debugger
+from mcp_oauth_nb.mime import render
 from mcp_oauth_nb.steps import AFTERWARDS, ROUTE
+from mcp_oauth_nb.steps.inspection import Which
 from tests.oidc.server import Oidc, oidc_server
 
 pytestmark = [
@@ -72,6 +74,82 @@ def test_the_resource_indicator_ends_up_in_the_token(oidc: Oidc):
     token = walk(oidc, "public")._flow.tokens.access_token
     claims = json.loads(_decoded(token.split(".")[1]))
     assert (claims["iss"], claims["aud"], claims["scope"]) == (oidc.issuer, oidc.url, "mcp:tools")
+
+
+def as_openid(server: Oidc, scope: str, **settings: str) -> Debugger:
+    """A debugger that went the whole way and asked for an ID token."""
+    dbg = Debugger(server.url, client=server.confidential, scope=scope, browser="follow", step_timeout_s=20, **settings)
+    dbg.run()
+    return dbg
+
+
+@pytest.mark.parametrize("rule", ["malformed", "issuer", "audience", "expired"])
+def test_an_id_token_is_read_and_found_right(oidc: Oidc, rule: str):
+    dbg = as_openid(oidc, "openid mcp:tools")
+    assert dbg.tokens.id_token
+    assert dbg.diagnose().findings == ()
+    assert dbg.diagnose().verdict.outcomes[f"id-token-{rule}"] == "passed"
+
+
+def test_the_nonce_comes_back_in_the_id_token(oidc: Oidc):
+    dbg = as_openid(oidc, "openid mcp:tools")
+    dbg.authorize(params={"nonce": "a-nonce-of-our-own"})
+    dbg.callback()
+    dbg.token()
+    assert dbg.diagnose().verdict.outcomes["id-token-nonce"] == "passed"
+
+
+def test_what_the_tokens_say_of_themselves(oidc: Oidc):
+    dbg = as_openid(oidc, "openid mcp:tools")
+    text = render(dbg.details)["text/plain"]
+    access, identity = text.split("ID token")
+    assert f"aud: {oidc.url}" in access
+    assert "aud: confidential" in identity
+    assert text.count(f"iss: {oidc.issuer}") == text.count("signature not verified") == 2
+    for token in (dbg.tokens.access_token, dbg.tokens.id_token):
+        assert not [at for at in range(len(token) - 12) if token[at : at + 12] in "".join(render(dbg.details).values())]
+    assert_no_leak(shown(dbg), [dbg.tokens.access_token, dbg.tokens.id_token])
+
+
+@pytest.mark.parametrize("client", CLIENTS)
+@pytest.mark.parametrize("which", ["access_token", "refresh_token"])
+def test_a_token_is_introspected(asking: Oidc, client: str, which: Which):
+    dbg = walk(asking, client)
+    assert dbg.introspect(which).status == "passed"
+    outcomes = dbg.diagnose().verdict.outcomes
+    assert outcomes["introspection-inactive"] == "passed"
+    assert outcomes["introspection-audience"] == ("passed" if which == "access_token" else "not tested")
+    assert dbg.diagnose().findings == ()
+
+
+def test_a_token_that_cannot_be_introspected_is_named(oidc: Oidc):
+    """It does not keep JWTs, and says so."""
+    report = walk(oidc, "confidential")
+    finding = report.introspect().cause
+    assert finding.rule == "introspection-refused"
+    assert "dbg.details" in finding.fix
+
+
+def test_userinfo_speaks_of_the_subject_of_the_id_token(oidc: Oidc):
+    """Only a token for no resource in particular may be used there."""
+    dbg = as_openid(oidc, "openid", resource="")
+    assert dbg.userinfo().status == "passed"
+    assert dbg.diagnose().verdict.outcomes["userinfo-subject"] == "passed"
+
+
+def test_userinfo_refuses_a_token_for_the_mcp_server(asking: Oidc):
+    report = as_openid(asking, "openid mcp:tools").userinfo()
+    assert report.cause.rule == "userinfo-refused"
+    assert "by design" in report.cause.fix
+
+
+def test_a_registration_is_read_and_removed(oidc: Oidc):
+    dbg = walk(oidc, "registered")
+    assert [dbg.registration().status for _ in range(2)] == ["passed", "passed"]
+    assert dbg.unregister().status == "passed"
+    assert dbg.diagnose().findings == ()
+    assert dbg.refresh().status == "failed"
+    assert_no_leak(shown(dbg), [dbg.client.management_token])
 
 
 def test_the_tool_answers(oidc: Oidc):

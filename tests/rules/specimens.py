@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from factories import (
     ASM_URL,
+    CLIENT_URL,
     HTML,
     ISSUER,
     JSON,
@@ -18,11 +19,15 @@ from factories import (
     asm,
     authorized,
     came_back,
+    client_document,
     failed,
+    id_token,
     initialized,
+    introspection,
     jwt,
     listed,
     located,
+    managed,
     mcp_request,
     notified,
     prm,
@@ -39,6 +44,7 @@ from factories import (
     token_request,
     ttrace,
     unauthenticated,
+    userinfo_request,
 )
 
 from mcp_oauth_nb.records import Exchange, Trace
@@ -61,11 +67,25 @@ def challenged(challenge: str | None, status: int = 401, body: bytes = b"{}") ->
 
 
 def everywhere(probe: Piece) -> Trace:
-    """The challenge, and then every well-known location."""
+    """The challenge, and then this probe."""
     return ttrace(unauthenticated(), probe)
 
 
+def described(document: Exchange) -> Trace:
+    """The challenge, and then a look at the client ID metadata document."""
+    return everywhere(Piece(PROBE, (document,)))
+
+
+def with_id_token(*others: Piece, upto: str = "token", id_token: object) -> Trace:
+    """A flow in which this ID token was issued."""
+    return tflow(Piece("token", (token_request(body=token_answer(id_token=id_token)),)), *others, upto=upto)
+
+
+PROBE = "client_document_check"
 HEALTHY_FLOW = tflow()
+DESCRIBED = described(client_document())
+WITH_NONCE = authorized(nonce="nonce-1")
+WITH_ID_TOKEN = with_id_token(WITH_NONCE, id_token=id_token(nonce="nonce-1"))
 EVERYWHERE = everywhere(located())
 WITH_SECRET = met("register", registered(client_secret="s3cret", client_secret_expires_at=0))
 FOR_US, FOR_OTHERS = token_answer(access_token=jwt(aud=URL)), token_answer(access_token=jwt(aud="https://else.example"))
@@ -96,6 +116,7 @@ BREAKING: dict[str, Trace] = {
     "header-tokens-unsupported": met("resource_metadata", resource_document(prm(bearer_methods_supported=["body"]))),
     "server-metadata-missing": broke("server_metadata", server_document(PAGE, headers=HTML)),
     "server-metadata-media-type": met("server_metadata", server_document(headers=())),
+    "server-metadata-path-scoped": met("server_metadata", server_document(url=f"{ASM_URL}/mcp")),
     "issuer-mismatch": broke("server_metadata", server_document(asm(issuer=f"{ISSUER}/"))),
     "server-metadata-incomplete": met("server_metadata", server_document(asm(token_endpoint=None))),
     "code-flow-not-offered": met("server_metadata", server_document(asm(response_types_supported=["token"]))),
@@ -110,6 +131,15 @@ BREAKING: dict[str, Trace] = {
     "registration-status": met("register", registered(200)),
     "registration-secret-expiry": met("register", registered(client_secret="s3cret")),
     "registration-changed": met("register", registered(redirect_uris=["https://other.example/cb"])),
+    "client-document-unannounced": tflow(authorized(client_id=CLIENT_URL), upto="authorize"),
+    "client-document-missing": everywhere(failed(PROBE, client_document(404, b""))),
+    "client-document-media-type": described(client_document(headers=(("Content-Type", "text/plain"),))),
+    "client-document-url": described(client_document(url="http://client.example.com/client.json")),
+    "client-document-id": described(client_document(client_id="https://client.example.com/client.json/")),
+    "client-document-incomplete": described(client_document(client_name=None)),
+    "client-document-redirect": described(client_document(redirect_uris=["http://127.0.0.1/other"])),
+    "client-document-secret": described(client_document(client_secret="s3cret")),
+    "client-document-size": described(client_document(logo_uri=f"data:image/png;base64,{'A' * 6000}")),
     "pkce-not-sent": tflow(authorized(code_challenge=None), upto="authorize"),
     "redirect-uri-unregistered": tflow(authorized(redirect_uri="http://localhost:1/cb"), upto="authorize"),
     "authorization-page": broke("callback", texchange("callback", f"{ISSUER}/authorize", 400, PAGE, headers=HTML)),
@@ -154,14 +184,41 @@ BREAKING: dict[str, Trace] = {
     "metadata-copy-misnamed": everywhere(located({OIDC_URL: (200, asm(issuer="https://other.example"))})),
     "well-known-page": everywhere(located({PRM_ROOT_URL: (200, PAGE)})),
     "well-known-blocked": everywhere(located({ASM_URL: (403, PAGE)})),
+    "id-token-malformed": with_id_token(id_token="opaque"),
+    "id-token-issuer": with_id_token(id_token=id_token(iss=f"{ISSUER}/")),
+    "id-token-audience": with_id_token(id_token=id_token(aud=["client-2"])),
+    "id-token-expired": with_id_token(id_token=id_token(exp=1)),
+    "id-token-nonce": with_id_token(WITH_NONCE, id_token=id_token()),
+    "inspection-not-offered": tflow(
+        Piece("server_metadata", (server_document(asm(introspection_endpoint=None)),)),
+        failed("introspect"),
+        upto="introspect",
+    ),
+    "introspection-refused": broke("introspect", introspection(401, {"error": "invalid_client"})),
+    "introspection-answer-invalid": broke("introspect", introspection(body={"active": "true"})),
+    "introspection-inactive": met("introspect", introspection(body={"active": False})),
+    "introspection-audience": met("introspect", introspection(body={"active": True, "aud": "https://else.example"})),
+    "userinfo-refused": broke("userinfo", userinfo_request(401)),
+    "userinfo-subject": met("userinfo", userinfo_request(body={"name": "A"})),
+    "registration-unmanaged": broke("unregister", stopped="the client was not registered here"),
+    "registration-read-refused": broke("registration", managed("registration", 401)),
+    "registration-read-differs": met("registration", managed("registration", 200, {"client_id": "client-2"})),
+    "registration-not-removed": met("unregister", managed("unregister", 200)),
 }
 """By rule id: a trace in which this rule, perhaps among others, finds something."""
 
 CLEAN: dict[str, Trace] = {
     **dict.fromkeys(BREAKING, HEALTHY_FLOW),
     **{rule.id: EVERYWHERE for rule in RULES.values() if rule.step == "well_known"},
+    **{rule.id: DESCRIBED for rule in RULES.values() if rule.step == PROBE},
     "registration-secret-expiry": WITH_SECRET,
+    "client-document-unannounced": tflow(
+        Piece("server_metadata", (server_document(asm(client_id_metadata_document_supported=True)),)),
+        authorized(client_id=CLIENT_URL),
+        upto="authorize",
+    ),
     "authorization-page": REDIRECTED,
     "token-audience": met("token", token_request(body=FOR_US)),
+    **dict.fromkeys([rule for rule in BREAKING if rule.startswith("id-token-")], WITH_ID_TOKEN),
 }
 """By rule id: a trace in which this rule was really tested, and found nothing."""

@@ -58,6 +58,11 @@ def test_plain_http_is_for_loopback_only() -> None:
     assert list(found(server_document(asm(token_endpoint="HTTP://auth.example.com/t")))) == ["endpoint-not-https"]
 
 
+@pytest.mark.parametrize("name", ["introspection_endpoint", "userinfo_endpoint"])
+def test_tokens_are_not_asked_about_in_the_clear(name: str) -> None:
+    assert list(found(server_document(asm(**{name: "http://auth.example.com/x"})))) == ["endpoint-not-https"]
+
+
 def test_defaults_of_grant_types_are_good_enough() -> None:
     assert found(server_document(asm(grant_types_supported=None))) == {}
     findings = found(server_document(asm(grant_types_supported=["client_credentials"])))

@@ -3,7 +3,21 @@
 from __future__ import annotations
 
 import pytest
-from factories import JSON, SSE, Piece, failed, initialized, listed, mcp_request, notified, result, rpc, sse, tflow
+from factories import (
+    JSON,
+    SSE,
+    Piece,
+    failed,
+    initialized,
+    listed,
+    mcp_request,
+    notified,
+    result,
+    rpc,
+    rpc_error,
+    sse,
+    tflow,
+)
 
 from mcp_oauth_nb.rules import diagnose, judge
 from mcp_oauth_nb.rules.rule import Finding
@@ -48,3 +62,20 @@ def test_notification_may_be_refused_for_the_token_without_a_second_word() -> No
     piece = failed("mcp", initialized(), notified(401), listed(401))
     assert list(found(piece)) == ["token-rejected"]
     assert list(found(Piece("mcp", (initialized(), notified(200, headers=SSE), listed())))) == ["notification-status"]
+
+
+REFUSED = (rpc("server/discover"), 400)
+
+
+@pytest.mark.parametrize("body", [b"", rpc_error(-32600), rpc_error(-32022)])
+def test_opening_that_told_the_version_is_no_error_and_in_no_session(body: bytes) -> None:
+    asked = mcp_request(*REFUSED, body=body, headers=JSON)
+    assert found(Piece("mcp", (asked, initialized(), notified(), listed()))) == {}
+
+
+def test_opening_that_told_nothing_is_an_error() -> None:
+    asked = mcp_request(*REFUSED, headers=JSON)
+    assert list(found(failed("mcp", asked))) == ["mcp-error"]
+    assert list(found(failed("mcp", asked, listed()))) == ["mcp-error"]
+    refused = mcp_request(rpc("server/discover"), 401)
+    assert "token-rejected" in found(failed("mcp", refused, initialized(), notified(), listed()))

@@ -171,7 +171,9 @@ class TestServerMetadata:
         published = document(resource_document(authorization_servers=[issuer, ISSUER]))
         begun = play(server_metadata, known("resource_metadata", facts={"resource_metadata": published}))
         begun.sends("GET", f"{ASM}/tenant").gets(404).sends("GET", f"{OIDC}/tenant").gets(404)
-        begun.sends("GET", f"{issuer}/.well-known/openid-configuration").gets(404).stops("status 404")
+        begun.sends("GET", f"{issuer}/.well-known/openid-configuration").gets(404).stops(
+            "status 404", issuer={"taken": issuer, "others": (ISSUER,)}
+        )
 
     def test_a_document_of_another_issuer_is_passed_over(self) -> None:
         begun = play(server_metadata, known("resource_metadata")).gets(

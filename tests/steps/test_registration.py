@@ -35,7 +35,8 @@ def test_registers_a_public_native_client() -> None:
             "client_id": "abc",
             "secret": None,
             "auth_method": "none",
-            "source": "registered dynamically (the metadata names a registration_endpoint)",
+            "source": "registered dynamically (the metadata names a registration_endpoint; "
+            "client ID metadata documents are not announced)",
             "exchange": 1,
         }
     )
@@ -115,4 +116,6 @@ def test_no_endpoint(endpoint) -> None:
 def test_a_client_of_the_users_own_needs_no_request(client: Client, offered, method: str) -> None:
     metadata = document(server_document(token_endpoint_auth_methods_supported=offered))
     flow = known("server_metadata", facts={"server_metadata": metadata}, client=client)
-    play(register, flow).learns(client={"client_id": "id", "auth_method": method, "source": "pre-registered"})
+    play(register, flow).learns(
+        client={"client_id": "id", "auth_method": method, "source": "pre-registered (a client was given)"}
+    )

@@ -7,11 +7,12 @@ import pytest
 from mcp_oauth_nb import Debugger
 from mcp_oauth_nb.protocol.probes import PROBES
 from mcp_oauth_nb.rules import STEP_ORDER
-from mcp_oauth_nb.steps import AFTERWARDS, ROUTE, STEPS
+from mcp_oauth_nb.steps import AFTERWARDS, ASIDE, ROUTE, STEPS
 
 
 def test_every_step_of_the_route_is_there_once() -> None:
-    assert set(ROUTE) | set(AFTERWARDS) | {"call"} | set(PROBES) == set(STEPS)
+    assert ASIDE == ("call", "introspect", "userinfo", "registration", "unregister")
+    assert set(ROUTE) | set(AFTERWARDS) | set(ASIDE) | set(PROBES) == set(STEPS)
     assert len(set(ROUTE + AFTERWARDS)) == len(ROUTE + AFTERWARDS)
     assert set(STEP_ORDER) == set(STEPS)
 

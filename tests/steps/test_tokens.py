@@ -215,3 +215,19 @@ def test_access_tokens_that_cannot_be_revoked_leave_the_revocation_done() -> Non
     begun.gets(400, {"error": "unsupported_token_type"}).learns(
         revoked={"summary": "refresh token revoked; access tokens cannot be"}
     )
+
+
+class TestIdToken:
+    @pytest.mark.parametrize(("sent", "kept"), [("e30.e30.c2ln", "e30.e30.c2ln"), (None, None), ("", None), (5, None)])
+    def test_it_is_kept_when_one_comes(self, sent: object, kept: str | None) -> None:
+        play(token, known("code")).gets(200, ISSUED | {"id_token": sent}).learns(tokens={"id_token": kept})
+
+    @pytest.mark.parametrize(("sent", "kept"), [("new", "new"), (None, "old")])
+    def test_a_refresh_without_one_leaves_it(self, sent: str | None, kept: str) -> None:
+        held = replace(FACTS["tokens"], id_token="old")
+        begun = play(refresh, known("tokens", facts={"tokens": held}))
+        begun.gets(200, ISSUED | {"id_token": sent}).learns(tokens={"id_token": kept})
+
+    def test_it_is_told_only_where_there_is_one(self) -> None:
+        assert "id_token" not in dict(FACTS["tokens"].shown())
+        assert dict(replace(FACTS["tokens"], id_token="x").shown())["id_token"] == "x"

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 from playbook import play
 
-from mcp_oauth_nb.protocol.flow import Flow, Session, ToolCall
+from mcp_oauth_nb.protocol.challenge import parse_challenges
+from mcp_oauth_nb.protocol.flow import Challenged, Flow, Session, ToolCall
 from mcp_oauth_nb.protocol.profiles import MODERN, PROFILES
 from mcp_oauth_nb.steps.discovery import challenge, resource_metadata, server_metadata
 from mcp_oauth_nb.steps.mcp import call_step, mcp
@@ -142,6 +143,10 @@ class TestTelling:
     def test_a_server_error_does_not(self) -> None:
         play(resource_metadata, automatic("challenge")).gets(404).gets(500).stops("status 500")
 
+    def test_a_named_url_that_is_not_there_does_not_either(self) -> None:
+        named = Challenged(401, parse_challenges([CHALLENGE[0][1]]), 1)
+        play(resource_metadata, automatic("challenge").learn(challenge=named)).gets(404).stops("status 404")
+
 
 class TestStepUp:
     SCOPE = (("WWW-Authenticate", 'Bearer error="insufficient_scope", scope="mcp:write"'),)
@@ -174,6 +179,11 @@ class TestStepUp:
         begun = play(mcp, flow).gets(200, {"id": 1, "result": {"protocolVersion": "2025-11-25"}}).gets(202)
         begun.gets(200, LISTED).gets(403, b"", self.SCOPE)
         assert begun.stops("would not end", session={"tools": ("echo",)})
+
+    @pytest.mark.parametrize("version", ["2025-11-25", "2026-07-28"])
+    def test_neither_would_the_scope_of_the_first_request(self, version: str) -> None:
+        same = (("WWW-Authenticate", 'Bearer error="insufficient_scope", scope="mcp:tools"'),)
+        self.begun(version).gets(403, b"", same).stops("would not end", session={"tools": ("echo",)})
 
 
 class TestMovedServer:

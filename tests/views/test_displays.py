@@ -14,11 +14,13 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from mcp_oauth_nb.mime import Bundle, render
+from mcp_oauth_nb.protocol.flow import Tokens
 from mcp_oauth_nb.protocol.spec import Spec
 from mcp_oauth_nb.records import Failure, Request, Response, Run, Trace
 from mcp_oauth_nb.vault import Vault
 from mcp_oauth_nb.views.config import Config
 from mcp_oauth_nb.views.step import step_card
+from mcp_oauth_nb.views.token_details import CLAIMS, TokenDetails
 from tests.markup import read_markup
 
 from . import specimens as given_
@@ -62,7 +64,18 @@ def specimens() -> dict[str, Bundle]:
         "config": render(given_.config()),
         "empty config": render(Config()),
         "preview": preview(passed.vault, passed.exchanges[6].request),
+        "token details": render(TokenDetails(held(given_.SECRETS["access_token"]), passed.vault, 1.0)),
+        "no token details": render(TokenDetails(None)),
     }
+
+
+def held(access_token: str, *, said: str = "said") -> Tokens:
+    """Tokens of which the ID token says this text in every claim that is shown."""
+    header = {"alg": said, "kid": said, "typ": said}
+    claims = dict.fromkeys((*CLAIMS, said), said) | {"aud": [said, said], "exp": 5, "iat": said, "sub": said}
+    parts = (json.dumps(part).encode() for part in (header, claims))
+    encoded = (base64.urlsafe_b64encode(part).rstrip(b"=").decode() for part in parts)
+    return Tokens(access_token, id_token=".".join((*encoded, "c2lnbmF0dXJl")))
 
 
 def preview(vault: Vault, request: Request, note: str = "") -> Bundle:
@@ -118,6 +131,7 @@ def filled(text: str) -> Iterator[Bundle]:
     yield render(given_.report(trace, [found, replace(found, rule="other")]))
     yield render(given_.report(trace))
     yield preview(vault, exchanges[0].request, text)
+    yield render(TokenDetails(held(text, said=text), vault, 1.0))
     yield render(given_.config(hostile_document(text), hostile_document(text), vault))
 
 
@@ -213,6 +227,8 @@ def leaking(secret: str) -> Iterator[Bundle]:
         yield render(given_.report(trace, [found], "token"))
         yield render(given_.report(trace, [found]))
         yield preview(vault, replace(request, headers=headers), secret)
+        yield render(TokenDetails(held("another-token-55bb", said=f"in {secret} it"), vault, 1.0))
+        yield render(TokenDetails(held(secret, said=secret), vault))
     yield render(given_.config(hostile_document(secret), hostile_document(secret), vault))
 
 

@@ -10,12 +10,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from mcp_oauth_nb.protocol.step import Step
-from mcp_oauth_nb.steps.probes import bearer, documents, fresh, locations, server, transport
+from mcp_oauth_nb.steps.probes import bearer, client_document, documents, fresh, locations, server, transport
 
 PROBES: Mapping[str, Step] = {
     declared.name: declared
     for declared in (
         locations.well_known,
+        client_document.client_document_check,
         documents.second_fetch,
         documents.jwks,
         bearer.without_token,
