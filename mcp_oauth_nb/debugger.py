@@ -34,6 +34,7 @@ from mcp_oauth_nb.facts import FLOW, TABLES, table_of
 from mcp_oauth_nb.jose import new_key, secret_parts
 from mcp_oauth_nb.link import AuthorizationLink
 from mcp_oauth_nb.protocol.client_document import LOCAL_PATH, document_for
+from mcp_oauth_nb.protocol.elicitation import InputNeeded
 from mcp_oauth_nb.protocol.flow import Authorization, Client, Registration, Settings, Tokens, need
 from mcp_oauth_nb.protocol.grants import Enterprise, Grant
 from mcp_oauth_nb.protocol.profiles import AUTO, MODERN, PROFILES
@@ -443,6 +444,11 @@ class Debugger(Stepper):
     def client(self) -> Client | None:
         """The client that was registered or given; None before. Its repr shows no secret."""
         return self._flow.client or self._flow.settings.client
+
+    @property
+    def input_needed(self) -> InputNeeded | None:
+        """What the MCP server wants of you before it answers a request; None where it wants nothing."""
+        return self._flow.input_needed
 
     @property
     def authorization(self) -> Authorization | None:

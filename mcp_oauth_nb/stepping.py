@@ -124,7 +124,7 @@ class Stepper:
             number=route.index(name) + 1,
             total=len(route),
             title=step.title,
-            spec=step.spec,
+            spec=step.spec.at(self._flow.profile.version),
             status=status or report.status_of(name),
             run=run,
             exchanges=report.exchanges,

@@ -285,13 +285,16 @@ def mcp_request(
     step: str = "mcp",
     token: str | None = ACCESS,
     session: str | None = SESSION,
+    version: str | None = "2025-11-25",
     headers: Headers | None = None,
     **rest: Any,
 ) -> Exchange:
     """A request to the MCP server with a token."""
     sent: list[tuple[str, str]] = [*JSON]
     sent += [("Authorization", f"Bearer {token}")] if token else []
-    sent += [("Mcp-Session-Id", session)] if session and message.get("method") != "initialize" else []
+    if message.get("method") != "initialize":
+        sent += [("MCP-Protocol-Version", version)] if version else []
+        sent += [("Mcp-Session-Id", session)] if session else []
     return texchange(
         step, URL, status, body, method="POST", sent=message, sent_headers=tuple(sent), headers=headers, **rest
     )

@@ -19,7 +19,8 @@ FLOORS = (
     ("evidence", "link", "arguments"),
     ("stepping",),
     ("debugger", "single"),
-    ("widgets", "__main__"),
+    ("widgets", "commands"),
+    ("__main__",),
     ("__init__",),
 )
 """From the ground up. Those on one floor do not know each other; `demo` stands apart."""

@@ -126,7 +126,7 @@ class TestLogin:
             return next(pasted, None) or _redirect(link)
 
         shown: list[str] = []
-        monkeypatch.setattr("mcp_oauth_nb.__main__._prompt", paste)
+        monkeypatch.setattr("mcp_oauth_nb.commands.login.prompt", paste)
         with socket.create_server(("127.0.0.1", 0)) as taken:
             uri = f"http://127.0.0.1:{taken.getsockname()[1]}/cb"
             assert main(["login", server.url, "--redirect-url", uri]) == 0

@@ -49,8 +49,8 @@ def second() -> Iterator[Second]:
         yield server
 
 
-TRUE_OF_FASTMCP: dict[str, tuple[str, ...]] = {}
-"""By protocol version, the rules that it breaks by a SHOULD alone, in every cell. None is known."""
+TRUE_OF_FASTMCP: dict[str, tuple[str, ...]] = dict.fromkeys(("2026-07-28", "draft", "auto"), ("iss-not-sent",))
+"""By protocol version, the rules that it breaks by a SHOULD alone, in every cell."""
 
 
 def assert_green(dbg: Debugger, grant: str = "authorization_code", true: tuple[str, ...] = ()) -> None:

@@ -1,4 +1,4 @@
-"""The MCP side: three harmless tools on the SDK's low-level server.
+"""The MCP side: four harmless tools on the SDK's low-level server.
 
 The low-level server is used because the high-level one configures the root logger, which is not ours to touch.
 """
@@ -9,6 +9,7 @@ import mcp_types as types
 from mcp.server.auth.middleware.auth_context import get_access_token
 from mcp.server.context import ServerRequestContext
 from mcp.server.lowlevel.server import Server
+from mcp.shared.exceptions import UrlElicitationRequiredError
 
 NUMBER = {"type": "number"}
 
@@ -22,7 +23,15 @@ TOOLS = [
     _tool("echo", "Returns the text it is given.", text={"type": "string"}),
     _tool("add", "Adds two numbers.", a=NUMBER, b=NUMBER),
     _tool("whoami", "Says which client and user the access token stands for, and its scopes."),
+    _tool("connect", "Wants the user to agree at another service first, and then says that it is connected."),
 ]
+ELSEWHERE = types.ElicitRequestURLParams(
+    message="Connect your calendar first", url="https://calendar.example/connect", elicitation_id="calendar"
+)
+WISH = "calendar"
+"""The name under which the consent is answered, where the protocol has names for it."""
+ANSWERED_INSIDE = "2026-07-28"
+"""From this version on a wish is part of a result; before it, an error."""
 
 
 def mcp_server() -> Server[Any]:
@@ -43,7 +52,15 @@ async def _list_tools(
     return types.ListToolsResult(tools=TOOLS)
 
 
-async def _call_tool(context: ServerRequestContext[Any], params: types.CallToolRequestParams) -> types.CallToolResult:
+async def _call_tool(
+    context: ServerRequestContext[Any], params: types.CallToolRequestParams
+) -> types.CallToolResult | types.InputRequiredResult:
+    if params.name == "connect" and not (params.input_responses or {}).get(WISH):
+        if context.protocol_version < ANSWERED_INSIDE:
+            raise UrlElicitationRequiredError([ELSEWHERE])
+        return types.InputRequiredResult(
+            input_requests={WISH: types.ElicitRequest(params=ELSEWHERE)}, request_state="asked once"
+        )
     try:
         text, wrong = run(params.name, params.arguments or {}), False
     except ValueError as error:
@@ -64,6 +81,8 @@ def run(name: str, arguments: dict[str, Any]) -> str:
             return str(a + b)
         case "whoami", _:
             return whoami()
+        case "connect", _:
+            return "connected"
         case (("echo" | "add"), _):
             raise ValueError(f"the arguments do not fit the tool {name}")
     raise ValueError("there is no such tool")

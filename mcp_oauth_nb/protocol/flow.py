@@ -14,7 +14,9 @@ from typing import Any, Literal, TypeVar
 from mcp_oauth_nb.errors import BadSetting, NotYet
 from mcp_oauth_nb.jose import ALGORITHMS, PrivateKey
 from mcp_oauth_nb.protocol.challenge import Challenges
+from mcp_oauth_nb.protocol.elicitation import InputNeeded
 from mcp_oauth_nb.protocol.grants import Enterprise, Grant
+from mcp_oauth_nb.protocol.issuer import IssuerCheck
 from mcp_oauth_nb.protocol.pkce import Pkce
 from mcp_oauth_nb.protocol.profiles import Profile
 from mcp_oauth_nb.records import origin_of
@@ -61,6 +63,7 @@ class Client:
         management_token: the registration access token for it.
         private_key: the private key it authenticates with instead of a secret (RFC 7523), as PEM or JWK.
         algorithm: what that key signs with, such as ``ES256``.
+        scope: what it may ask for, as the registration says; None where nothing says it.
 
     Raises:
         BadSetting: the id is empty, the method is unknown, or method, secret and key do not fit.
@@ -76,6 +79,7 @@ class Client:
     management_token: str | None = None
     private_key: str | None = field(default=None, repr=False)
     algorithm: str = "ES256"
+    scope: str | None = None
 
     def __post_init__(self) -> None:
         if not isinstance(self.client_id, str) or not self.client_id.strip():
@@ -274,7 +278,10 @@ class Issuer(_Fact):
 
 @dataclass(frozen=True, repr=False)
 class Authorization(_Fact):
-    """One authorization request, with everything recorded that its response must be held against."""
+    """One authorization request, with everything recorded that its response must be held against.
+
+    `scopes` tells a reader which sets of scopes there were and why this one was asked for.
+    """
 
     url: str
     state: str
@@ -284,10 +291,12 @@ class Authorization(_Fact):
     resource: str | None
     scope: str | None
     exchange: int
+    scopes: Pairs = ()
 
     def shown(self) -> Pairs:
         pairs = (("redirect_uri", self.redirect_uri), ("resource", self.resource), ("scope", self.scope))
-        return tuple((name, value if value is not None else "(not sent)") for name, value in pairs)
+        sent = tuple((name, value if value is not None else "(not sent)") for name, value in pairs)
+        return sent + self.scopes
 
 
 @dataclass(frozen=True, repr=False)
@@ -306,6 +315,8 @@ class Tokens(_Fact):
     """What the token endpoint issued.
 
     `expires_in_s` is None where the answer did not say, `id_token` where none came (OpenID Connect Core 3.1.3.3).
+    `scope` is what was granted: where the answer does not say it, what was asked for (RFC 6749 5.1). `scopes` tells
+    of the choice, for a grant that has no authorization request to do so.
     """
 
     access_token: str
@@ -315,14 +326,19 @@ class Tokens(_Fact):
     expires_in_s: float | None = None
     exchange: int = 0
     id_token: str | None = None
+    asked_scope: str | None = None
+    scopes: Pairs = ()
 
     def shown(self) -> Pairs:
         pairs = [("access_token", self.access_token), ("token_type", self.token_type)]
         pairs.append(("expires in", "(not said)" if self.expires_in_s is None else f"{self.expires_in_s:g} s"))
         pairs.append(("scope", self.scope or "(not said)"))
+        missing = set((self.asked_scope or "").split()) - set((self.scope or "").split())
+        if self.scope and missing:
+            pairs.append(("scope asked for and not granted", " ".join(sorted(missing))))
         pairs.append(("refresh_token", self.refresh_token or "(none)"))
         pairs += [("id_token", self.id_token)] if self.id_token else []
-        return tuple(pairs)
+        return (*pairs, *self.scopes)
 
 
 @dataclass(frozen=True, repr=False)
@@ -372,6 +388,7 @@ class Flow:
     client: Client | None = None
     pkce: Pkce | None = None
     authorization: Authorization | None = None
+    issuer_check: IssuerCheck | None = None
     code: AuthorizationCode | None = None
     tokens: Tokens | None = None
     session: Session | None = None
@@ -379,6 +396,7 @@ class Flow:
     rounds: int = 0
     nonces: Pairs = ()
     called: Outcome | None = None
+    input_needed: InputNeeded | None = None
     old_refresh_token: str | None = None
     replayed: Outcome | None = None
     revoked: Outcome | None = None

@@ -29,6 +29,7 @@ class Profile:
         knows_client_documents: a client may be identified by the URL of its metadata document.
         adds_earlier_scopes: a step-up asks for the scopes asked for before as well.
         asks_offline_access: ``offline_access`` may be added where the authorization server lists it.
+        issuer_level: how grave it is when ``iss`` in the authorization response does not fit; it is always checked.
     """
 
     version: str
@@ -43,9 +44,16 @@ class Profile:
     knows_client_documents: bool = True
     adds_earlier_scopes: bool = False
     asks_offline_access: bool = False
+    issuer_level: Literal["SHOULD", "MUST"] = "SHOULD"
 
 
-_2026_07_28 = Profile("2026-07-28", conversation="per request", adds_earlier_scopes=True, asks_offline_access=True)
+_2026_07_28 = Profile(
+    "2026-07-28",
+    conversation="per request",
+    adds_earlier_scopes=True,
+    asks_offline_access=True,
+    issuer_level="MUST",
+)
 
 PROFILES = {
     profile.version: profile

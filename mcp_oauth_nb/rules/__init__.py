@@ -18,8 +18,10 @@ from mcp_oauth_nb.rules import (
     challenge,
     client_document,
     discovery,
+    elicitation,
     id_token,
     inspection,
+    issuer,
     locations,
     management,
     registration,
@@ -36,7 +38,20 @@ from mcp_oauth_nb.rules.probes import bearer as probes_bearer
 from mcp_oauth_nb.rules.probes import documents as probes_documents
 from mcp_oauth_nb.rules.probes import server as probes_server
 from mcp_oauth_nb.rules.probes import transport as probes_transport
-from mcp_oauth_nb.rules.rule import ANY, RULES, Case, Finding, Report, Rule, Seen, Status, Verdict
+from mcp_oauth_nb.rules.rule import (
+    ANY,
+    RULES,
+    Case,
+    Finding,
+    Level,
+    Levels,
+    Report,
+    Rule,
+    Seen,
+    Status,
+    Verdict,
+    level_in,
+)
 from mcp_oauth_nb.rules.words import capped
 
 __all__ = ["LAST_RESORT", "MODULES", "ROUTE", "STEP_ORDER", "diagnose", "judge"]
@@ -49,10 +64,12 @@ MODULES = (
     registration,
     client_document,
     authorization,
+    issuer,
     tokens,
     token_request,
     id_token,
     resource,
+    elicitation,
     session,
     inspection,
     afterwards,
@@ -108,7 +125,7 @@ def judge(trace: Trace) -> Verdict:
             outcomes[rule.id], reasons[rule.id] = "not tested", reason
         else:
             outcomes[rule.id] = "passed"
-    kept = [accused(case, finding) for finding in _without_last_resort(found)]
+    kept = [accused(case, one) for one in _without_last_resort(_what_stopped_the_flow(case, found))]
     for finding in kept:
         if outcomes[finding.rule] != "failed":
             outcomes[finding.rule] = finding.status
@@ -129,17 +146,18 @@ def _examine(rule: Rule, case: Case) -> tuple[list[Finding], str]:
     """The breaches of one rule, or the reason why it could not be tested."""
     try:
         evidence = list(rule.over.pick(case))
-        breaches = [_finding(rule, seen) for piece in evidence for seen in rule.check(case, piece)]
+        breaches = [_finding(rule, seen, case.version) for piece in evidence for seen in rule.check(case, piece)]
     except Exception as error:  # noqa: BLE001 - a rule must not take the diagnosis down, whatever a server sent
         return [], f"the rule could not read this trace ({type(error).__name__})"
-    return _distinct(breaches), "" if evidence else rule.over.missing
+    return _distinct(one for one in breaches if one.level != "MAY"), "" if evidence else rule.over.missing
 
 
-def _finding(rule: Rule, seen: Seen) -> Finding:
+def _finding(rule: Rule, seen: Seen, version: str) -> Finding:
+    levels = rule.level if seen.level is None else seen.level
     return Finding(
         rule=rule.id,
         step=seen.step or _step_of(rule, seen),
-        level=seen.level or rule.level,
+        level=level_in(levels, version),
         who=seen.who or rule.who,
         summary=capped(seen.summary or rule.summary, 500),
         expected=capped(seen.expected),
@@ -147,11 +165,27 @@ def _finding(rule: Rule, seen: Seen) -> Finding:
         exchange=seen.exchange.id if seen.exchange else 0,
         part=seen.part,
         fix=capped(seen.fix or rule.fix, 500),
-        spec=rule.spec,
+        spec=rule.spec.at(version),
         explains=rule.explains if seen.explains is None else seen.explains,
         cause=seen.cause,
         caused_in=seen.caused_in,
+        versions=_told(levels, version),
     )
+
+
+def _told(levels: Level | Levels, version: str) -> str:
+    """What the versions ask, in words: ``SHOULD in 2025-06-18; from 2025-11-25 on MUST``."""
+    if isinstance(levels, str):
+        return ""
+    known = [f"from {first} on {level}" for first, level in levels.items()]
+    return "; ".join([f"{level_in(levels, version)} in {version}", *known] if version else known)
+
+
+def _what_stopped_the_flow(case: Case, found: Sequence[Finding]) -> list[Finding]:
+    """A step that failed has failed for a reason, also where the version in force only advises what was breached."""
+    failed = {run.step for run in case.runs.values() if not run.achieved and not run.stopped.startswith("waiting")}
+    explained = {one.step for one in found if one.level == "MUST" and one.rule != LAST_RESORT}
+    return [replace(one, level="MUST") if one.versions and one.step in failed - explained else one for one in found]
 
 
 def _step_of(rule: Rule, seen: Seen) -> str:

@@ -16,7 +16,7 @@ from mcp_oauth_nb.rules.evidence import (
     server_document,
     text,
 )
-from mcp_oauth_nb.rules.rule import MUST, SHOULD, Case, Seen, Selector, rule
+from mcp_oauth_nb.rules.rule import MUST, SHOULD, Case, Seen, Selector, rule, since
 from mcp_oauth_nb.rules.tokens import issued, refused
 from mcp_oauth_nb.rules.words import AUTHORIZATION_SERVER, MCP_SERVER, came, fix_for, shown, who_answered, with_error
 
@@ -72,7 +72,7 @@ def _refreshed_by_public_client(case: Case) -> list[Found]:
 @rule(
     "refresh-not-rotated",
     step="refresh",
-    level=MUST,
+    level=since("2025-06-18"),
     who=AUTHORIZATION_SERVER,
     summary="The refresh token of a public client was not replaced by a new one.",
     fix="Issue a new refresh token with every refresh, and refuse the old one from then on.",

@@ -14,11 +14,10 @@ from mcp_oauth_nb.rules.evidence import (
     query,
     redirect,
     sent_json,
-    server_document,
-    text,
     texts,
 )
-from mcp_oauth_nb.rules.rule import MUST, SHOULD, Case, Seen, Selector, rule
+from mcp_oauth_nb.rules.issuer import checked
+from mcp_oauth_nb.rules.rule import MUST, Case, Seen, Selector, rule, since
 from mcp_oauth_nb.rules.suspect import Who
 from mcp_oauth_nb.rules.words import AUTHORIZATION_SERVER, came, fix_for, quoted, shown, who_answered
 
@@ -66,7 +65,7 @@ def _registered_redirects(case: Case) -> tuple[str, ...]:
 @rule(
     "redirect-uri-unregistered",
     step="authorize",
-    level=MUST,
+    level=since("2025-06-18"),
     who="client",
     summary="The authorization request uses a redirect URI that was not registered.",
     fix="Use the registered redirect URI letter by letter, or register again with this one.",
@@ -126,17 +125,6 @@ def _state_differs(case: Case, back: Exchange) -> bool:
     return bool(sent) and query(back).get("state") != sent
 
 
-def _issuer_problem(case: Case, back: Exchange) -> str:
-    """What is wrong with `iss` in the redirect, in words; empty where nothing is (RFC 9207 2.4)."""
-    found = server_document(case)
-    if found is None:
-        return ""
-    issuer = query(back).get("iss")
-    if issuer is not None:
-        return "" if issuer == found[1].get("issuer") else f"iss={quoted(issuer)}"
-    return "no iss" if found[1].get("authorization_response_iss_parameter_supported") is True else ""
-
-
 _ERRORS: dict[str, tuple[Who, str]] = {
     "access_denied": (
         "user",
@@ -185,7 +173,8 @@ def _(case: Case, exchange: Exchange) -> Iterator[Seen]:
     back = query(exchange)
     error = back.get("error")
     forged = _state_differs(case, exchange) and "state" in back
-    if error is None or forged or _issuer_problem(case, exchange):
+    check = checked(case, exchange)
+    if error is None or forged or (check is not None and not check.accepted):
         return
     who, fix = _ERRORS.get(error, (None, ""))
     said = f": {back['error_description']}" if back.get("error_description") else ""
@@ -224,30 +213,6 @@ def _(case: Case, exchange: Exchange) -> Iterator[Seen]:
         observed=seen,
         summary="" if seen == "another state" else "The redirect does not return the state that was sent.",
     )
-
-
-@rule(
-    "iss-mismatch",
-    step="callback",
-    level=SHOULD,
-    who=AUTHORIZATION_SERVER,
-    summary="The redirect does not come from the issuer that was asked; a code from it must not be redeemed.",
-    fix="Send iss with every authorization response, the same text as issuer in the metadata.",
-    spec=Spec("RFC 9207", "2.4"),
-    over=Selector(
-        lambda case: [one] if (one := redirect(case)) and server_document(case) else [],
-        "no redirect has come back yet for known authorization server metadata",
-    ),
-    explains=("unexpected-answer",),
-)
-def _(case: Case, exchange: Exchange) -> Iterator[Seen]:
-    """A SHOULD of this protocol version; where the redirect was refused for it, it is what broke the flow."""
-    problem, found = _issuer_problem(case, exchange), server_document(case)
-    if problem and found is not None:
-        run = case.runs.get("callback")
-        level = SHOULD if run is not None and run.achieved else MUST
-        wanted = text(found[1].get("issuer")) or "(none in the metadata)"
-        yield Seen(exchange, "url", f"iss={quoted(wanted)}", problem, level=level)
 
 
 @rule(

@@ -15,7 +15,7 @@ from mcp_oauth_nb.rules.evidence import (
     challenges,
     resource_document,
 )
-from mcp_oauth_nb.rules.rule import MUST, SHOULD, Case, Seen, rule
+from mcp_oauth_nb.rules.rule import MAY, MUST, SHOULD, Case, Seen, rule
 from mcp_oauth_nb.rules.suspect import Who
 from mcp_oauth_nb.rules.words import MCP_SERVER, Kind, came, kind_of, quoted, shown
 
@@ -169,6 +169,23 @@ def _(case: Case, exchange: Exchange) -> Iterator[Seen]:
 
 
 @rule(
+    "challenge-metadata-missing",
+    step="challenge",
+    level={"2025-03-26": SHOULD, "2025-06-18": MUST, "2025-11-25": MAY},
+    who=MCP_SERVER,
+    summary="The challenge does not name the protected resource metadata.",
+    fix='Add resource_metadata="<URL of the protected resource metadata>" to the challenge. From MCP 2025-11-25 on '
+    "clients find the document at its well-known URL as well.",
+    spec=Spec("MCP 2025-11-25", "Protected Resource Metadata Discovery Requirements"),
+    over=BEARER_CHALLENGED,
+)
+def _(case: Case, exchange: Exchange) -> Iterator[Seen]:
+    bearer = challenges(exchange).bearer()
+    if bearer is not None and bearer.get("resource_metadata") is None:
+        yield Seen(exchange, HEADER, "resource_metadata with the URL of the document", "no resource_metadata")
+
+
+@rule(
     "challenge-metadata-url",
     step="challenge",
     level=MUST,
@@ -211,7 +228,7 @@ def _(case: Case, exchange: Exchange) -> Iterator[Seen]:
     who=MCP_SERVER,
     summary="Neither the challenge nor the metadata says which scope a token needs.",
     fix='Add scope="..." to the challenge, or scopes_supported to the protected resource metadata.',
-    spec=Spec("MCP 2025-11-25", "Protected Resource Metadata Discovery Requirements"),
+    spec=Spec("MCP 2025-11-25", "Scope Selection Strategy"),
     over=BEARER_CHALLENGED,
 )
 def _(case: Case, exchange: Exchange) -> Iterator[Seen]:

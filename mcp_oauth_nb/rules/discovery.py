@@ -16,10 +16,12 @@ from mcp_oauth_nb.rules.evidence import (
     texts,
     whole_run,
 )
-from mcp_oauth_nb.rules.rule import MUST, SHOULD, Case, Seen, rule
+from mcp_oauth_nb.rules.rule import SHOULD, Case, Seen, rule, since
 from mcp_oauth_nb.rules.words import MCP_SERVER, answer, came, fix_for, shown, who_answered
 
 Found = tuple[Exchange, Members]
+SINCE_RESOURCE_METADATA = since("2025-06-18")
+"""MCP 2025-03-26 has no protected resource metadata: the MCP server is its own authorization server there."""
 
 
 def no_document(case: Case, run: Run, what: str, wanted: str) -> Iterator[Seen]:
@@ -44,7 +46,7 @@ def no_document(case: Case, run: Run, what: str, wanted: str) -> Iterator[Seen]:
 @rule(
     "resource-metadata-missing",
     step="resource_metadata",
-    level=MUST,
+    level=SINCE_RESOURCE_METADATA,
     who=MCP_SERVER,
     summary="No protected resource metadata was found.",
     fix="Publish the document at the URL that the challenge names, or at the well-known URL.",
@@ -80,7 +82,7 @@ def wrong_media_type(exchange: Exchange) -> Iterator[Seen]:
 @rule(
     "resource-mismatch",
     step="resource_metadata",
-    level=MUST,
+    level=SINCE_RESOURCE_METADATA,
     who=MCP_SERVER,
     summary="The document describes another resource than the MCP server that was asked.",
     fix="Set resource to the exact URL that clients connect to; behind a proxy, to the public one.",
@@ -109,7 +111,7 @@ def _(case: Case, found: Found) -> Iterator[Seen]:
         expected=identifier,
         observed=shown(document.get("resource")),
         summary=summaries[match],
-        level=MUST if match == "other" else SHOULD,
+        level=None if match == "other" else SHOULD,
     )
 
 
@@ -124,7 +126,7 @@ def _identifier(case: Case, url: str) -> str:
 @rule(
     "authorization-servers-missing",
     step="resource_metadata",
-    level=MUST,
+    level=SINCE_RESOURCE_METADATA,
     who=MCP_SERVER,
     summary="The document names no authorization server.",
     fix="Add authorization_servers, an array with at least one issuer URL.",
@@ -142,7 +144,7 @@ def _(case: Case, found: Found) -> Iterator[Seen]:
 @rule(
     "authorization-servers-malformed",
     step="resource_metadata",
-    level=MUST,
+    level=SINCE_RESOURCE_METADATA,
     who=MCP_SERVER,
     summary="An entry of authorization_servers is no issuer identifier.",
     fix="List the issuer exactly as the authorization server publishes it: a URL without query and fragment, and not "
@@ -162,7 +164,7 @@ def _(case: Case, found: Found) -> Iterator[Seen]:
 @rule(
     "header-tokens-unsupported",
     step="resource_metadata",
-    level=MUST,
+    level=SINCE_RESOURCE_METADATA,
     who=MCP_SERVER,
     summary="The metadata says that tokens are not accepted in the Authorization header, where MCP clients send them.",
     fix='Add "header" to bearer_methods_supported, or leave the member out.',

@@ -14,6 +14,7 @@ from mcp_oauth_nb.protocol.challenge import Challenges, parse_challenges
 from mcp_oauth_nb.protocol.grants import TOKEN_EXCHANGE
 from mcp_oauth_nb.protocol.jwt import read_jwt
 from mcp_oauth_nb.protocol.probes import NOT_TESTED
+from mcp_oauth_nb.protocol.wellknown import split
 from mcp_oauth_nb.records import Exchange, Run
 from mcp_oauth_nb.rules.rule import Case, Selector
 
@@ -101,8 +102,14 @@ def resource_document(case: Case) -> tuple[Exchange, Members] | None:
 
 
 def expected_issuer(case: Case) -> str | None:
-    """The issuer that the authorization server metadata was looked up for: the one that was chosen, else the first."""
+    """The issuer that the authorization server metadata was looked up for: the one that was chosen, else the first.
+
+    MCP 2025-03-26 has no document that names one: there it is the MCP server's own origin.
+    """
     found = resource_document(case)
+    if found is None and case.version == "2025-03-26":
+        parts = split(case.url)
+        return parts.origin if parts else None
     issuers = texts(found[1].get("authorization_servers")) if found else ()
     chosen = case.trace.settings.get("issuer chosen")
     return chosen if chosen in issuers else next(iter(issuers), None)

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from mcp_oauth_nb.protocol.spec import Spec
 from mcp_oauth_nb.records import Exchange, Run
 from mcp_oauth_nb.rules.discovery import Found
-from mcp_oauth_nb.rules.evidence import answered, oauth_error, sent_json, server_document, texts
-from mcp_oauth_nb.rules.rule import MUST, SHOULD, Case, Seen, Selector, rule
+from mcp_oauth_nb.rules.evidence import answered, is_edited, oauth_error, sent_json, server_document, texts
+from mcp_oauth_nb.rules.rule import MAY, MUST, SHOULD, Case, Seen, Selector, rule, since
 from mcp_oauth_nb.rules.suspect import Who
 from mcp_oauth_nb.rules.words import AUTHORIZATION_SERVER, came, fix_for, shown, who_answered, with_error
 
@@ -27,31 +27,57 @@ ACCEPTED = Selector(_accepted, "no client was registered yet")
 
 
 def _unregistered(case: Case) -> list[Run]:
-    """The registration, where it had to find an endpoint in the metadata."""
+    """The registration, where there was metadata in which to look for an endpoint."""
     run = case.runs.get("register")
-    had_to = run is not None and server_document(case) and (case.exchanges("register") or not run.achieved)
-    return [run] if run is not None and had_to else []
+    return [run] if run is not None and server_document(case) else []
 
 
 @rule(
     "registration-endpoint-missing",
     step="register",
-    level=MUST,
+    level={"2025-03-26": SHOULD, "2025-11-25": MAY},
     who="user",
     summary="The authorization server does not offer dynamic registration, so a client must be given.",
     fix="Register a client by hand with the authorization server and give it: Debugger(url, client=Client('id')).",
     spec=Spec("MCP 2025-11-25", "Client Registration Approaches"),
-    over=Selector(_unregistered, "no client had to be registered yet"),
+    over=Selector(_unregistered, "no client was registered or given yet for known authorization server metadata"),
 )
 def _(case: Case, run: Run) -> Iterator[Seen]:
     found = server_document(case)
-    if found is None or run.achieved or case.exchanges("register"):
+    if found is None or case.exchanges("register"):
         return
     exchange, document = found
     value = document.get("registration_endpoint")
     if not isinstance(value, str):
         seen = shown(value) if "registration_endpoint" in document else "no registration_endpoint"
-        yield Seen(exchange, "body:/registration_endpoint", "a registration_endpoint, or a client of your own", seen)
+        wanted = "a registration_endpoint, or a client of your own"
+        if run.achieved:
+            summary = "The authorization server offers no dynamic registration: every client is registered by hand."
+            fix = "Offer dynamic registration (RFC 7591); from MCP 2025-11-25 on a server may do without."
+            yield Seen(exchange, "body:/registration_endpoint", wanted, seen, summary, fix, AUTHORIZATION_SERVER)
+        else:
+            yield Seen(exchange, "body:/registration_endpoint", wanted, seen, level=MUST)
+
+
+@rule(
+    "application-type-missing",
+    step="register",
+    level=since("2026-07-28", before=MAY),
+    who="client",
+    summary="The registration does not say whether the client is a native or a web application.",
+    fix='Send "application_type": "native" for redirects to this machine or to an app, else "web".',
+    spec=Spec("MCP 2026-07-28", "Application Type and Redirect URI Constraints"),
+    over=Selector(
+        lambda case: [one for one in case.exchanges("register") if one.request.method == "POST"],
+        "no registration request was made yet",
+    ),
+)
+def _(case: Case, exchange: Exchange) -> Iterator[Seen]:
+    sent = sent_json(exchange)
+    if sent.get("application_type") not in ("native", "web"):
+        seen = shown(sent["application_type"]) if "application_type" in sent else "no application_type"
+        who: Who | None = "user" if is_edited(exchange, "application_type") else None
+        yield Seen(exchange, "body:", 'application_type, "native" or "web"', seen, who=who)
 
 
 _REFUSALS: dict[str, tuple[Who, str]] = {

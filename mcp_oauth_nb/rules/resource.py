@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 from mcp_oauth_nb.protocol.challenge import Challenge
+from mcp_oauth_nb.protocol.elicitation import URL_ELICITATION
 from mcp_oauth_nb.protocol.jsonrpc import EVENT_STREAM, messages
 from mcp_oauth_nb.protocol.spec import Spec
 from mcp_oauth_nb.records import Exchange
@@ -16,7 +17,6 @@ from mcp_oauth_nb.rules.evidence import (
     is_edited,
     sent_json,
     sent_token,
-    text,
     without_nonces,
     without_version_questions,
 )
@@ -24,9 +24,6 @@ from mcp_oauth_nb.rules.rule import MUST, Case, Seen, Selector, rule
 from mcp_oauth_nb.rules.suspect import Who
 from mcp_oauth_nb.rules.tokens import issued
 from mcp_oauth_nb.rules.words import MCP_SERVER, came, fix_for, quoted, shown, who_answered
-
-URL_ELICITATION = -32042
-TRANSPORT = Spec("MCP 2025-11-25", "Access Token Usage")
 
 
 def requests(case: Case) -> list[Exchange]:
@@ -168,39 +165,13 @@ def _(case: Case, exchange: Exchange) -> Iterator[Seen]:
 
 
 @rule(
-    "url-elicitation-required",
-    step="mcp",
-    level=MUST,
-    who="user",
-    summary="The MCP server needs the user's consent at another service; the access token is fine.",
-    fix="Open the address that the server gives, finish what it asks for, then send the request again.",
-    spec=Spec("MCP 2025-11-25", "URL Mode Elicitation"),
-    over=WITH_TOKEN,
-)
-def _(case: Case, exchange: Exchange) -> Iterator[Seen]:
-    error = error_of(exchange)
-    if error is not None and error.get("code") == URL_ELICITATION:
-        urls = " ".join(_elicited(error.get("data"))) or "no address"
-        yield Seen(exchange, "body:/error/code", "a result", f"error {URL_ELICITATION}: {urls}")
-
-
-def _elicited(data: object) -> Iterator[str]:
-    if not isinstance(data, dict):
-        return
-    listed = data.get("elicitations")
-    for one in listed if isinstance(listed, list) else [data]:
-        if isinstance(one, dict) and (url := text(one.get("url")) or text(one.get("authUrl"))):
-            yield url
-
-
-@rule(
     "mcp-error",
     step="mcp",
     level=MUST,
     who=MCP_SERVER,
     summary="The MCP server accepted the token but gave no result.",
     fix="Look up the error at the MCP server; its log says more.",
-    spec=TRANSPORT,
+    spec=Spec("MCP 2025-11-25", "Sending Messages to the Server"),
     over=WITH_TOKEN,
 )
 def _(case: Case, exchange: Exchange) -> Iterator[Seen]:

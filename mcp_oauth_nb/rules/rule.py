@@ -20,14 +20,32 @@ from mcp_oauth_nb.records import Exchange, Run, Trace
 from mcp_oauth_nb.rules.suspect import Suspect, Who
 
 T = TypeVar("T")
-Level = Literal["MUST", "SHOULD"]
+Level = Literal["MUST", "SHOULD", "MAY"]
+Levels = Mapping[str, Level]
+"""From which protocol version on which level holds; each holds up to the next one named."""
 Status = Literal["passed", "warned", "failed", "not tested"]
 StepStatus = Literal["passed", "warned", "failed", "needs you", "running", "not run", "not tested"]
 
 MUST: Level = "MUST"
 SHOULD: Level = "SHOULD"
+MAY: Level = "MAY"
+"""A version that leaves something open: what differs there is no breach, and the rule passes."""
+FIRST_VERSION = "2025-03-26"
 ANY = "any"
 """The step of a rule that may be broken in every step; each breach names its own."""
+
+
+def since(version: str, level: Level = "MUST", *, before: Level = "SHOULD") -> Levels:
+    """The levels of what `version` was the first to ask for. Before it the same thing is at most a warning."""
+    return {FIRST_VERSION: before, version: level}
+
+
+def level_in(levels: Level | Levels, version: str) -> Level:
+    """The level in force in a protocol version (``draft`` follows every date); of the newest where it is not known."""
+    if isinstance(levels, str):
+        return levels
+    begun = [first for first in levels if first <= (version or "draft")]
+    return levels[max(begun)] if begun else SHOULD
 
 
 @dataclass(frozen=True, repr=False)
@@ -40,7 +58,7 @@ class Seen:
         summary: a sentence for this very breach; empty takes the rule's.
         fix: a fix for this very breach; empty takes the rule's.
         who: who must act on this very breach; None takes the rule's.
-        level: how grave this very breach is; None takes the rule's.
+        level: how grave this very breach is, in every version or by version; None takes the rule's.
         step: the step it shows in; empty takes the rule's, or that of the exchange for a rule of any step.
         explains: rules whose breach follows from this very breach; None takes the rule's.
         cause: what is behind this very breach, finer than the rule; empty takes the rule's id.
@@ -54,7 +72,7 @@ class Seen:
     summary: str = ""
     fix: str = ""
     who: Who | None = None
-    level: Level | None = None
+    level: Level | Levels | None = None
     step: str = ""
     explains: tuple[str, ...] | None = None
     cause: str = ""
@@ -70,10 +88,13 @@ class Finding:
 
     Attributes:
         exchange: id of the exchange that shows it; 0 where nothing was sent.
+        level: the level in the protocol version in force; MUST as well for what stopped the step.
+        spec: where it is written down, in the version in force if it stands there.
         explains: rules whose findings in the same report follow from this one.
         cause: what is behind it, finer than the rule; the rule's own id where nothing finer is known.
         caused_in: the step in which the mistake was made; the one where it shows where nothing else is known.
         suspects: the causes that the evidence fits, best first; empty where the rule itself is the cause.
+        versions: what the protocol versions ask, in words; empty where they all ask the same.
     """
 
     rule: str
@@ -88,6 +109,7 @@ class Finding:
     fix: str
     spec: Spec
     explains: tuple[str, ...] = ()
+    versions: str = ""
     cause: str = ""
     caused_in: str = ""
     suspects: tuple[Suspect, ...] = ()
@@ -119,7 +141,7 @@ class Rule:
 
     id: str
     step: str
-    level: Level
+    level: Level | Levels
     who: Who
     summary: str
     fix: str
@@ -137,7 +159,7 @@ def rule(
     id: str,
     *,
     step: str,
-    level: Level,
+    level: Level | Levels,
     who: Who,
     summary: str,
     fix: str,
@@ -145,7 +167,11 @@ def rule(
     over: Selector,
     explains: tuple[str, ...] = (),
 ) -> Callable[[Callable[[Case, Any], Iterable[Seen]]], Rule]:
-    """Declare a rule. `explains` names rules whose breach follows from this one and folds under it."""
+    """Declare a rule. `explains` names rules whose breach follows from this one and folds under it.
+
+    A rule runs on every protocol version; `level` says how grave a breach is in each: one level, or where the versions
+    differ a mapping, most of them made by `since`.
+    """
 
     def declare(check: Callable[[Case, Any], Iterable[Seen]]) -> Rule:
         if id in RULES:
@@ -166,6 +192,11 @@ class Case:
     def url(self) -> str:
         """The MCP server's URL as the user typed it."""
         return self.trace.settings.get("url", "")
+
+    @property
+    def version(self) -> str:
+        """The protocol version in force; empty where none is known."""
+        return self.trace.settings.get("protocol", "")
 
     @cached_property
     def runs(self) -> Mapping[str, Run]:

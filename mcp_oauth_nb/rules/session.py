@@ -6,24 +6,26 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from mcp_oauth_nb.protocol.jsonrpc import messages
+from mcp_oauth_nb.protocol.spec import Spec
 from mcp_oauth_nb.records import Exchange
 from mcp_oauth_nb.rules.authorization import sender
-from mcp_oauth_nb.rules.evidence import is_edited, sent_json, without_version_questions
-from mcp_oauth_nb.rules.resource import TRANSPORT, answered_with_token, is_notification, requests
-from mcp_oauth_nb.rules.rule import MUST, SHOULD, Case, Seen, Selector, rule
+from mcp_oauth_nb.rules.evidence import is_edited, sent_json, text, without_version_questions
+from mcp_oauth_nb.rules.resource import answered_with_token, is_notification, requests
+from mcp_oauth_nb.rules.rule import MAY, MUST, SHOULD, Case, Seen, Selector, rule, since
 from mcp_oauth_nb.rules.words import MCP_SERVER, came, shown
 
+META_VERSION = "io.modelcontextprotocol/protocolVersion"
 KNOWN_VERSIONS = ("2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25", "2026-07-28")
 
 
 @rule(
     "session-not-sent",
     step="mcp",
-    level=MUST,
+    level={"2025-03-26": MUST, "2026-07-28": MAY},
     who="client",
     summary="A request left out the session id that the server gave.",
     fix="Repeat Mcp-Session-Id from the answer to initialize in every later request.",
-    spec=TRANSPORT,
+    spec=Spec("MCP 2025-11-25", "Session Management"),
     over=Selector(
         lambda case: [one for one in _after_the_opening(case) if case.once(_session)],
         "no MCP request was made in a session with an id yet",
@@ -52,13 +54,44 @@ def _session(case: Case) -> str | None:
 
 
 @rule(
+    "version-header-missing",
+    step="mcp",
+    level=since("2025-06-18", before=MAY),
+    who="client",
+    summary="A request does not name the protocol version in its header.",
+    fix="Send MCP-Protocol-Version with every request after initialize; where requests are complete in themselves, "
+    "with all of them, and the same value as in _meta.",
+    spec=Spec("MCP 2025-11-25", "Protocol Version Header"),
+    over=Selector(
+        _after_the_opening,
+        "no MCP request after initialize was made yet",
+    ),
+    explains=("mcp-error",),
+)
+def _(case: Case, exchange: Exchange) -> Iterator[Seen]:
+    header, who = exchange.request.header("mcp-protocol-version"), sender(exchange, "mcp-protocol-version")
+    inside = _meta_version(exchange)
+    if header is None:
+        yield Seen(exchange, "header:MCP-Protocol-Version", "MCP-Protocol-Version", "no such header", who=who)
+    elif inside is not None and header != inside:
+        summary = "The protocol version in the header is not the one in the body."
+        yield Seen(exchange, "header:MCP-Protocol-Version", shown(inside), shown(header), summary, who=who)
+
+
+def _meta_version(exchange: Exchange) -> str | None:
+    params = sent_json(exchange).get("params")
+    meta = params.get("_meta") if isinstance(params, dict) else None
+    return text(meta.get(META_VERSION)) if isinstance(meta, dict) else None
+
+
+@rule(
     "session-lost",
     step="mcp",
     level=MUST,
     who=MCP_SERVER,
     summary="The MCP server does not know the session any more that it opened.",
     fix="Run mcp again for a new session. If it happens at once, instances of the server may not share sessions.",
-    spec=TRANSPORT,
+    spec=Spec("MCP 2025-11-25", "Session Management"),
     over=Selector(
         lambda case: [one for one in answered_with_token(case) if one.request.header("mcp-session-id")],
         "no MCP request in a session with an id was answered yet",
@@ -86,7 +119,7 @@ def _opened(case: Case) -> list[tuple[Exchange, Mapping[str, Any]]]:
     who=MCP_SERVER,
     summary="The MCP server agreed to a protocol version that is not known here.",
     fix="Answer initialize with the version that was asked for, or with another published one.",
-    spec=TRANSPORT,
+    spec=Spec("MCP 2025-11-25", "Version Negotiation"),
     over=Selector(_opened, "initialize with a token has not succeeded yet"),
 )
 def _(case: Case, found: tuple[Exchange, Mapping[str, Any]]) -> Iterator[Seen]:
@@ -104,7 +137,7 @@ def _(case: Case, found: tuple[Exchange, Mapping[str, Any]]) -> Iterator[Seen]:
     who=MCP_SERVER,
     summary="A notification was not answered with 202.",
     fix="Answer accepted notifications with 202 and an empty body.",
-    spec=TRANSPORT,
+    spec=Spec("MCP 2025-11-25", "Sending Messages to the Server"),
     over=Selector(
         lambda case: [one for one in answered_with_token(case) if is_notification(one)],
         "no notification was answered yet",

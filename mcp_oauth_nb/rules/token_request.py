@@ -9,7 +9,7 @@ from mcp_oauth_nb.protocol.spec import Spec
 from mcp_oauth_nb.records import Exchange
 from mcp_oauth_nb.rules.authorization import sender
 from mcp_oauth_nb.rules.evidence import authorization_request, form, oauth_error, query, redirect
-from mcp_oauth_nb.rules.rule import ANY, MUST, Case, Seen, Selector, rule
+from mcp_oauth_nb.rules.rule import ANY, MUST, Case, Seen, Selector, rule, since
 from mcp_oauth_nb.rules.words import quoted
 
 
@@ -41,7 +41,7 @@ def _error_in(exchange: Exchange, *errors: str) -> bool:
 @rule(
     "resource-not-sent",
     step=ANY,
-    level=MUST,
+    level=since("2025-06-18"),
     who="client",
     summary="The request does not say which resource the token is for.",
     fix="Send resource with the resource of the protected resource metadata, in every authorization and token request.",

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import base64
 import hmac
+from dataclasses import replace
 from urllib.parse import parse_qsl
 
 from mcp_oauth_nb.protocol.flow import Authorization, AuthorizationCode, Document, Flow, need
+from mcp_oauth_nb.protocol.issuer import IssuerCheck, issuer_check
 from mcp_oauth_nb.protocol.pkce import pkce_from
+from mcp_oauth_nb.protocol.scopes import scope_sets
 from mcp_oauth_nb.protocol.spec import Spec
 from mcp_oauth_nb.protocol.step import BARE_CODE, AwaitRedirect, Call, Open, Stopped, Wants, step
 from mcp_oauth_nb.records import Exchange
@@ -48,7 +51,7 @@ def authorize(flow: Flow) -> Wants:
     exchange = yield Open(call)
     if exchange.failure is not None:
         return Stopped(exchange.failure.message)
-    recorded = _recorded(exchange, metadata, token_endpoint or "")
+    recorded = _with_scopes(flow, _recorded(exchange, metadata, token_endpoint or ""))
     return flow.learn(authorization=recorded, rounds=flow.rounds + 1)
 
 
@@ -67,17 +70,15 @@ def _recorded(exchange: Exchange, metadata: Document, token_endpoint: str) -> Au
     )
 
 
+def _with_scopes(flow: Flow, recorded: Authorization) -> Authorization:
+    """What is known of scopes at this moment; a token from before a step-up says nothing of this request."""
+    sets = replace(scope_sets(flow), requested=recorded.scope, granted=None)
+    return replace(recorded, scopes=sets.rows(version=flow.profile.version))
+
+
 def wanted_scope(flow: Flow) -> str | None:
     """What a step-up asks for; else the user's scope; else the challenged one; else all listed; else none is sent."""
-    if flow.step_up_scope is not None:
-        return flow.step_up_scope
-    if flow.settings.scope is not None:
-        return flow.settings.scope or None
-    bearer = flow.challenge.challenges.bearer() if flow.challenge else None
-    if bearer is not None and bearer.get("scope"):
-        return bearer.get("scope")
-    listed = flow.resource_metadata.texts("scopes_supported") if flow.resource_metadata else ()
-    return " ".join(listed) or None
+    return scope_sets(flow).wanted
 
 
 def wanted_resource(flow: Flow) -> str | None:
@@ -101,12 +102,14 @@ def callback(flow: Flow) -> Wants:
     unchecked = flow.lenient or BARE_CODE in exchange.edited
     if not unchecked and not _same(answer.get("state", ""), asked.state):
         return Stopped("`state` is not the one that was sent: this response belongs to another request")
-    if not unchecked and not _issuer_fits(answer.get("iss"), asked, flow):
-        return Stopped("`iss` is not the issuer that was asked: the code must not be redeemed")
+    if BARE_CODE not in exchange.edited:
+        flow = flow.learn(issuer_check=_checked(flow, asked, answer.get("iss")))
+    if not unchecked and flow.issuer_check is not None and not flow.issuer_check.accepted:
+        return Stopped("`iss` is not the issuer that was asked: the code must not be redeemed", flow)
     if "error" in answer:
-        return Stopped(f"the authorization server answered error={brief(answer['error'])}")
+        return Stopped(f"the authorization server answered error={brief(answer['error'])}", flow)
     if not answer.get("code"):
-        return Stopped("the redirect carries neither code nor error")
+        return Stopped("the redirect carries neither code nor error", flow)
     return flow.learn(code=AuthorizationCode(answer["code"], exchange.id))
 
 
@@ -114,13 +117,11 @@ def _same(one: str, other: str) -> bool:
     return hmac.compare_digest(one.encode("utf-8", "replace"), other.encode("utf-8", "replace"))
 
 
-def _issuer_fits(issuer: str | None, asked: Authorization, flow: Flow) -> bool:
-    """RFC 9207 2.4: compare where `iss` came; where it did not, it must not have been promised."""
-    if issuer is not None:
-        return issuer == asked.issuer
-    metadata = flow.server_metadata
-    promised = metadata.value.get("authorization_response_iss_parameter_supported") if metadata else None
-    return promised is not True
+def _checked(flow: Flow, asked: Authorization, received: str | None) -> IssuerCheck:
+    """The issuer that was recorded with the request counts, not the one of metadata that was read since."""
+    metadata, profile = flow.server_metadata, flow.profile
+    value = metadata.value if metadata else {}
+    return issuer_check(value, asked.issuer, received, level=profile.issuer_level, version=profile.version)
 
 
 def _no_redirect(exchange: Exchange) -> str:

@@ -28,7 +28,10 @@ from mcp_oauth_nb.steps.words import answered, unanswered
 NO_TOKEN = "the URL you typed; no token is sent, to see the challenge"
 
 
-@step(title="Send request without token", spec=Spec("MCP 2025-11-25", "Protected Resource Metadata Discovery"))
+@step(
+    title="Send request without token",
+    spec=Spec("MCP 2025-11-25", "Authorization Server Location"),
+)
 def challenge(flow: Flow) -> Wants:
     """Ask without a token. Where the server opens a session all the same, ask for its tools as well."""
     flow, exchange = yield from opening(flow, None, NO_TOKEN)
@@ -198,7 +201,7 @@ def _default_endpoints(origin: str, exchange: Exchange) -> Document:
 def _judged_server(flow: Flow, found: Document) -> Flow | Stopped:
     learned = flow.learn(server_metadata=found)
     uses_pkce = flow.settings.grant == "authorization_code"
-    must_be_told = uses_pkce and flow.settings.profile.requires_s256_advertised and not flow.lenient
+    must_be_told = uses_pkce and flow.profile.requires_s256_advertised and not flow.lenient
     if must_be_told and "S256" not in found.texts("code_challenge_methods_supported"):
         return Stopped("PKCE with S256 is not advertised, so that a client must refuse to go on", learned)
     return learned

@@ -12,6 +12,7 @@ from dataclasses import replace
 from typing import Any
 
 from mcp_oauth_nb.protocol.challenge import Challenge, parse_challenges
+from mcp_oauth_nb.protocol.elicitation import InputNeeded, needed
 from mcp_oauth_nb.protocol.flow import Challenged, Flow, Outcome, Session, need
 from mcp_oauth_nb.protocol.jsonrpc import answer
 from mcp_oauth_nb.protocol.profiles import spoken
@@ -46,6 +47,8 @@ def mcp(flow: Flow) -> Wants:
         told = later_call(flow, flow.tokens, session, "notifications/initialized", None, None, WITH_TOKEN)
         flow, _ = yield from send_to_resource(flow, flow.tokens, told)
     flow, listed, given_up = yield from ask(flow, "tools/list", {}, 2)
+    if (wanted := _needed(listed, 2, "tools/list", {})) is not None:
+        return Stopped(wanted.told, flow.learn(input_needed=wanted))
     tools = _tools(listed)
     if tools is None:
         return Stopped(given_up or _refused(listed, 2), flow)
@@ -53,9 +56,11 @@ def mcp(flow: Flow) -> Wants:
     tool = flow.settings.tool
     if tool is not None:
         flow, called, given_up = yield from ask(flow, "tools/call", tool.params, 3)
+        if (wanted := _needed(called, 3, "tools/call", tool.params)) is not None:
+            return Stopped(wanted.told, flow.learn(input_needed=wanted))
         if not _has_result(called, 3):
             return Stopped(given_up or _refused(called, 3), flow)
-    return flow
+    return flow.learn(input_needed=None)
 
 
 def ask(flow: Flow, method: str, params: Mapping[str, Any], request_id: int) -> Asked:
@@ -141,9 +146,12 @@ def _one(method: str, params: Mapping[str, Any]) -> Callable[[Flow], Wants]:
         session = need(flow.session, "MCP session", "dbg.mcp()")
         call = later_call(flow, tokens, session, method, params, 10, WITH_TOKEN)
         after, exchange = yield from send_to_resource(flow, tokens, call, 10)
+        if (wanted := _needed(exchange, 10, method, params)) is not None:
+            outcome = Outcome(f"{method}: input required", exchange.id)
+            return Stopped(wanted.told, after.learn(called=outcome, input_needed=wanted))
         if not _has_result(exchange, 10):
             return Stopped(_refused(exchange, 10), None if after is flow else after)
-        return after.learn(called=Outcome(f"{method} answered", exchange.id))
+        return after.learn(called=Outcome(f"{method} answered", exchange.id), input_needed=None)
 
     return run
 
@@ -200,6 +208,12 @@ def _result(exchange: Exchange, request_id: int) -> Mapping[str, Any] | None:
         return None
     result = (answer(exchange.response, request_id) or {}).get("result")
     return result if isinstance(result, dict) else None
+
+
+def _needed(exchange: Exchange, request_id: int, method: str, params: Mapping[str, Any]) -> InputNeeded | None:
+    """What the server wants of the user before it answers; None where it wants nothing."""
+    message = answer(exchange.response, request_id) if exchange.response else None
+    return needed(message, method, params, exchange.id) if message else None
 
 
 def _has_result(exchange: Exchange, request_id: int) -> bool:

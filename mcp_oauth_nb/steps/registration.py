@@ -139,6 +139,7 @@ def _registered(exchange: Exchange, why: str) -> Client | None:
     if not isinstance(client_id, str) or not client_id.strip():
         return None
     secret = secret if isinstance(secret, str) and secret else None
+    scope = document.get("scope")
     url, management = document.get("registration_client_uri"), document.get("registration_access_token")
     return Client(
         client_id,
@@ -148,6 +149,7 @@ def _registered(exchange: Exchange, why: str) -> Client | None:
         exchange.id,
         management_url=url if isinstance(url, str) else None,
         management_token=management if isinstance(management, str) else None,
+        scope=scope if isinstance(scope, str) else None,
     )
 
 

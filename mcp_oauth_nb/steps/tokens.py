@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from mcp_oauth_nb.protocol.flow import Client, Document, Flow, Outcome, Tokens, need
 from mcp_oauth_nb.protocol.grants import ID_JAG, ID_TOKEN, JWT_BEARER, TOKEN_EXCHANGE, Enterprise
+from mcp_oauth_nb.protocol.scopes import scope_sets
 from mcp_oauth_nb.protocol.spec import Spec
 from mcp_oauth_nb.protocol.step import Call, Send, Stopped, Wants, step
 from mcp_oauth_nb.records import Exchange
@@ -57,7 +58,7 @@ def _by_code(flow: Flow) -> Wants:
     tokens = _issued(exchange)
     if tokens is None or exchange.failure is not None:
         return Stopped(_refused(exchange))
-    return flow.learn(tokens=replace(tokens, scope=tokens.scope or asked.scope))
+    return flow.learn(tokens=replace(tokens, scope=tokens.scope or asked.scope, asked_scope=asked.scope))
 
 
 def _granted(flow: Flow, grant: Form) -> Wants:
@@ -73,7 +74,10 @@ def _granted(flow: Flow, grant: Form) -> Wants:
     tokens = _issued(exchange)
     if tokens is None or exchange.failure is not None:
         return Stopped(_refused(exchange))
-    return flow.learn(tokens=replace(tokens, scope=tokens.scope or scope), rounds=flow.rounds + 1)
+    sets = replace(scope_sets(flow), requested=scope, granted=tokens.scope)
+    rows = sets.rows(version=flow.profile.version)
+    granted = replace(tokens, scope=tokens.scope or scope, asked_scope=scope, scopes=rows)
+    return flow.learn(tokens=granted, rounds=flow.rounds + 1)
 
 
 def _by_assertion(flow: Flow, assertion: str) -> Wants:

@@ -42,7 +42,7 @@ def finding_text(finding: Finding, vault: Vault, remark: str = "") -> str:
     """The finding as plain text, one item per line."""
     lines = [finding_line(finding, vault, remark)]
     lines += [f"    {name}: {one_line(value, LONGEST_EVIDENCE)}" for name, value, _ in _rows(finding, vault)]
-    lines.append(f"    rule: {finding.rule} ({finding.level}), {finding.spec} {finding.spec.url}")
+    lines.append(f"    rule: {finding.rule} ({_level(finding)}), {finding.spec} {finding.spec.url}")
     return "\n".join(lines)
 
 
@@ -68,4 +68,9 @@ def _rows(finding: Finding, vault: Vault) -> Iterator[tuple[str, str, bool]]:
 
 
 def _reference(finding: Finding) -> Html:
-    return words(wire(finding.rule), quiet(finding.level), link(finding.spec.url, str(finding.spec)))
+    return words(wire(finding.rule), quiet(_level(finding)), link(finding.spec.url, str(finding.spec)))
+
+
+def _level(finding: Finding) -> str:
+    """The level in force, and what the protocol versions ask where they differ."""
+    return f"{finding.level}; {finding.versions}" if finding.versions else finding.level

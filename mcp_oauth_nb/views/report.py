@@ -145,7 +145,7 @@ def step_of(report: Report, step: str) -> Card:
         number=route.index(step) + 1 if step in route else 0,
         total=len(route),
         title=declared.title if declared else step,
-        spec=declared.spec if declared else Spec("OAuth 2.1"),
+        spec=declared.spec.at(trace.settings.get("protocol", "")) if declared else Spec("OAuth 2.1"),
         status=report.status_of(step),
         run=trace.run(step),
         exchanges=Case(trace).exchanges(step),

@@ -45,7 +45,7 @@ def whole_flow(walker: Walker) -> None:
     token = tokens["access_token"]
     assert walker.mcp("notifications/initialized", token, session).status_code == 202
     listed = message_of(walker.mcp("tools/list", token, session))
-    assert [tool["name"] for tool in listed["result"]["tools"]] == ["echo", "add", "whoami"]
+    assert [tool["name"] for tool in listed["result"]["tools"]] == ["echo", "add", "whoami", "connect"]
     called = message_of(walker.mcp("tools/call", token, session, name="add", arguments={"a": 1, "b": 2}))
     assert called["result"]["content"][0]["text"] == "3"
 

@@ -34,6 +34,7 @@ from factories import (
     refresh_request,
     registered,
     resource_document,
+    result,
     revocation,
     rpc,
     rpc_error,
@@ -90,6 +91,9 @@ EVERYWHERE = everywhere(located())
 WITH_SECRET = met("register", registered(client_secret="s3cret", client_secret_expires_at=0))
 FOR_US, FOR_OTHERS = token_answer(access_token=jwt(aud=URL)), token_answer(access_token=jwt(aud="https://else.example"))
 LOGGED_IN = texchange("callback", f"{ISSUER}/login", 302, headers=(("Location", "/consent"),))
+NOT_PROMISED = Piece("server_metadata", (server_document(asm(authorization_response_iss_parameter_supported=None)),))
+NATIVE = texchange("register", f"{ISSUER}/register", 201, {"client_id": "x"}, method="POST",
+                   sent={"application_type": "native"})  # fmt: skip
 REDIRECTED = tflow(Piece("callback", (LOGGED_IN, came_back())), upto="callback")
 
 BREAKING: dict[str, Trace] = {
@@ -103,6 +107,9 @@ BREAKING: dict[str, Trace] = {
     "not-protected": challenged(None, 200, b'{"jsonrpc":"2.0","id":1,"result":{}}'),
     "challenge-missing": challenged(None),
     "challenge-malformed": challenged(f"Bearer resource_metadata={PRM_URL} scope=a"),
+    "challenge-metadata-missing": tflow(
+        unauthenticated(401, 'Bearer scope="a"'), upto="challenge", protocol="2025-06-18"
+    ),
     "challenge-metadata-url": challenged('Bearer resource_metadata="/.well-known/x", scope="a"'),
     "challenge-error-without-token": challenged('Bearer error="invalid_token", scope="a"'),
     "challenge-scope-missing": challenged(f'Bearer resource_metadata="{PRM_URL}"'),
@@ -115,6 +122,9 @@ BREAKING: dict[str, Trace] = {
     ),
     "header-tokens-unsupported": met("resource_metadata", resource_document(prm(bearer_methods_supported=["body"]))),
     "server-metadata-missing": broke("server_metadata", server_document(PAGE, headers=HTML)),
+    "server-metadata-only-openid": tflow(
+        Piece("server_metadata", (server_document(url=OIDC_URL),)), upto="server_metadata", protocol="2025-06-18"
+    ),
     "server-metadata-media-type": met("server_metadata", server_document(headers=())),
     "server-metadata-path-scoped": met("server_metadata", server_document(url=f"{ASM_URL}/mcp")),
     "issuer-mismatch": broke("server_metadata", server_document(asm(issuer=f"{ISSUER}/"))),
@@ -126,6 +136,7 @@ BREAKING: dict[str, Trace] = {
     "registration-endpoint-missing": tflow(
         Piece("server_metadata", (server_document(asm(registration_endpoint=None)),)), failed("register")
     ),
+    "application-type-missing": tflow(upto="register", protocol="2026-07-28"),
     "registration-refused": broke("register", registered(400, {"error": "invalid_redirect_uri"})),
     "registration-answer-invalid": broke("register", registered(client_id=None)),
     "registration-status": met("register", registered(200)),
@@ -146,6 +157,10 @@ BREAKING: dict[str, Trace] = {
     "authorization-error": broke("callback", came_back(code=None, error="access_denied")),
     "state-mismatch": broke("callback", came_back(state="another")),
     "iss-mismatch": broke("callback", came_back(iss=None)),
+    "iss-not-announced": tflow(NOT_PROMISED, upto="callback", protocol="2026-07-28"),
+    "iss-not-sent": tflow(
+        NOT_PROMISED, Piece("callback", (came_back(iss=None),)), upto="callback", protocol="2026-07-28"
+    ),
     "code-missing": broke("callback", came_back(code=None)),
     "resource-not-sent": met("token", token_request(resource=None)),
     "pkce-mismatch": broke("token", token_request(400, {"error": "invalid_grant"}, code_verifier="x" * 43)),
@@ -161,8 +176,15 @@ BREAKING: dict[str, Trace] = {
     "url-elicitation-required": broke(
         "mcp", initialized(), notified(), listed(body=rpc_error(-32042, elicitations=[{"url": "https://else.example"}]))
     ),
+    "url-elicitation-outdated": tflow(
+        failed("mcp", listed(body=rpc_error(-32042, elicitations=[{"url": "https://else.example"}]))),
+        upto="mcp",
+        protocol="2026-07-28",
+    ),
+    "input-required": broke("mcp", initialized(), notified(), listed(body=result(2, resultType="input_required"))),
     "mcp-error": broke("mcp", initialized(), notified(), listed(body=rpc_error(-32603, "boom"))),
     "session-not-sent": broke("mcp", initialized(), notified(), listed(400, session=None)),
+    "version-header-missing": met("mcp", initialized(), notified(), listed(version=None)),
     "session-lost": broke("mcp", initialized(), notified(), listed(404, session=SESSION)),
     "version-unsupported": met("mcp", initialized(b'data: {"id":1,"result":{"protocolVersion":"1900"}}\n\n')),
     "notification-status": met("mcp", initialized(), notified(200), listed()),
@@ -218,6 +240,7 @@ CLEAN: dict[str, Trace] = {
         upto="authorize",
     ),
     "authorization-page": REDIRECTED,
+    "application-type-missing": met("register", NATIVE),
     "token-audience": met("token", token_request(body=FOR_US)),
     **dict.fromkeys([rule for rule in BREAKING if rule.startswith("id-token-")], WITH_ID_TOKEN),
 }

@@ -9,6 +9,7 @@ from mcp_oauth_nb.errors import NotYet
 from mcp_oauth_nb.protocol.challenge import parse_challenges
 from mcp_oauth_nb.protocol.flow import Challenged
 from mcp_oauth_nb.protocol.pkce import s256
+from mcp_oauth_nb.protocol.profiles import PROFILES
 from mcp_oauth_nb.protocol.step import BARE_CODE
 from mcp_oauth_nb.steps.authorization import authorize, callback, pkce
 
@@ -87,6 +88,14 @@ class TestAuthorize:
         }
         play(authorize, known("pkce", facts=facts, scope=setting)).opens(ENDPOINT, {"scope": wanted})
 
+    def test_every_set_of_scopes_is_shown_with_the_reason_for_the_choice(self) -> None:
+        facts = {"challenge": Challenged(401, parse_challenges(['Bearer scope="mcp:tools"']), 1)}
+        flow = known("pkce", facts=facts)
+        rows = dict(play(authorize, flow).opened().learns().news(flow))
+        assert rows["scope in the challenge"] == rows["scope requested"] == "mcp:tools"
+        assert rows["scopes of the resource metadata"] == "mcp:tools mcp:read"
+        assert rows["scope chosen because"] == "the challenge asks for it"
+
     @pytest.mark.parametrize(
         ("setting", "published", "wanted"),
         [
@@ -156,19 +165,44 @@ class TestCallback:
         if ends:
             begun.learns(code={"code": "c"})
         else:
-            begun.stops("`iss` is not the issuer")
+            begun.stops("`iss` is not the issuer", code=None)
+
+    @pytest.mark.parametrize("version", PROFILES)
+    @pytest.mark.parametrize("promised", [True, False, None])
+    @pytest.mark.parametrize("iss", [ISSUER, "https://evil.example", None])
+    def test_the_issuer_check_is_made_and_shown_in_every_version(self, iss, promised, version: str) -> None:
+        metadata = document(server_document(authorization_response_iss_parameter_supported=promised))
+        flow = known("authorization", facts={"server_metadata": metadata}, profile=PROFILES[version])
+        told = f"&iss={iss}" if iss else ""
+        begun = play(callback, flow).arrives(f"{REDIRECT}?code=c&state={STATE}{told}")
+        if iss == ISSUER or (iss is None and not promised):
+            learned = begun.learns(code={"code": "c"})
+        else:
+            learned = begun.stops("`iss` is not the issuer", code=None)
+        ((name, row), *_) = learned.news(flow)
+        level = "MUST" if version in ("2026-07-28", "draft") else "SHOULD"
+        assert name == "issuer check"
+        assert row.startswith(f"advertised {'yes' if promised else 'no'}, present {'yes' if iss else 'no'}")
+        assert row.endswith(f"({level} in MCP {version})")
+        assert "evil" not in row
+
+    def test_a_bare_code_leaves_the_issuer_unchecked(self) -> None:
+        learned = play(callback, self.flow()).arrives(f"{REDIRECT}?code=c", note=[BARE_CODE]).learns()
+        assert learned.issuer_check is None
 
     def test_an_error(self) -> None:
         begun = play(callback, self.flow()).arrives(f"{REDIRECT}?error=access_denied&state={STATE}&code=c")
-        begun.stops("answered error=access_denied")
+        begun.stops("answered error=access_denied", code=None)
 
     def test_a_long_error_is_cut(self) -> None:
         begun = play(callback, self.flow()).arrives(f"{REDIRECT}?error={'x%0A' * 500}&state={STATE}")
-        begun.stops("error=x x x")
+        begun.stops("error=x x x", code=None)
 
     @pytest.mark.parametrize("query", ["", "&code=", "&Code=c"])
     def test_neither_code_nor_error(self, query: str) -> None:
-        play(callback, self.flow()).arrives(f"{REDIRECT}?state={STATE}{query}").stops("neither code nor error")
+        play(callback, self.flow()).arrives(f"{REDIRECT}?state={STATE}{query}").stops(
+            "neither code nor error", code=None
+        )
 
     def test_a_bare_code_cannot_be_checked(self) -> None:
         begun = play(callback, self.flow()).arrives(f"{REDIRECT}?code=c", note=[BARE_CODE])

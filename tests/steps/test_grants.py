@@ -298,3 +298,13 @@ class TestProofAtTheMcpServer:
     def test_a_401_for_another_reason(self) -> None:
         headers = (("WWW-Authenticate", 'DPoP error="invalid_token"'), ("DPoP-Nonce", "n-9"))
         play(mcp, bound("code", tokens=HELD)).gets(401, b"", headers).stops("got 401")
+
+
+def test_a_grant_without_a_browser_tells_which_scopes_there_were() -> None:
+    flow = registered("client_credentials")
+    answer = {"access_token": "t", "token_type": "Bearer", "scope": "mcp:tools"}
+    rows = dict(play(token, flow).gets(200, answer).learns(tokens={"access_token": "t"}).news(flow))
+    assert rows["scopes of the resource metadata"] == rows["scope requested"] == "mcp:tools mcp:read"
+    assert rows["scope granted"] == "mcp:tools (not granted: mcp:read)"
+    assert rows["scope asked for and not granted"] == "mcp:read"
+    assert "all that the resource metadata lists" in rows["scope chosen because"]

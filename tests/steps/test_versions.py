@@ -166,7 +166,11 @@ class TestStepUp:
         begun.opened().awaits(REDIRECT).arrives(f"{REDIRECT}?code=second&state={state}&iss={ISSUER}")
         begun.sends("POST", f"{ISSUER}/token", form={"code": "second"}).gets(200, {"access_token": "wider"})
         begun.sends("POST", URL, json={"method": "tools/call"}, headers={"Authorization": "Bearer wider"})
-        assert begun.gets(200, CALLED).learns(tokens={"access_token": "wider"}).rounds == 2
+        learned = begun.gets(200, CALLED).learns(tokens={"access_token": "wider"})
+        assert learned.rounds == 2
+        rows = dict(learned.authorization.scopes)
+        assert rows["scope of the step-up"] == rows["scope requested"] == scope
+        assert "insufficient_scope" in rows["scope chosen because"]
 
     def test_gives_up_after_three_authorizations(self) -> None:
         flow = at("2025-11-25", "session", tool=ToolCall("echo")).learn(session=None, rounds=3)
