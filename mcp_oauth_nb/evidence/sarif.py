@@ -71,9 +71,8 @@ def _result(audit: Audit, at: int, check: Check) -> dict[str, Any]:
 
 def _location(audit: Audit, check: Check) -> dict[str, Any]:
     exchange = audit.exchange(check)
-    url = (
-        redact(exchange).request.url if exchange else mask_text(audit.trace.vault, audit.trace.settings.get("url", ""))
-    )
+    typed = mask_text(audit.trace.vault, audit.trace.settings.get("url", ""))
+    url = redact(exchange).request.url if exchange else typed
     shown = TAG.sub("masked", visible(url.partition("?")[0].partition("#")[0]))
     return {
         "physicalLocation": {"artifactLocation": {"uri": quote(shown, safe=":/%[]@!$&'()*+,;=~-._") or NOWHERE}},

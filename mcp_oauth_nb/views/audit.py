@@ -28,7 +28,7 @@ from mcp_oauth_nb.views.html import (
 )
 
 COLUMNS = (
-    "outcome", "rule", "requirements", "step", "tried", "level", "who", "summary", "expected", "observed", "fix",
+    "outcome", "rule", "requirements", "step", "tried", "level", "who", "looks for", "summary", "expected", "observed", "fix",
     "reason", "exchange", "spec",
 )  # fmt: skip
 HEADINGS = ("outcome", "check", "what was tried", "what came of it", "evidence", "written in")
@@ -71,7 +71,8 @@ def check_value(audit: Audit, check: Check) -> dict[str, str | int]:
         "tried": check.tried,
         "level": check.level,
         "who": check.who,
-        "summary": told("summary") or check.says,
+        "looks for": check.says,
+        "summary": told("summary"),
         "expected": told("expected"),
         "observed": told("observed"),
         "fix": told("fix"),
@@ -90,7 +91,7 @@ def _score(audit: Audit) -> str:
 
 
 def _counted(audit: Audit) -> str:
-    found = [one.outcome for one in audit.checks]
+    found: list[str] = [one.outcome for one in audit.checks]
     return ", ".join(f"{found.count(outcome)} {outcome}" for outcome in OUTCOMES)
 
 
