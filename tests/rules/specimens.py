@@ -50,6 +50,7 @@ from factories import (
 
 from mcp_oauth_nb.records import Exchange, Trace
 from mcp_oauth_nb.rules.rule import RULES
+from rules import probe_specimens
 
 
 def met(step: str, *exchanges: Exchange) -> Trace:
@@ -226,6 +227,7 @@ BREAKING: dict[str, Trace] = {
     "registration-read-refused": broke("registration", managed("registration", 401)),
     "registration-read-differs": met("registration", managed("registration", 200, {"client_id": "client-2"})),
     "registration-not-removed": met("unregister", managed("unregister", 200)),
+    **probe_specimens.BREAKING,
 }
 """By rule id: a trace in which this rule, perhaps among others, finds something."""
 
@@ -243,5 +245,6 @@ CLEAN: dict[str, Trace] = {
     "application-type-missing": met("register", NATIVE),
     "token-audience": met("token", token_request(body=FOR_US)),
     **dict.fromkeys([rule for rule in BREAKING if rule.startswith("id-token-")], WITH_ID_TOKEN),
+    **probe_specimens.CLEAN,
 }
 """By rule id: a trace in which this rule was really tested, and found nothing."""
