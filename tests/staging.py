@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from mcp_oauth_nb import Debugger, Report
 from mcp_oauth_nb.demo import DemoServer, Fault
 from mcp_oauth_nb.errors import NotYet
 from mcp_oauth_nb.steps import route_for
+from mcp_oauth_nb.steps.probes import PROBES
 
 TOOL = ("echo", {"text": "hello"})
 
@@ -32,4 +35,5 @@ def played(dbg: Debugger, fault: Fault) -> Report:
 
 
 def _call(dbg: Debugger, name: str, fault: Fault) -> None:
-    getattr(dbg, name)(**fault.edits.get(name, {}))
+    call = partial(dbg.probe, name) if name in PROBES else getattr(dbg, name)
+    call(**fault.edits.get(name, {}))

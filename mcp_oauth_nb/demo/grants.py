@@ -13,6 +13,12 @@ class Behaviour:
     refuses_spent_refresh_tokens: bool = True
     honours_revocation: bool = True
     accepts_access_tokens: bool = True
+    looks_at_tokens: bool = True
+    """False: the MCP server takes any token for a good one."""
+    minds_the_resource: bool = True
+    """False: tokens are issued for any resource, and the MCP server accepts them all."""
+    checks_verifiers: bool = True
+    refuses_spent_codes: bool = True
 
 
 @dataclass(frozen=True, repr=False)

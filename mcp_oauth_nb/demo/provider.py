@@ -5,6 +5,8 @@ the three defences simple: a replayed code, a replayed refresh token and a revoc
 (RFC 6749 sections 4.1.2 and 10.4, RFC 9700 section 4.14.2, RFC 7009 section 2.1).
 """
 
+import base64
+import hashlib
 import re
 import secrets
 import time
@@ -34,6 +36,14 @@ CLIENT_CREDENTIALS = "client_credentials"
 CONSENT_LIFETIME_S = 600.0
 CHALLENGE = re.compile(r"[A-Za-z0-9_-]{43}")
 """A SHA-256 hash in base64url without padding (RFC 7636 section 4.2)."""
+
+
+def _without_check(code: AuthorizationCode) -> AuthorizationCode:
+    """The code as if it had been asked for with whatever verifier comes along now: the SDK compares the two."""
+    asked = received.get()
+    verifier = dict(asked.form).get("code_verifier", "") if asked else ""
+    hashed = hashlib.sha256(verifier.encode()).digest()
+    return code.model_copy(update={"code_challenge": base64.urlsafe_b64encode(hashed).rstrip(b"=").decode()})
 
 
 class Provider(OAuthAuthorizationServerProvider[AuthorizationCode, RefreshToken, AccessToken]):
@@ -73,6 +83,10 @@ class Provider(OAuthAuthorizationServerProvider[AuthorizationCode, RefreshToken,
         self.secrets.add(made)
         return made
 
+    def serves(self, resource: str) -> bool:
+        """Whether tokens are issued for this resource."""
+        return resource == self.resource or not self._behaviour().minds_the_resource
+
     # --- clients ------------------------------------------------------------------------------------------------
 
     async def get_client(self, client_id: str) -> OAuthClientInformationFull | None:
@@ -107,7 +121,7 @@ class Provider(OAuthAuthorizationServerProvider[AuthorizationCode, RefreshToken,
         resource = params.resource or (None if self.requires_resource else self.resource)
         if resource is None:
             raise AuthorizeError("invalid_request", "the parameter resource is missing")
-        if resource != self.resource:
+        if not self.serves(resource):
             raise AuthorizeError("invalid_target", "this server does not issue tokens for that resource")
         if not CHALLENGE.fullmatch(params.code_challenge):
             raise AuthorizeError("invalid_request", "code_challenge must be 43 base64url characters")
@@ -180,10 +194,10 @@ class Provider(OAuthAuthorizationServerProvider[AuthorizationCode, RefreshToken,
         if code is None or code.client_id != client.client_id:
             return None
         grant = self._grants[authorization_code]
-        if authorization_code in grant.spent:
+        if authorization_code in grant.spent and self._behaviour().refuses_spent_codes:
             grant.ended = grant.ended or "its authorization code was used twice"
             return None
-        return code
+        return code if self._behaviour().checks_verifiers else _without_check(code)
 
     async def exchange_authorization_code(
         self, client: OAuthClientInformationFull, authorization_code: AuthorizationCode
@@ -282,7 +296,15 @@ class Provider(OAuthAuthorizationServerProvider[AuthorizationCode, RefreshToken,
 
     async def verify_token(self, token: str) -> AccessToken | None:
         """The check of the MCP endpoint; the SDK compares the resource afterwards (RFC 8707 section 2)."""
-        return await self.load_access_token(token) if self._behaviour().accepts_access_tokens else None
+        behaviour = self._behaviour()
+        if not behaviour.accepts_access_tokens:
+            return None
+        found = await self.load_access_token(token)
+        if found is None and not behaviour.looks_at_tokens:
+            return AccessToken(token=token, client_id="anybody", scopes=[SCOPE], resource=self.resource)
+        if found is not None and not behaviour.minds_the_resource:
+            return found.model_copy(update={"resource": self.resource})
+        return found
 
     async def revoke_token(self, token: AccessToken | RefreshToken) -> None:
         """End the grant of this token, whichever of the two it is (RFC 7009 section 2.1)."""

@@ -87,7 +87,7 @@ def _refuse_token(asked: Asked, provider: Provider) -> Answer | None:
         return oauth_error(400, "unsupported_grant_type", f"offered are {', '.join(offered)}")
     if form.get("grant_type") and not form.get("resource") and provider.requires_resource:
         return oauth_error(400, "invalid_request", "the parameter resource is missing")
-    if any(value not in ("", provider.resource) for name, value in asked.form if name == "resource"):
+    if any(value and not provider.serves(value) for name, value in asked.form if name == "resource"):
         return oauth_error(400, "invalid_target", "this server does not issue tokens for that resource")
     code = provider.codes.get(form.get("code", ""))
     if code is not None and form.get("redirect_uri", "") not in ("", provider.redirects[code.code]):

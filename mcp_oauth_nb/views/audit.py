@@ -28,8 +28,8 @@ from mcp_oauth_nb.views.html import (
 )
 
 COLUMNS = (
-    "outcome", "rule", "requirements", "step", "tried", "level", "who", "looks for", "summary", "expected", "observed", "fix",
-    "reason", "exchange", "spec",
+    "outcome", "rule", "requirements", "step", "tried", "level", "who", "looks for", "summary",
+    "expected", "observed", "fix", "reason", "exchange", "spec",
 )  # fmt: skip
 HEADINGS = ("outcome", "check", "what was tried", "what came of it", "evidence", "written in")
 OUTCOMES = ("failed", "warned", "passed", "not tested")
