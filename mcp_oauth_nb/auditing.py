@@ -20,6 +20,7 @@ WRITERS = {"junit": junit, "sarif": sarif}
 NOBODY = "it needs an authorization of its own, so somebody who consents: Debugger(url, browser='follow')"
 LEFT_OUT = "it may end a grant, and the audit was told to leave such checks out (destructive=False)"
 ONLY = "the audit was limited to other checks (only=)"
+LATER = (("refresh", "replay"), ("revoke", "revoked"))
 DISCOVERY = ("challenge", "resource_metadata", "server_metadata")
 
 
@@ -93,18 +94,29 @@ class Auditor(Stepper):
         return {}
 
     def _later(self, *, destructive: bool) -> dict[str, str]:
-        """Refresh, replay and revocation, with tokens of their own. What the user ran is left as it is."""
-        wanted = [name for name in AFTERWARDS if self.trace.run(name) is None]
-        if not destructive or not self._consents:
-            return dict.fromkeys(wanted, NOBODY if destructive else LEFT_OUT)
-        running = self._driver.begin(STEPS[GRANT], self._flow, Override())
-        flow, skipped = running.finish(), {}
-        for name in wanted:
+        """Refresh, replay and revocation, with tokens of their own. What the user ran is left as it is.
+
+        Two grants, because a replay may end the first one: a token that is refused then would show no revocation.
+        """
+        skipped: dict[str, str] = {}
+        for names in LATER:
+            wanted = [name for name in names if self.trace.run(name) is None]
+            if not destructive or not self._consents:
+                skipped.update(dict.fromkeys(wanted, NOBODY if destructive else LEFT_OUT))
+            elif wanted:
+                skipped.update(self._with_grant(wanted))
+        return skipped
+
+    def _with_grant(self, names: Iterable[str]) -> dict[str, str]:
+        """Carry out steps beside the flow, with a grant of their own; why not, for those that lack something."""
+        skipped: dict[str, str] = {}
+        flow = self._driver.begin(STEPS[GRANT], self._flow, Override()).finish()
+        for name in names:
             reason = _missing(flow, name)
-            if not reason:
-                flow = self._driver.begin(STEPS[name], flow, Override()).finish()
-            else:
+            if reason:
                 skipped[name] = reason
+            else:
+                flow = self._driver.begin(STEPS[name], flow, Override()).finish()
         return skipped
 
 
