@@ -18,7 +18,9 @@ def add_options(command: argparse.ArgumentParser) -> None:
     add = command.add_argument
     add("url", metavar="URL")
     add("--protocol", default="auto", metavar="V", help="the MCP protocol version (default: told from the server)")
+    add("--registration", default="auto", choices=("auto", "dcr", "cimd", "preregistered"))
     add_credentials(command)
+    command.set_defaults(auth_mode="headless")
     add("--scopes", metavar="'A B'")
     add("--allow-host", action="append", default=[], metavar="HOST", help="an inner host that the server may name")
     add("--step-timeout", type=milliseconds, default=30_000.0, metavar="MS")
@@ -30,19 +32,23 @@ def add_options(command: argparse.ArgumentParser) -> None:
 
 
 def audit(options: argparse.Namespace) -> int:
-    """Run the command; returns the exit code. Redirects are followed here: nobody is asked to consent."""
+    """Run the command; returns the exit code.
+
+    Redirects are followed by this process: many authorizations are made, and a person would have to consent to each.
+    """
     for file in (options.junit, options.sarif):
         check_folder(file)
     dbg = importlib.import_module("mcp_oauth_nb.debugger").Debugger(
         options.url,
         protocol=options.protocol,
+        registration=options.registration,
         **credentials_of(options),
         scope=options.scopes,
         allow_hosts=tuple(options.allow_host),
         headers=headers(options),
         verify=options.ca or True,
         step_timeout_s=options.step_timeout / 1000,
-        browser="follow",
+        browser=None if options.auth_mode == "interactive" else "follow",
     )
     made = dbg.audit(only=options.only, destructive=not options.not_destructive)
     for name, file in (("junit", options.junit), ("sarif", options.sarif)):

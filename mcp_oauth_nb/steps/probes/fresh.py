@@ -16,6 +16,10 @@ from mcp_oauth_nb.steps.tokens import token
 from mcp_oauth_nb.steps.words import unanswered
 
 
+GRANTED = ("pkce", "authorization", "code", "tokens", "old_refresh_token", "replayed", "revoked", "after_revocation")
+"""What a flow knows of its own grant, none of which may be spent for another one's sake."""
+
+
 def not_tested(reason: str) -> Stopped:
     """The probe could not ask, or learned nothing by asking."""
     return Stopped(f"{NOT_TESTED}: {reason}")
@@ -44,7 +48,7 @@ def _walked(flow: Flow, steps: Iterable[Step]) -> Wants:
     missing = _missing(flow, steps)
     if missing:
         return not_tested(missing)
-    current = flow.learn(pkce=None, authorization=None, code=None, tokens=None)
+    current = flow.learn(**dict.fromkeys(GRANTED))
     for one in steps:
         after = yield from one.run(current)
         if isinstance(after, Stopped):
