@@ -15,7 +15,6 @@ from mcp_oauth_nb.steps.sending import Sent, send_to_server
 from mcp_oauth_nb.steps.tokens import token
 from mcp_oauth_nb.steps.words import unanswered
 
-
 GRANTED = ("pkce", "authorization", "code", "tokens", "old_refresh_token", "replayed", "revoked", "after_revocation")
 """What a flow knows of its own grant, none of which may be spent for another one's sake."""
 
