@@ -104,7 +104,8 @@ class Notebook:
 
     def _run(self, command: str, cell: int | None) -> None:
         self.page.evaluate(RUN, [command, cell, RUN_S * 1000])
-        assert self.js(ERRORS) == []
+        errors = self.js(ERRORS)
+        assert errors == [], errors
 
     def edit(self, cell: int, source: str) -> None:
         """Replace the source of a cell by typing."""

@@ -139,7 +139,7 @@ def test_differences_stand_side_by_side() -> None:
         ["registration_endpoint", f"{ISSUER}/register", "(absent)"],
         ["grant_types_supported", '["authorization_code", "refresh_token"]', '["a"]'],
     ]
-    assert below.notes == ("6 further members are equal everywhere.",)
+    assert below.notes == (f"{len(asm()) - 3} further members are equal everywhere.",)
 
 
 def test_documents_of_two_authorization_servers_are_no_copies() -> None:
