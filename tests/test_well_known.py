@@ -20,6 +20,15 @@ OTHERS = {
     "wrong-resource": ["metadata-copy-misnamed"],
     "metadata-html": ["well-known-page"],
     "issuer-mismatch": ["metadata-copy-misnamed"],
+    "metadata-url-relative": ["unreachable", "resource-metadata-unread"],
+    "metadata-url-null": ["unreachable", "resource-metadata-unread"],
+    "metadata-url-plain-http": ["unreachable", "resource-metadata-unread"],
+    "metadata-url-internal": ["unreachable", "resource-metadata-unread"],
+    "metadata-url-misbuilt": ["resource-metadata-unread"],
+    "resource-of-inner-address": ["metadata-copy-misnamed"],
+    "resource-no-url": ["metadata-copy-misnamed"],
+    "resource-metadata-html": ["well-known-page"],
+    "authorization-server-gone": ["unreachable"],
 }
 """Faults of the demo that are faults of a well-known location, with what the probe says of them."""
 

@@ -106,7 +106,7 @@ def _amend_mcp(asked: Asked, answer: Answer, provider: Provider) -> Answer:
     known = f'resource_metadata="{provider.issuer}{RESOURCE_METADATA}", scope="{SCOPE}"'
     if answer.status == 401 and asked.bearer is None:
         plain = Answer.of_json(401, {"message": "Authorization required"})
-        return plain.with_header("www-authenticate", f"Bearer {known}")
+        return _shared(asked, plain.with_header("www-authenticate", f"Bearer {known}"))
     if answer.status == 401:
         error, reason = "invalid_token", provider.refusal(asked.bearer or "") or "The access token was refused"
     elif answer.status == 403 and "insufficient_scope" in answer.header("www-authenticate"):
@@ -115,6 +115,14 @@ def _amend_mcp(asked: Asked, answer: Answer, provider: Provider) -> Answer:
         return answer
     challenge = f'Bearer error="{error}", error_description="{reason}", {known}'
     return oauth_error(answer.status, error, reason).with_header("www-authenticate", challenge)
+
+
+def _shared(asked: Asked, answer: Answer) -> Answer:
+    """The refusal, with its challenge readable for a page in a browser (CORS)."""
+    if not asked.header("origin"):
+        return answer
+    exposed = answer.with_header("access-control-expose-headers", "WWW-Authenticate, Mcp-Session-Id")
+    return exposed.with_header("access-control-allow-origin", "*")
 
 
 AMENDMENTS: dict[str, Callable[[Asked, Answer, Provider], Answer]] = {

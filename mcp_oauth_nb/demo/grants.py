@@ -19,6 +19,8 @@ class Behaviour:
     """False: tokens are issued for any resource, and the MCP server accepts them all."""
     checks_verifiers: bool = True
     refuses_spent_codes: bool = True
+    lets_anybody_begin: bool = False
+    """Whether the MCP endpoint serves requests without a token, all but calls of tools."""
 
 
 @dataclass(frozen=True, repr=False)

@@ -63,7 +63,10 @@ def suspect(
     apart: str,
     call: str = "",
 ) -> Callable[[Callable[[Case, Finding], Iterable[Fit]]], Declared]:
-    """Declare a suspect of one rule or several. It yields one `Fit`, or none where the evidence speaks against it."""
+    """Declare a suspect of one rule or several. It yields one `Fit`, or none where the evidence speaks against it.
+
+    An empty `step` says that the mistake was made in the step in which it shows.
+    """
 
     def declare(weigh: Callable[[Case, Finding], Iterable[Fit]]) -> Declared:
         if id in SUSPECTS:
@@ -120,7 +123,7 @@ def _weighed(declared: Declared, case: Case, finding: Finding) -> Sequence[Suspe
         Suspect(
             declared.id,
             declared.summary,
-            declared.step,
+            declared.step or finding.step,
             declared.who,
             fit.fix or declared.fix,
             declared.spec,

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 
 from mcp_oauth_nb.protocol.jsonrpc import messages
 from mcp_oauth_nb.protocol.spec import Spec
-from mcp_oauth_nb.protocol.wellknown import split
+from mcp_oauth_nb.protocol.wellknown import is_loopback, split
 from mcp_oauth_nb.records import Exchange, Response
+from mcp_oauth_nb.rules.challenge_parameters import ONCE
 from mcp_oauth_nb.rules.evidence import (
     BEARER_CHALLENGED,
     CHALLENGED,
@@ -160,7 +161,9 @@ def _(case: Case, exchange: Exchange) -> Iterator[Seen]:
 )
 def _(case: Case, exchange: Exchange) -> Iterator[Seen]:
     found = challenges(exchange)
-    notes = [_NOTES.get(note, note.replace("duplicate:", "a second parameter ")) for note in found.notes]
+    repeated = {f"duplicate:{name}" for name in ONCE}  # which is graver, and has a rule of its own
+    told = [note for note in found.notes if note not in repeated]
+    notes = [_NOTES.get(note, note.replace("duplicate:", "a second parameter ")) for note in told]
     bearer = found.bearer()
     if bearer is not None and not bearer.parameters:
         notes.append("a Bearer scheme without any parameter")
@@ -178,6 +181,7 @@ def _(case: Case, exchange: Exchange) -> Iterator[Seen]:
     "clients find the document at its well-known URL as well.",
     spec=Spec("MCP 2025-11-25", "Protected Resource Metadata Discovery Requirements"),
     over=BEARER_CHALLENGED,
+    explains=("resource-metadata-missing",),
 )
 def _(case: Case, exchange: Exchange) -> Iterator[Seen]:
     bearer = challenges(exchange).bearer()
@@ -191,16 +195,21 @@ def _(case: Case, exchange: Exchange) -> Iterator[Seen]:
     level=MUST,
     who=MCP_SERVER,
     summary="The challenge names a metadata URL that is no absolute http(s) URL.",
-    fix="Put the full URL of the protected resource metadata into resource_metadata, with scheme and host.",
+    fix="Put the full public https URL of the protected resource metadata into resource_metadata, in quotes.",
     spec=Spec("RFC 9728", "5.1"),
     over=BEARER_CHALLENGED,
-    explains=("unreachable", "resource-metadata-missing"),
+    explains=("unreachable", "resource-not-https", "resource-metadata-missing"),
 )
 def _(case: Case, exchange: Exchange) -> Iterator[Seen]:
     bearer = challenges(exchange).bearer()
     named = bearer.get("resource_metadata") if bearer else None
-    if named is not None and split(named) is None:
+    if named is None:
+        return
+    if split(named) is None:
         yield Seen(exchange, HEADER, "resource_metadata with an absolute URL", shown(named))
+    elif named.lower().startswith("http:") and not is_loopback(named):
+        summary = "The challenge names a metadata URL over plain http."
+        yield Seen(exchange, HEADER, "resource_metadata with an https URL", shown(named), summary)
 
 
 @rule(

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from mcp_oauth_nb.protocol.resource import resource_match
 from mcp_oauth_nb.protocol.spec import Spec
-from mcp_oauth_nb.protocol.wellknown import resource_metadata_candidates, split
+from mcp_oauth_nb.protocol.wellknown import is_loopback, resource_metadata_candidates, split
 from mcp_oauth_nb.records import Exchange, Run
 from mcp_oauth_nb.rules.evidence import (
     RESOURCE_DOCUMENT,
@@ -88,6 +88,7 @@ def wrong_media_type(exchange: Exchange) -> Iterator[Seen]:
     fix="Set resource to the exact URL that clients connect to; behind a proxy, to the public one.",
     spec=Spec("RFC 9728", "3.3"),
     over=RESOURCE_DOCUMENT,
+    explains=("authorization-error", "authorization-page", "token-refused", "token-audience", "token-rejected"),
 )
 def _(case: Case, found: Found) -> Iterator[Seen]:
     exchange, document = found
@@ -151,14 +152,17 @@ def _(case: Case, found: Found) -> Iterator[Seen]:
     "the URL of its metadata.",
     spec=Spec("RFC 8414", "2"),
     over=RESOURCE_DOCUMENT,
-    explains=("server-metadata-missing", "issuer-mismatch", "unexpected-answer"),
+    explains=("server-metadata-missing", "issuer-mismatch", "unreachable", "endpoint-not-https", "unexpected-answer"),
 )
 def _(case: Case, found: Found) -> Iterator[Seen]:
     exchange, document = found
     for place, issuer in enumerate(texts(document.get("authorization_servers"))):
+        part = f"body:/authorization_servers/{place}"
         if split(issuer) is None or "?" in issuer or "#" in issuer or "/.well-known/" in issuer:
-            part = f"body:/authorization_servers/{place}"
             yield Seen(exchange, part, "an http(s) URL of an issuer", shown(issuer))
+        elif issuer.lower().startswith("http:") and not is_loopback(issuer):
+            summary = "An entry of authorization_servers is a plain http URL."
+            yield Seen(exchange, part, "an https URL", shown(issuer), summary)
 
 
 @rule(

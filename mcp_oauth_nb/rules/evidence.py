@@ -14,6 +14,7 @@ from mcp_oauth_nb.protocol.challenge import Challenges, parse_challenges
 from mcp_oauth_nb.protocol.grants import TOKEN_EXCHANGE
 from mcp_oauth_nb.protocol.jwt import read_jwt
 from mcp_oauth_nb.protocol.probes import NOT_TESTED
+from mcp_oauth_nb.protocol.profiles import LATEST
 from mcp_oauth_nb.protocol.wellknown import split
 from mcp_oauth_nb.records import Exchange, Run
 from mcp_oauth_nb.rules.rule import Case, Selector
@@ -219,3 +220,17 @@ def text(value: object) -> str | None:
 def texts(value: object) -> tuple[str, ...]:
     """The strings of a member that is an array; empty for anything else."""
     return tuple(one for one in value if isinstance(one, str)) if isinstance(value, list) else ()
+
+
+# --- the protocol version ---------------------------------------------------------------------------------------------
+
+
+def at_least(case: Case, version: str) -> bool:
+    """Whether the protocol version in force is this one or a later one; ``draft`` is the latest.
+
+    Where the version is still to be told from the server's answers, only the last one with a handshake is presumed.
+    """
+    settings = case.trace.settings
+    open_yet = settings.get("protocol told") == "not told yet"
+    in_force = LATEST if open_yet else settings.get("protocol", LATEST)
+    return in_force >= version  # dates compare as text, and stand before "draft"

@@ -91,10 +91,10 @@ class Finding:
         level: the level in the protocol version in force; MUST as well for what stopped the step.
         spec: where it is written down, in the version in force if it stands there.
         explains: rules whose findings in the same report follow from this one.
+        versions: what the protocol versions ask, in words; empty where they all ask the same.
         cause: what is behind it, finer than the rule; the rule's own id where nothing finer is known.
         caused_in: the step in which the mistake was made; the one where it shows where nothing else is known.
         suspects: the causes that the evidence fits, best first; empty where the rule itself is the cause.
-        versions: what the protocol versions ask, in words; empty where they all ask the same.
     """
 
     rule: str

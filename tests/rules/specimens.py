@@ -50,7 +50,7 @@ from factories import (
 
 from mcp_oauth_nb.records import Exchange, Trace
 from mcp_oauth_nb.rules.rule import RULES
-from rules import probe_specimens
+from rules import discovery_specimens, probe_specimens
 
 
 def met(step: str, *exchanges: Exchange) -> Trace:
@@ -228,6 +228,7 @@ BREAKING: dict[str, Trace] = {
     "registration-read-differs": met("registration", managed("registration", 200, {"client_id": "client-2"})),
     "registration-not-removed": met("unregister", managed("unregister", 200)),
     **probe_specimens.BREAKING,
+    **discovery_specimens.BREAKING,
 }
 """By rule id: a trace in which this rule, perhaps among others, finds something."""
 
@@ -246,5 +247,6 @@ CLEAN: dict[str, Trace] = {
     "token-audience": met("token", token_request(body=FOR_US)),
     **dict.fromkeys([rule for rule in BREAKING if rule.startswith("id-token-")], WITH_ID_TOKEN),
     **probe_specimens.CLEAN,
+    **discovery_specimens.CLEAN,
 }
 """By rule id: a trace in which this rule was really tested, and found nothing."""

@@ -35,9 +35,9 @@ def found(piece: Piece, *others: Piece) -> dict[str, Finding]:
     [
         (302, "MCP server", "login page"),
         (400, "MCP server", "before anything else"),
-        (403, "MCP server", "too few rights"),
-        (404, "user", "Check the URL"),
-        (405, "user", "POST"),
+        (403, "MCP server", "too little scope"),
+        (404, "user", "documentation"),
+        (405, "user", "documentation"),
         (500, "MCP server", "log"),
         (503, "gateway", "behind the gateway"),
     ],
@@ -100,7 +100,7 @@ def test_challenge_beside_others_or_for_dpop_will_do(challenge: str) -> None:
     [
         (f"Bearer resource_metadata={PRM_URL}, scope=a", "unquoted"),
         ('Bearer scope="a" realm="b"', "comma"),
-        ('Bearer scope="a", scope="b"', "second parameter scope"),
+        ('Bearer scope="a", resource_metadata="https://a.example", resource_metadata="b"', "second parameter"),
         ("Bearer", "without any parameter"),
     ],
 )

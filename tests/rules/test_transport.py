@@ -67,9 +67,10 @@ def test_attempt_without_answer_only_warns_where_the_next_one_succeeded() -> Non
 
 
 def test_silence_leads_and_what_follows_from_it_is_folded() -> None:
-    silent = texchange("resource_metadata", PRM_URL, failure="timeout")
-    missing = resource_document(b"", PRM_ROOT_URL, 404)
-    first, second = diagnose(tflow(failed("resource_metadata", missing, silent))).findings
+    silent = texchange("resource_metadata", PRM_ROOT_URL, failure="timeout")
+    missing = resource_document(b"", PRM_URL, 404)
+    plain = unauthenticated(401, 'Bearer scope="mcp:tools"')
+    first, second = diagnose(tflow(plain, failed("resource_metadata", missing, silent))).findings
     assert (first.rule, first.explains) == ("unreachable", ("resource-metadata-missing",))
     assert second.rule == "resource-metadata-missing"
 
@@ -124,6 +125,7 @@ def test_waiting_for_a_person_is_no_finding() -> None:
 @pytest.mark.parametrize("host", ["127.0.0.1:3000", "localhost", "[::1]:80"])
 def test_plain_http_on_this_machine_is_fine(host: str) -> None:
     url = f"http://{host}/mcp"
-    one = replace(unauthenticated().exchanges[0], request=texchange("challenge", url, method="POST").request)
+    (asked,) = unauthenticated(401, f'Bearer resource_metadata="{url}", scope="a"').exchanges
+    one = replace(asked, request=texchange("challenge", url, method="POST").request)
     report = diagnose(ttrace(Piece("challenge", (one,)), url=url))
     assert report.findings == ()

@@ -14,7 +14,7 @@ def test_every_step_of_the_route_is_there_once() -> None:
     assert ASIDE == ("call", "introspect", "userinfo", "registration", "unregister")
     assert set(ROUTE) | set(AFTERWARDS) | set(ASIDE) | set(PROBES) == set(STEPS)
     assert len(set(ROUTE + AFTERWARDS)) == len(ROUTE + AFTERWARDS)
-    assert set(STEP_ORDER) == set(STEPS)
+    assert set(STEPS) <= set(STEP_ORDER)
 
 
 @pytest.mark.parametrize("name", STEPS)

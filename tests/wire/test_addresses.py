@@ -265,10 +265,11 @@ class TestInAFlow:
             dbg.run()
         refused = dbg.exchanges[-1]
         assert (refused.step, refused.failure.kind) == ("resource_metadata", "address")
-        cause = dbg.diagnose().cause
-        assert (cause.rule, cause.who) == ("unreachable", "MCP server")
-        assert "allow_hosts" in cause.fix
-        assert "internal.example" in cause.observed
+        cause, silence = dbg.diagnose().findings[:2]
+        assert (cause.rule, cause.who) == ("challenge-metadata-url", "MCP server")
+        assert (silence.rule, silence.who) == ("unreachable", "MCP server")
+        assert "allow_hosts" in silence.fix
+        assert "internal.example" in silence.observed
 
     def test_redirect_hops(self, monkeypatch) -> None:
         Names(monkeypatch, internal_example="10.0.0.5")

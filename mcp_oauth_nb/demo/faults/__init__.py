@@ -1,10 +1,32 @@
 """The faults the demo server can be given, in the order of the flow. How to write one is told in `fault`."""
 
 from ..fault import FAULTS, Fault, in_order, named
-from . import authorization, challenge, later, mcp, probes, registration, resource_metadata, server_metadata, tokens
+from . import (
+    authorization,
+    challenge,
+    later,
+    mcp,
+    metadata_url,
+    probes,
+    registration,
+    resource_metadata,
+    server_metadata,
+    tokens,
+)
 
 __all__ = ["AREAS", "FAULTS", "Fault", "named"]
 
-AREAS = (challenge, resource_metadata, server_metadata, registration, authorization, tokens, mcp, later, probes)
+AREAS = (
+    challenge,
+    metadata_url,
+    resource_metadata,
+    server_metadata,
+    registration,
+    authorization,
+    tokens,
+    mcp,
+    later,
+    probes,
+)
 """Where the faults stand."""
 in_order()

@@ -48,10 +48,10 @@ def _(asked: Asked) -> Answer | None:
 @behaves(
     "garbage-token-accepted",
     summary="Every token works, also one that nobody issued.",
-    trips="garbage-token-accepted",
+    trips="invalid-token-status",
     who=RS,
     **probe("garbage_token"),
-    also=("malformed-authorization-answer",),
+    also=("malformed-authorization-status",),
 )
 def _(behaviour: Behaviour) -> Behaviour:
     return replace(behaviour, looks_at_tokens=False)
@@ -61,7 +61,7 @@ def _(behaviour: Behaviour) -> Behaviour:
     "garbage-token-403",
     MCP,
     summary="A token that is not good is answered with 403 instead of 401.",
-    trips="garbage-token-status",
+    trips="invalid-token-status",
     who=RS,
     **probe("garbage_token"),
 )
@@ -73,7 +73,7 @@ def _(asked: Asked, answer: Answer) -> Answer:
     "invalid-token-unsaid",
     MCP,
     summary="The 401 for a bad token does not say that it is the token.",
-    trips="invalid-token-not-said",
+    trips="invalid-token-unnamed",
     who=RS,
     **probe("garbage_token"),
 )
@@ -88,7 +88,7 @@ def _(asked: Asked, answer: Answer) -> Answer:
     "malformed-credentials-500",
     MCP,
     summary="The server falls over an Authorization header without a token.",
-    trips="malformed-authorization-answer",
+    trips="malformed-authorization-status",
     who=RS,
     **probe("malformed_authorization"),
 )
@@ -165,7 +165,7 @@ def _(behaviour: Behaviour) -> Behaviour:
     "origin-not-checked",
     MCP,
     summary="A page from any origin may talk to the server.",
-    trips="origin-not-checked",
+    trips="origin-unchecked",
     who=RS,
     **probe("origin"),
 )

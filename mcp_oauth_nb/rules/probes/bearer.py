@@ -7,13 +7,12 @@ from collections.abc import Iterator
 from mcp_oauth_nb.protocol.resource import resource_match
 from mcp_oauth_nb.protocol.spec import Spec
 from mcp_oauth_nb.records import Exchange
-from mcp_oauth_nb.rules.evidence import challenges, form, jwt_claims, query, sent_token, texts
+from mcp_oauth_nb.rules.evidence import form, jwt_claims, query, sent_token, texts
 from mcp_oauth_nb.rules.probes.evidence import (
     at_server,
     gives_result,
     is_protected,
     probed,
-    who_refused,
 )
 from mcp_oauth_nb.rules.rule import MUST, SHOULD, Case, Seen, rule
 from mcp_oauth_nb.rules.words import MCP_SERVER, came
@@ -41,69 +40,6 @@ def _(case: Case, exchange: Exchange) -> Iterator[Seen]:
 
 
 _GARBAGE = probed("garbage_token", lambda case, one: sent_token(one) is not None)
-
-
-@rule(
-    "garbage-token-accepted",
-    step="garbage_token",
-    level=MUST,
-    who=MCP_SERVER,
-    summary="The MCP server accepts a token that nobody issued: it does not look at tokens at all.",
-    fix="Check every token for its issuer, audience, lifetime and signature, or by introspection, before you answer.",
-    spec=Spec("MCP 2025-11-25", "Token Handling"),
-    over=_GARBAGE,
-)
-def _(case: Case, exchange: Exchange) -> Iterator[Seen]:
-    if gives_result(exchange):
-        yield Seen(exchange, "status", "401", came(exchange))
-
-
-@rule(
-    "garbage-token-status",
-    step="garbage_token",
-    level=MUST,
-    who=MCP_SERVER,
-    summary="A token that cannot be good is not answered with 401.",
-    fix=REFUSAL,
-    spec=Spec("MCP 2025-11-25", "Token Handling"),
-    over=_GARBAGE,
-)
-def _(case: Case, exchange: Exchange) -> Iterator[Seen]:
-    if exchange.status != 401 and not gives_result(exchange):
-        yield Seen(exchange, "status", "401", came(exchange), who=who_refused(exchange))
-
-
-@rule(
-    "invalid-token-not-said",
-    step="garbage_token",
-    level=SHOULD,
-    who=MCP_SERVER,
-    summary="The 401 for a token that cannot be good does not say that it is the token.",
-    fix=REFUSAL,
-    spec=Spec("RFC 6750", "3.1"),
-    over=probed("garbage_token", lambda case, one: sent_token(one) is not None and one.status == 401),
-)
-def _(case: Case, exchange: Exchange) -> Iterator[Seen]:
-    errors = {item.get("error") for item in challenges(exchange).items}
-    if "invalid_token" not in errors:
-        seen = ", ".join(f"error={one}" for one in errors if one) or "no error"
-        yield Seen(exchange, "header:WWW-Authenticate", 'error="invalid_token"', seen)
-
-
-@rule(
-    "malformed-authorization-answer",
-    step="malformed_authorization",
-    level=MUST,
-    who=MCP_SERVER,
-    summary="Malformed credentials are not refused as such.",
-    fix="Answer 400 with error=invalid_request to credentials that cannot be read, and never fall over them.",
-    spec=Spec("RFC 6750", "3.1"),
-    over=probed("malformed_authorization", lambda case, one: not _bare(one)),
-)
-def _(case: Case, exchange: Exchange) -> Iterator[Seen]:
-    passed = gives_result(exchange) and is_protected(case)
-    if passed or (exchange.status or 0) >= 500:
-        yield Seen(exchange, "status", "400, or 401", came(exchange), who=who_refused(exchange))
 
 
 @rule(

@@ -32,32 +32,6 @@ def _decides(case: Case, exchange: Exchange) -> bool:
 
 
 @rule(
-    "origin-not-checked",
-    step="origin",
-    level=MUST,
-    who=MCP_SERVER,
-    summary="The MCP server does not refuse a request from a foreign web page.",
-    fix="Answer 403 where the Origin header is there and names no origin that you allow.",
-    spec=Spec("MCP 2025-11-25", "Security Warning"),
-    over=probed("origin", _decides),
-)
-def _(case: Case, exchange: Exchange) -> Iterator[Seen]:
-    if exchange.status == 403:
-        return
-    early = case.trace.settings.get("protocol") in BEFORE_403
-    served = (exchange.status or 0) // 100 == 2
-    yield Seen(
-        exchange,
-        "status",
-        "403",
-        came(exchange),
-        summary="" if served else "A request from a foreign web page is refused, but not with 403.",
-        who=who_refused(exchange),
-        level=SHOULD if early or not served else None,
-    )
-
-
-@rule(
     "slash-redirect-leaves",
     step="slash",
     level=SHOULD,

@@ -53,6 +53,7 @@ REQUIREMENTS: Mapping[str, Requirement] = {
 
 BEYOND: Mapping[str, str] = {
     "unreachable": "no answer at all is below every requirement, and the most frequent cause",
+    "challenge-not-exposed": "browsers ask for it, and no other client",
     "unexpected-answer": "the last resort, for what no other rule knows",
     "scheme-case": "HTTP itself wants schemes compared without case, and clients write them both ways",
     "query-token-accepted": "the duty is the client's; a server that takes such tokens invites them",

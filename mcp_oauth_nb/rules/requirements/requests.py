@@ -12,7 +12,7 @@ ROWS = (
         "MCP server",
         "M M M M",
         "The server validates the access token before it answers.",
-        rules=("garbage-token-accepted", "token-not-demanded", "unprotected-twin", "stream-not-protected"),
+        rules=("invalid-token-status", "token-not-demanded", "unprotected-twin", "stream-not-protected"),
     ),
     Requirement(
         "RS-04",
