@@ -398,12 +398,17 @@ class Debugger(Auditor):
         """Run the whole flow from its beginning to the first trouble.
 
         Args:
-            afterwards: go on with refresh, replay, revocation and the request after revocation.
+            afterwards: go on with refresh and replay, where a refresh token was issued, which no server has to do; then
+                with revocation and the request after revocation. A replay that is refused may end the grant, so that
+                the last of these proves something only without it.
         """
         first = "mcp" if self._flow_before("challenge").tokens else "challenge"
         route = route_for(self.grant, afterwards=afterwards)
         route = route[route.index(first) :]
         for name in route:
+            if name in ("refresh", "replay") and self._flow.tokens and not self._flow.tokens.refresh_token:
+                route = tuple(one for one in route if one != name)
+                continue
             if name == "callback":
                 self._listen()
             self._carry_out(name)

@@ -3,6 +3,9 @@
 Running a step again starts from the flow as it stood before that step and forgets what later steps learned; nothing
 that was recorded is ever lost. What stands aside (an extra call, a question about the token, a probe) starts from the
 flow as it is now and rewinds nothing; what a probe learns is not kept.
+
+What was done to the tokens cannot be undone at the server: an old refresh token that is shown again ends the grant. So
+what uses tokens and is run again takes those that are left, and no refresh or revocation is forgotten for it.
 """
 
 from __future__ import annotations
@@ -23,6 +26,11 @@ from mcp_oauth_nb.steps import AFTERWARDS, STEPS, route_for
 from mcp_oauth_nb.views.step import step_card
 from mcp_oauth_nb.wire.driver import Driver, Running
 from mcp_oauth_nb.wire.learning import LearningVault
+
+DONE_TO_TOKENS = ("refresh", "replay", "revoke")
+"""What the server keeps in mind, whichever step is run again."""
+USING_TOKENS = ("mcp", *DONE_TO_TOKENS, "revoked")
+"""The steps that begin with tokens."""
 
 
 class Stepper:
@@ -80,7 +88,7 @@ class Stepper:
 
     def is_current(self, running: Running) -> bool:
         """Whether a prepared step still starts from the flow as it stands."""
-        return running.flow is self._flow_before(running.step.name)
+        return running.flow == self._flow_before(running.step.name)
 
     def finish(
         self, running: Running, *, person: bool = False, announce: Callable[[str], None] | None = None
@@ -160,7 +168,17 @@ class Stepper:
 
     def _flow_before(self, name: str) -> Flow:
         """The flow as it stood before a step last ran; as it stands now for a new step and for one that is aside."""
-        return self._flow if _is_aside(name) else self._before.get(name, self._flow)
+        now, before = self._flow, self._before.get(name)
+        if before is None or _is_aside(name) or name in USING_TOKENS[1:]:
+            return now
+        if name in USING_TOKENS and any(one in self._before for one in DONE_TO_TOKENS):
+            return before.learn(
+                tokens=now.tokens,
+                old_refresh_token=now.old_refresh_token,
+                replayed=now.replayed,
+                revoked=now.revoked,
+            )
+        return before
 
     def _rewind(self, name: str) -> None:
         """Forget this step's run and those of all later steps, but no exchange. What is aside forgets nothing."""
@@ -168,7 +186,9 @@ class Stepper:
             return
         order = list(self._before)
         later = set(order[order.index(name) :])
-        self._flow = self._before[name]
+        if name in USING_TOKENS:
+            later = {name} | (later - set(DONE_TO_TOKENS))
+        self._flow = self._flow_before(name)
         self._before = {step: flow for step, flow in self._before.items() if step not in later}
         self._driver.runs = [run for run in self._driver.runs if run.step not in later]
 

@@ -24,7 +24,7 @@ ASM_URL = f"{ISSUER}/.well-known/oauth-authorization-server"
 OIDC_URL = f"{ISSUER}/.well-known/openid-configuration"
 REDIRECT_URI = "http://127.0.0.1:8765/callback"
 VERIFIER = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"
-STATE, CODE, SESSION = "state-6Qx1", "code-9fK2", "session-1"
+STATE, CODE, SESSION = "state-6Qx1hT3vLw9cZk2bNf8s", "code-9fK2", "session-1"
 ACCESS, REFRESH, NEXT_ACCESS, NEXT_REFRESH = "access-1", "refresh-1", "access-2", "refresh-2"
 CHALLENGE = f'Bearer resource_metadata="{PRM_URL}", scope="mcp:tools"'
 NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
@@ -93,6 +93,7 @@ def texchange(
     """An exchange. A mapping as `body` is sent as JSON; `status` None and `failure` say that no answer came."""
     if form is not None:
         sent = urlencode({name: value for name, value in form.items() if value is not None}).encode()
+        sent_headers = (("Content-Type", "application/x-www-form-urlencoded"), *sent_headers)
     request = Request(method, url, sent_headers, _bytes(sent))
     response = None
     if status is not None and failure is None:
@@ -185,6 +186,7 @@ REGISTRATION = {
     "grant_types": ["authorization_code", "refresh_token"],
     "response_types": ["code"],
     "token_endpoint_auth_method": "none",
+    "application_type": "native",
 }
 
 
@@ -207,7 +209,7 @@ def client_document(
     **changes: Any,
 ) -> Exchange:
     """The probe of the client ID metadata document; changes are made to its members."""
-    members = {"client_id": url, **REGISTRATION, "application_type": "native"}
+    members = {"client_id": url, **REGISTRATION}
     answer = _changed(members, changes) if body is None else body
     return texchange("client_document_check", url, status, answer, headers=headers)
 
@@ -269,12 +271,19 @@ def token_request(
 
 
 def refresh_request(
-    step: str = "refresh", status: int = 200, body: Body | None = None, *, old: str = REFRESH, **form: Any
+    step: str = "refresh",
+    status: int = 200,
+    body: Body | None = None,
+    *,
+    old: str = REFRESH,
+    elapsed_ms: float = 12.5,
+    **form: Any,
 ) -> Exchange:
     """A refresh, or the replay of an old refresh token."""
     members = {"grant_type": "refresh_token", "refresh_token": old, "resource": URL, "client_id": "client-1", **form}
     answer = token_answer(access_token=NEXT_ACCESS, refresh_token=NEXT_REFRESH) if body is None else body
-    return texchange(step, f"{ISSUER}/token", status, answer, method="POST", form=members, headers=NO_STORE)
+    url = f"{ISSUER}/token"
+    return texchange(step, url, status, answer, method="POST", form=members, headers=NO_STORE, elapsed_ms=elapsed_ms)
 
 
 def mcp_request(
@@ -319,10 +328,12 @@ def listed(status: int = 200, body: Body | None = None, **rest: Any) -> Exchange
     return mcp_request(rpc("tools/list", 2), status, result(2, tools=[]) if body is None else body, **rest)
 
 
-def revocation(status: int = 200, body: Body = b"", hint: str = "access_token") -> Exchange:
+def revocation(
+    status: int = 200, body: Body = b"", hint: str = "access_token", token: str = NEXT_ACCESS, step: str = "revoke"
+) -> Exchange:
     """A revocation."""
-    form = {"token": NEXT_ACCESS, "token_type_hint": hint, "client_id": "client-1"}
-    return texchange("revoke", f"{ISSUER}/revoke", status, body, method="POST", form=form)
+    form = {"token": token, "token_type_hint": hint, "client_id": "client-1"}
+    return texchange(step, f"{ISSUER}/revoke", status, body, method="POST", form=form)
 
 
 def introspection(status: int = 200, body: Body | None = None, *, token: str = ACCESS, **rest: Any) -> Exchange:
@@ -353,9 +364,9 @@ def id_token(**changes: Any) -> str:
     return jwt(**_changed(claims, changes))
 
 
-def jwt(**claims: Any) -> str:
+def jwt(header: Mapping[str, Any] | None = None, **claims: Any) -> str:
     """An unsigned JWT with these claims."""
-    parts = [{"alg": "ES256", "typ": "at+jwt"}, claims]
+    parts = [header or {"alg": "ES256", "typ": "at+jwt"}, claims]
     encoded = [base64.urlsafe_b64encode(json.dumps(part).encode()).rstrip(b"=").decode() for part in parts]
     return ".".join([*encoded, "c2lnbmF0dXJl"])
 
@@ -399,7 +410,7 @@ HEALTHY = (
     Piece("userinfo", (userinfo_request(),)),
     Piece("refresh", (refresh_request(),)),
     Piece("replay", (refresh_request("replay", 400, {"error": "invalid_grant"}),)),
-    Piece("revoke", (revocation(hint="refresh_token"), revocation())),
+    Piece("revoke", (revocation(hint="refresh_token", token=NEXT_REFRESH), revocation())),
     Piece("revoked", (mcp_request(rpc("initialize"), 401, b"{}", step="revoked", token=NEXT_ACCESS),)),
     Piece("registration", (managed("registration", 200, {"client_id": "client-1"}),)),
     Piece("unregister", (managed("unregister", 204),)),

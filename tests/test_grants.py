@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 import pytest
+from factories import jwt
 from joserfc import jwk
 from keys import JWK, claims_of
 from leaks import assert_no_leak, shown
@@ -25,7 +26,17 @@ PEM = jwk.import_key(JWK).as_pem(private=True).decode()
 CONFIDENTIAL = Client("the-client", "s3cret-Zk81-value-Qp")
 BY_KEY = Client("the-client", private_key=PEM)
 ID_TOKEN = "eyJhbGciOiJub25lIn0.eyJzdWIiOiJhbGljZSJ9.c2lnbmF0dXJlLW9mLWlk"
-JAG = "eyJhbGciOiJub25lIn0.eyJqdGkiOiJqYWcifQ.c2lnbmF0dXJlLW9mLWphZw"
+JAG = jwt(
+    {"alg": "ES256", "typ": "oauth-id-jag+jwt"},
+    iss="https://idp.example.com",
+    sub="alice",
+    aud=ISSUER,
+    resource=URL,
+    client_id="the-client",
+    jti="jag",
+    exp=4102444800,
+    iat=1767225600,
+)
 ENTERPRISE = Enterprise(IDP, "idp-client", ID_TOKEN, idp_client_secret="idp-s3cret-Wq19-value")
 ACCESS = "at-Jw81kd93Kfl20dkWPq"
 
@@ -162,7 +173,8 @@ class TestFlows:
     def test_a_bearer_answer_to_a_proof(self) -> None:
         servers = Servers()
         dbg = debugger(servers, grant="client_credentials", client=CONFIDENTIAL, dpop=True)
-        assert dbg.run().status == "passed"
+        report = dbg.run()
+        assert [finding.rule for finding in report.findings] == ["token-not-bound"]
         assert servers.requests[-1].header("authorization") == f"Bearer {ACCESS}"
 
     def test_dpop_that_was_not_asked_for_is_a_finding(self) -> None:

@@ -248,7 +248,7 @@ class TestAudit:
         assert_no_leak([done.stdout, done.stderr, junit.read_text(), sarif.read_text()], server.secrets_issued())
 
     def test_fails_where_a_must_is_broken(self, capsys) -> None:
-        with DemoServer("verifier-not-checked") as broken:
+        with DemoServer("any-verifier-redeems") as broken:
             assert main(["audit", broken.url, "--not-destructive"]) == 1
         assert "[FAILED] wrong-verifier-accepted (MUST TK-15)" in capsys.readouterr().out
 

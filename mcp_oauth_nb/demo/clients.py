@@ -66,7 +66,7 @@ class Registered(OAuthClientInformationFull):
     def redirect_text(self, asked: str | None) -> str | None:
         """The redirect URI to use, as text; None when there is none the client may use (RFC 6749 section 3.1.2.3)."""
         if asked is None:
-            return self._written[0] if len(self._written) == 1 and not self._any_port else None
+            return self._written[0] if len(self._written) == 1 else None
         return asked if self.allows(asked) else None
 
     def validate_redirect_uri(self, redirect_uri: AnyUrl | None) -> AnyUrl:

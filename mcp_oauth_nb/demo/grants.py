@@ -17,10 +17,13 @@ class Behaviour:
     """False: the MCP server takes any token for a good one."""
     minds_the_resource: bool = True
     """False: tokens are issued for any resource, and the MCP server accepts them all."""
-    checks_verifiers: bool = True
     refuses_spent_codes: bool = True
     lets_anybody_begin: bool = False
     """Whether the MCP endpoint serves requests without a token, all but calls of tools."""
+    ignores_loopback_port: bool = True
+    checks_verifiers: bool = True
+    issues_self_contained_tokens: bool = False
+    """Access tokens are JWTs, which the MCP endpoint reads without asking whether they were revoked."""
 
 
 @dataclass(frozen=True, repr=False)

@@ -7,6 +7,7 @@ the three defences simple: a replayed code, a replayed refresh token and a revoc
 
 import base64
 import hashlib
+import json
 import re
 import secrets
 import time
@@ -36,14 +37,6 @@ CLIENT_CREDENTIALS = "client_credentials"
 CONSENT_LIFETIME_S = 600.0
 CHALLENGE = re.compile(r"[A-Za-z0-9_-]{43}")
 """A SHA-256 hash in base64url without padding (RFC 7636 section 4.2)."""
-
-
-def _without_check(code: AuthorizationCode) -> AuthorizationCode:
-    """The code as if it had been asked for with whatever verifier comes along now: the SDK compares the two."""
-    asked = received.get()
-    verifier = dict(asked.form).get("code_verifier", "") if asked else ""
-    hashed = hashlib.sha256(verifier.encode()).digest()
-    return code.model_copy(update={"code_challenge": base64.urlsafe_b64encode(hashed).rstrip(b"=").decode()})
 
 
 class Provider(OAuthAuthorizationServerProvider[AuthorizationCode, RefreshToken, AccessToken]):
@@ -102,7 +95,9 @@ class Provider(OAuthAuthorizationServerProvider[AuthorizationCode, RefreshToken,
         if not isinstance(document, dict):
             raise RegistrationError("invalid_client_metadata", "the body must be a JSON object")
         written = tuple(document["redirect_uris"])
-        self.clients[client_info.client_id] = Registered.record(client_info.model_dump(), written=written)
+        self.clients[client_info.client_id] = Registered.record(
+            client_info.model_dump(), written=written, any_port=self._behaviour().ignores_loopback_port
+        )
         self.management[client_info.client_id] = self.mint("registration")
         if client_info.client_secret:
             self.secrets.add(client_info.client_secret)
@@ -197,7 +192,7 @@ class Provider(OAuthAuthorizationServerProvider[AuthorizationCode, RefreshToken,
         if authorization_code in grant.spent and self._behaviour().refuses_spent_codes:
             grant.ended = grant.ended or "its authorization code was used twice"
             return None
-        return code if self._behaviour().checks_verifiers else _without_check(code)
+        return code if self._behaviour().checks_verifiers else code.model_copy(update=_fitting())
 
     async def exchange_authorization_code(
         self, client: OAuthClientInformationFull, authorization_code: AuthorizationCode
@@ -252,7 +247,7 @@ class Provider(OAuthAuthorizationServerProvider[AuthorizationCode, RefreshToken,
         return made
 
     def _issue(self, grant: Grant, scopes: list[str], refresh_token: str | None) -> OAuthToken:
-        made = self.mint("access")
+        made = self._mint_jwt(grant) if self._behaviour().issues_self_contained_tokens else self.mint("access")
         token = AccessToken(
             token=made,
             client_id=grant.client_id,
@@ -270,6 +265,23 @@ class Provider(OAuthAuthorizationServerProvider[AuthorizationCode, RefreshToken,
             refresh_token=refresh_token,
         )
 
+    def _mint_jwt(self, grant: Grant) -> str:
+        """An access token that says all about itself (RFC 9068 section 2). Nobody checks its signature here."""
+        claims = {
+            "iss": self.issuer,
+            "sub": grant.subject,
+            "aud": grant.resource,
+            "client_id": grant.client_id,
+            "exp": int(time.time() + self._access_lifetime_s),
+            "jti": secrets.token_urlsafe(16),
+        }
+        parts = [json.dumps(part).encode() for part in ({"typ": "at+jwt", "alg": "HS256"}, claims)]
+        made = ".".join(
+            base64.urlsafe_b64encode(part).decode().rstrip("=") for part in (*parts, secrets.token_bytes(32))
+        )
+        self.secrets.add(made)
+        return made
+
     # --- the resource server's side -------------------------------------------------------------------------------
 
     def refusal(self, token: str) -> str | None:
@@ -279,7 +291,7 @@ class Provider(OAuthAuthorizationServerProvider[AuthorizationCode, RefreshToken,
             return "The access token is unknown"
         if kept[1] <= time.time():
             return "The access token expired"
-        ended = self._grants[token].ended
+        ended = None if self._behaviour().issues_self_contained_tokens else self._grants[token].ended
         return f"The access token is revoked: {ended}" if ended else None
 
     def known(self, token: str) -> tuple[AccessToken | RefreshToken, int | None] | None:
@@ -311,3 +323,11 @@ class Provider(OAuthAuthorizationServerProvider[AuthorizationCode, RefreshToken,
         if self._behaviour().honours_revocation:
             grant = self._grants[token.token]
             grant.ended = grant.ended or "the client revoked it"
+
+
+def _fitting() -> dict[str, str]:
+    """The challenge of whatever verifier is shown, so that the SDK's comparison finds nothing wrong."""
+    asked = received.get()
+    shown = dict(asked.form).get("code_verifier", "") if asked else ""
+    hashed = hashlib.sha256(shown.encode()).digest()
+    return {"code_challenge": base64.urlsafe_b64encode(hashed).rstrip(b"=").decode()}

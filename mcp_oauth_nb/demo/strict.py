@@ -132,12 +132,6 @@ def _refuse_register(asked: Asked, provider: Provider) -> Answer | None:
     return oauth_error(400, "invalid_redirect_uri", reason) if reason else None
 
 
-def _refuse_second_token(asked: Asked, provider: Provider) -> Answer | None:
-    """A token comes in one way only (RFC 6750 section 2)."""
-    twice = asked.bearer is not None and any(name == "access_token" for name, _ in asked.query)
-    return oauth_error(400, "invalid_request", "the access token was sent in two ways") if twice else None
-
-
 def _refuse_mcp(asked: Asked, provider: Provider) -> Answer | None:
     """Credentials that cannot be read (RFC 6750 section 3.1): a scheme alone, or a token in two places."""
     sent = asked.header("authorization").strip()
@@ -157,7 +151,6 @@ REFUSALS: dict[tuple[str, str], Callable[[Asked, Provider], Answer | None]] = {
     ("POST", TOKEN): _refuse_token,
     ("POST", REVOKE): _refuse_revoke,
     ("POST", REGISTER): _refuse_register,
-    ("POST", MCP): _refuse_second_token,
 }
 
 

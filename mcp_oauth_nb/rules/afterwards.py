@@ -1,10 +1,9 @@
-"""Rules for what happens to tokens later: refresh, replay of an old refresh token, revocation."""
+"""Rules for what the authorization server does with tokens later: refresh, replay of an old one, revocation."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from mcp_oauth_nb.protocol.jsonrpc import messages
 from mcp_oauth_nb.protocol.spec import Spec
 from mcp_oauth_nb.records import Exchange, Run
 from mcp_oauth_nb.rules.discovery import Found
@@ -12,13 +11,12 @@ from mcp_oauth_nb.rules.evidence import (
     answered,
     form,
     oauth_error,
-    sent_token,
     server_document,
     text,
 )
 from mcp_oauth_nb.rules.rule import MUST, SHOULD, Case, Seen, Selector, rule, since
 from mcp_oauth_nb.rules.tokens import issued, refused
-from mcp_oauth_nb.rules.words import AUTHORIZATION_SERVER, MCP_SERVER, came, fix_for, shown, who_answered, with_error
+from mcp_oauth_nb.rules.words import AUTHORIZATION_SERVER, came, fix_for, shown, who_answered, with_error
 
 
 def _silent(step: str) -> Selector:
@@ -164,28 +162,3 @@ def _(case: Case, exchange: Exchange) -> Iterator[Seen]:
         # RFC 7009 2: refresh tokens must be revocable, access tokens should be.
         level=SHOULD if error == "unsupported_token_type" else None,
     )
-
-
-def _used_after_revocation(case: Case) -> list[Exchange]:
-    """Uses of an access token that the revocation endpoint did not decline to revoke."""
-    if any(oauth_error(one) == "unsupported_token_type" for one in case.answered("revoke")):
-        return []
-    used = [one for one in case.answered("revoked") if sent_token(one)]
-    return [one for one in used if one.status == 401 or (one.status or 0) // 100 == 2]
-
-
-@rule(
-    "revoked-token-accepted",
-    step="revoked",
-    level=MUST,
-    who=MCP_SERVER,
-    summary="The MCP server accepts an access token that was revoked.",
-    fix="Check tokens by introspection or a short lifetime; at the authorization server, end access tokens with their "
-    "grant.",
-    spec=Spec("RFC 7009", "2"),
-    over=Selector(_used_after_revocation, "no revoked token was used, or the answer was neither 401 nor a success"),
-)
-def _(case: Case, exchange: Exchange) -> Iterator[Seen]:
-    response = exchange.response
-    if response is not None and response.status != 401 and any("result" in one for one in messages(response)):
-        yield Seen(exchange, "status", "401", came(exchange))

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from mcp_oauth_nb.protocol.spec import Spec
+from mcp_oauth_nb.protocol.step import BARE_CODE
+from mcp_oauth_nb.protocol.wellknown import is_loopback
 from mcp_oauth_nb.records import Exchange
 from mcp_oauth_nb.rules.evidence import (
     AUTHORIZATION_REQUEST,
@@ -20,6 +23,8 @@ from mcp_oauth_nb.rules.issuer import checked
 from mcp_oauth_nb.rules.rule import MUST, Case, Seen, Selector, rule, since
 from mcp_oauth_nb.rules.suspect import Who
 from mcp_oauth_nb.rules.words import AUTHORIZATION_SERVER, came, fix_for, quoted, shown, who_answered
+
+_PORT = re.compile(r"^(https?://[^/?#]*?):\d{1,5}(?=[/?#]|$)")
 
 
 def sender(exchange: Exchange, name: str) -> Who:
@@ -54,12 +59,18 @@ def _if_refused(case: Case) -> tuple[str, ...]:
     return ("authorization-error",) if query(back).get("error") in ("invalid_request", "invalid_target") else ()
 
 
-def _registered_redirects(case: Case) -> tuple[str, ...]:
-    """What the registration of this trace allows; the answer counts, else what was sent."""
+def registered_redirects(case: Case) -> tuple[str, ...]:
+    """The redirect URIs that the registration of this trace allows; the answer counts, else what was sent."""
     for exchange in case.answered("register"):
         if exchange.document is not None and exchange.document.get("client_id"):
             return texts(exchange.document.get("redirect_uris")) or texts(sent_json(exchange).get("redirect_uris"))
     return ()
+
+
+def is_other_port(used: str, registered: tuple[str, ...]) -> bool:
+    """Whether only the port tells a loopback redirect URI from a registered one: servers must allow that (RFC 8252)."""
+    wanted = {_PORT.sub(r"\1", one) for one in registered if is_loopback(one)}
+    return used not in registered and is_loopback(used) and _PORT.sub(r"\1", used) in wanted
 
 
 @rule(
@@ -71,14 +82,14 @@ def _registered_redirects(case: Case) -> tuple[str, ...]:
     fix="Use the registered redirect URI letter by letter, or register again with this one.",
     spec=Spec("MCP 2025-11-25", "Open Redirection"),
     over=Selector(
-        lambda case: [one] if (one := authorization_request(case)) and _registered_redirects(case) else [],
+        lambda case: [one] if (one := authorization_request(case)) and registered_redirects(case) else [],
         "no authorization request by a client registered here was made yet",
     ),
     explains=("authorization-page",),
 )
 def _(case: Case, exchange: Exchange) -> Iterator[Seen]:
-    registered, used = _registered_redirects(case), query(exchange).get("redirect_uri")
-    if used not in registered:
+    registered, used = registered_redirects(case), query(exchange).get("redirect_uri")
+    if used not in registered and not is_other_port(used or "", registered):
         who = sender(exchange, "redirect_uri")
         yield Seen(exchange, "url", shown(list(registered)), shown(used or "no redirect_uri"), who=who)
 
@@ -155,6 +166,16 @@ _ERRORS: dict[str, tuple[Who, str]] = {
     "login_required": ("user", "Sign in to the authorization server, then run authorize again."),
     "consent_required": ("user", "Open the link in a browser and agree."),
     "interaction_required": ("user", "Open the link in a browser and finish what the server asks for."),
+    "account_selection_required": ("user", "Open the link in a browser and choose the account to go on with."),
+    "unmet_authentication_requirements": (
+        "user",
+        "Sign in with the stronger method that the authorization server asks for, such as a second factor.",
+    ),
+    "request_not_supported": ("client", "Send the parameters in the query and not in a signed request object."),
+    "request_uri_not_supported": ("client", "Send the parameters in the query and not by reference."),
+    "invalid_request_object": ("client", "Send the parameters in the query and not in a signed request object."),
+    "invalid_request_uri": ("client", "Send the parameters in the query; what was pushed before may have expired."),
+    "registration_not_supported": ("client", "Register the client before it sends an authorization request."),
 }
 
 
@@ -198,9 +219,10 @@ def _(case: Case, exchange: Exchange) -> Iterator[Seen]:
     fix="Return state unchanged. If the browser came back from an older link, open the newest authorization link.",
     spec=Spec("RFC 6749", "4.1.2"),
     over=Selector(
-        lambda case: [one] if (one := redirect(case)) and _sent_state(case) else [],
+        lambda case: [one] if (one := redirect(case)) and _sent_state(case) and BARE_CODE not in one.edited else [],
         "no redirect has come back yet for a request with state",
     ),
+    explains=("state-ignored",),
 )
 def _(case: Case, exchange: Exchange) -> Iterator[Seen]:
     if not _state_differs(case, exchange):
@@ -229,4 +251,5 @@ def _(case: Case, exchange: Exchange) -> Iterator[Seen]:
     back = query(exchange)
     if not back.get("code") and "error" not in back:
         names = ", ".join(sorted(back)) or "no parameters"
-        yield Seen(exchange, "url", "code in the query of the redirect URI", names)
+        explains = () if back else ("state-mismatch", "iss-mismatch")
+        yield Seen(exchange, "url", "code in the query of the redirect URI", names, explains=explains)

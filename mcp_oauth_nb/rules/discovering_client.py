@@ -15,19 +15,17 @@ from mcp_oauth_nb.protocol.wellknown import (
     split,
 )
 from mcp_oauth_nb.records import Exchange
-from mcp_oauth_nb.rules.authorization import sender
 from mcp_oauth_nb.rules.challenge_parameters import bearers
 from mcp_oauth_nb.rules.evidence import (
     at_least,
     authorization_request,
     named_metadata_url,
-    query,
     resource_document,
     texts,
     without_token,
 )
 from mcp_oauth_nb.rules.rule import MUST, SHOULD, Case, Seen, Selector, rule
-from mcp_oauth_nb.rules.words import capped, origin, shown
+from mcp_oauth_nb.rules.words import origin, shown
 
 DISCOVERY = Spec("MCP 2025-11-25", "Protected Resource Metadata Discovery Requirements")
 
@@ -126,42 +124,6 @@ def _(case: Case, exchange: Exchange) -> Iterator[Seen]:
         yield Seen(exchange, "url", shown(named_metadata_url(case)), seen, summary, cause="resource-metadata-skipped")
     elif not any(same_origin(exchange.request.url, issuer) for issuer in issuers):
         yield Seen(exchange, "url", f"a URL of {shown(list(issuers))}", shown(exchange.request.url))
-
-
-def _asked_for_scope(case: Case) -> list[tuple[Exchange, list[str]]]:
-    """The authorization request with the scopes of the challenge before it."""
-    request, refused = authorization_request(case), without_token(case)
-    named = next((item.get("scope") for item in bearers(refused) if item.get("scope")), None) if refused else None
-    return [(request, named.split())] if request and named and at_least(case, "2025-11-25") else []
-
-
-@rule(
-    "challenged-scope-left-out",
-    step="authorize",
-    level=SHOULD,  # whoever debugs may ask for less on purpose
-    who="client",
-    summary="The authorization request leaves out a scope that the challenge asks for.",
-    fix="Ask for all scopes of the challenge, also for those that scopes_supported does not list.",
-    spec=Spec("MCP 2025-11-25", "Protected Resource Metadata Discovery Requirements"),
-    over=Selector(_asked_for_scope, "no authorization request was made behind a challenge with a scope"),
-    explains=("insufficient-scope",),
-)
-def _(case: Case, piece: tuple[Exchange, list[str]]) -> Iterator[Seen]:
-    exchange, wanted = piece
-    sent = (query(exchange).get("scope") or "").split()
-    left_out = [one for one in wanted if one not in sent]
-    if left_out:
-        found = resource_document(case)
-        listed = texts(found[1].get("scopes_supported")) if found else ()
-        unlisted = bool(listed) and not set(left_out) & set(listed)
-        yield Seen(
-            exchange,
-            "url",
-            expected=capped(f"a scope with {' '.join(wanted)}"),
-            observed=capped(f"no {' '.join(left_out)}"),
-            who=sender(exchange, "scope"),
-            cause="scope-struck-out" if unlisted else "",
-        )
 
 
 def _refused_later(case: Case) -> list[tuple[Exchange, str, Exchange]]:

@@ -22,13 +22,15 @@ from mcp_oauth_nb.rules.evidence import (
 )
 from mcp_oauth_nb.rules.rule import MUST, Case, Seen, Selector, rule
 from mcp_oauth_nb.rules.suspect import Who
+from mcp_oauth_nb.rules.timeline import Operation, operation
 from mcp_oauth_nb.rules.tokens import issued
 from mcp_oauth_nb.rules.words import MCP_SERVER, came, fix_for, quoted, shown, who_answered
 
 
 def requests(case: Case) -> list[Exchange]:
-    """What was posted to the MCP server after authorization."""
-    return [one for one in case.exchanges("mcp", "call") if one.request.method == "POST"]
+    """What was posted to the MCP server after authorization; a step-up posts to the authorization server as well."""
+    posted = [one for one in case.exchanges("mcp", "call") if one.request.method == "POST"]
+    return [one for one in posted if one.request.url == case.url or operation(one) is not None]
 
 
 def answered_with_token(case: Case) -> list[Exchange]:
@@ -142,7 +144,7 @@ def _told(bearer: Challenge | None) -> str:
     over=WITH_TOKEN,
 )
 def _(case: Case, exchange: Exchange) -> Iterator[Seen]:
-    if exchange.status != 403:
+    if exchange.status != 403 or _allowed_later(case, exchange):
         return
     bearer = challenges(exchange).bearer()
     seen = f"{came(exchange)}{_told(bearer)}"
@@ -162,6 +164,17 @@ def _(case: Case, exchange: Exchange) -> Iterator[Seen]:
         "host or origin check, a firewall, a policy.",
         who=MCP_SERVER,
     )
+
+
+def _allowed_later(case: Case, exchange: Exchange) -> bool:
+    """Whether the same operation succeeded later in the step: the client stepped up, and nothing is left to mend."""
+    return case.once(_last_success).get((exchange.step, operation(exchange)), 0) > exchange.id
+
+
+def _last_success(case: Case) -> dict[tuple[str, Operation | None], int]:
+    """By step and operation: the last exchange in which it succeeded."""
+    sent = [(one, operation(one)) for one in case.answered("mcp", "call")]
+    return {(one.step, asked): one.id for one, asked in sent if asked and (one.status or 0) // 100 == 2}
 
 
 @rule(

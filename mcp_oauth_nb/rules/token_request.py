@@ -9,7 +9,7 @@ from mcp_oauth_nb.protocol.spec import Spec
 from mcp_oauth_nb.records import Exchange
 from mcp_oauth_nb.rules.authorization import sender
 from mcp_oauth_nb.rules.evidence import authorization_request, form, oauth_error, query, redirect
-from mcp_oauth_nb.rules.rule import ANY, MUST, Case, Seen, Selector, rule, since
+from mcp_oauth_nb.rules.rule import ANY, MUST, SHOULD, Case, Seen, Selector, rule, since
 from mcp_oauth_nb.rules.words import quoted
 
 
@@ -94,8 +94,14 @@ def _(case: Case, exchange: Exchange) -> Iterator[Seen]:
             expected="the code_verifier whose S256 hash is the code_challenge that was sent",
             observed="no code_verifier" if verifier is None else "a code_verifier with another hash",
             who=sender(exchange, "code_verifier"),
-            explains=("token-refused",) if _error_in(exchange, "invalid_grant", "invalid_request") else (),
+            explains=_misses_pair(exchange),
         )
+
+
+def _misses_pair(exchange: Exchange) -> tuple[str, ...]:
+    """What follows from a wrong verifier: the refusal, also by a server that trips over it."""
+    tripped = exchange.status is not None and exchange.status >= 500 and not oauth_error(exchange)
+    return ("token-refused",) if tripped or _error_in(exchange, "invalid_grant", "invalid_request") else ()
 
 
 @rule(
@@ -119,5 +125,6 @@ def _(case: Case, exchange: Exchange) -> Iterator[Seen]:
             expected=quoted(first),
             observed=quoted(second) if second is not None else "no redirect_uri",
             who=sender(exchange, "redirect_uri"),
+            level=SHOULD if second is None else None,
             explains=("token-refused",) if _error_in(exchange, "invalid_grant", "invalid_request") else (),
         )

@@ -116,6 +116,7 @@ def refused(exchange: Exchange, expected: str, summary: str) -> Seen:
     fix="Look the error up in the authorization server's log.",
     spec=Spec("RFC 6749", "5.2"),
     over=TOKEN_ANSWERED,
+    explains=("token-error-malformed",),
 )
 def _(case: Case, exchange: Exchange) -> Iterator[Seen]:
     if exchange.status != 200 or (oauth_error(exchange) and not (exchange.document or {}).get("access_token")):

@@ -24,7 +24,7 @@ from mcp_oauth_nb.steps.discovery import resource_metadata, server_metadata
 from mcp_oauth_nb.steps.messages import later_call, opening
 from mcp_oauth_nb.steps.registration import register
 from mcp_oauth_nb.steps.sending import send_to_resource
-from mcp_oauth_nb.steps.tokens import token
+from mcp_oauth_nb.steps.tokens import REPLAY_REFUSED, token
 from mcp_oauth_nb.steps.words import answered, brief, unanswered
 
 WITH_TOKEN = "the URL you typed, with the access token"
@@ -160,16 +160,23 @@ def _one(method: str, params: Mapping[str, Any]) -> Callable[[Flow], Wants]:
 def revoked(flow: Flow) -> Wants:
     """Use the revoked access token. A refusal with 401 is the healthy outcome, a result the unhealthy one.
 
-    Any other answer, a 500 or a page of HTML, leaves the question open.
+    Any other answer, a 500 or a page of HTML, leaves the question open. So does a 401 after a refused replay, which may
+    have ended the grant before it was revoked.
     """
     need(flow.revoked, "revocation", "dbg.revoke()")
     tokens = need(flow.tokens, "access token", "dbg.token()")
     _, exchange = yield from opening(flow, tokens, "the URL you typed, with the revoked token")
     if exchange.status == 401:
-        return flow.learn(after_revocation=Outcome("revoked access token refused with 401", exchange.id))
+        doubt = " (or because the refused replay had ended the grant)" if _ended_by_replay(flow) else ""
+        return flow.learn(after_revocation=Outcome(f"revoked access token refused with 401{doubt}", exchange.id))
     if _has_result(exchange, 1):
         return flow.learn(after_revocation=Outcome("revoked access token still accepted", exchange.id))
     return Stopped(_failed(exchange) or f"expected 401, got {answered(exchange)}")
+
+
+def _ended_by_replay(flow: Flow) -> bool:
+    """Whether a replay was refused before: a careful server then ends the grant (OAuth 2.1 4.3.1)."""
+    return flow.replayed is not None and REPLAY_REFUSED in flow.replayed.summary
 
 
 def _session(flow: Flow, opened: Exchange) -> Session | None:

@@ -19,6 +19,7 @@ from mcp_oauth_nb.steps.words import said
 
 Form = Iterable[tuple[str, str | None]]
 STOLEN = "a stolen refresh token would go on working"
+REPLAY_REFUSED = "old refresh token refused"
 NO_TOKEN_ENDPOINT = "the authorization server metadata names no token_endpoint"
 
 
@@ -161,7 +162,7 @@ def replay(flow: Flow) -> Wants:
     if exchange.failure is None and _issued(exchange) is not None:
         return flow.learn(replayed=Outcome(f"old refresh token accepted: {STOLEN}", exchange.id))
     if exchange.failure is None and exchange.status in (400, 401):
-        return flow.learn(replayed=Outcome(f"old refresh token refused with {exchange.status}", exchange.id))
+        return flow.learn(replayed=Outcome(f"{REPLAY_REFUSED} with {exchange.status}", exchange.id))
     return Stopped(neither(exchange, "400 (invalid_grant)"))
 
 

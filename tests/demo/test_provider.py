@@ -101,7 +101,7 @@ def test_a_wrong_authorization_request_comes_back_with_an_error(
 @pytest.mark.parametrize(
     "bent",
     [
-        {"redirect_uri": "http://127.0.0.1:9999/callback"},
+        {"redirect_uri": "http://127.0.0.2:9999/callback"},
         {"redirect_uri": REDIRECT + "/"},
         {"redirect_uri": REDIRECT + "?x=1"},
         {"redirect_uri": "https://evil.example/callback"},
@@ -122,6 +122,11 @@ def test_preregistered_clients_use_any_loopback_port(server: DemoServer, uri: st
         assert walker.token(walker.authorize(redirect_uri=uri)["code"], redirect_uri=uri).status_code == 200
         for wrong in ("http://127.0.0.1:1/other", "http://127.0.0.2:1/callback", "http://127.0.0.1:x/callback"):
             assert walker.request(redirect_uri=wrong).status_code == 400
+
+
+def test_a_client_that_registered_itself_uses_any_loopback_port(walker: Walker) -> None:
+    other = "http://127.0.0.1:9999/callback"
+    assert walker.token(walker.authorize(redirect_uri=other)["code"], redirect_uri=other).status_code == 200
 
 
 def test_a_redirect_uri_is_used_as_it_was_written(walker: Walker) -> None:

@@ -128,7 +128,6 @@ BREAKING: dict[str, Trace] = {
     "challenge-ignored": REPEATED_REQUEST,
     "metadata-request-misplaced": ROOT_FIRST,
     "published-issuer-ignored": ORIGIN_ASKED,
-    "challenged-scope-left-out": tflow(authorized(scope="other"), upto="authorize"),
     "challenge-not-followed-up": authorized_again(),
 }
 

@@ -50,7 +50,8 @@ from factories import (
 
 from mcp_oauth_nb.records import Exchange, Trace
 from mcp_oauth_nb.rules.rule import RULES
-from rules import discovery_specimens, probe_specimens
+from rules import authorization_specimens, discovery_specimens, probe_specimens
+from rules.later_specimens import LATER_BREAKING, LATER_CLEAN
 
 
 def met(step: str, *exchanges: Exchange) -> Trace:
@@ -93,8 +94,7 @@ WITH_SECRET = met("register", registered(client_secret="s3cret", client_secret_e
 FOR_US, FOR_OTHERS = token_answer(access_token=jwt(aud=URL)), token_answer(access_token=jwt(aud="https://else.example"))
 LOGGED_IN = texchange("callback", f"{ISSUER}/login", 302, headers=(("Location", "/consent"),))
 NOT_PROMISED = Piece("server_metadata", (server_document(asm(authorization_response_iss_parameter_supported=None)),))
-NATIVE = texchange("register", f"{ISSUER}/register", 201, {"client_id": "x"}, method="POST",
-                   sent={"application_type": "native"})  # fmt: skip
+UNTYPED = texchange("register", f"{ISSUER}/register", 201, {"client_id": "x"}, method="POST", sent={"client_name": "x"})
 REDIRECTED = tflow(Piece("callback", (LOGGED_IN, came_back())), upto="callback")
 
 BREAKING: dict[str, Trace] = {
@@ -137,7 +137,7 @@ BREAKING: dict[str, Trace] = {
     "registration-endpoint-missing": tflow(
         Piece("server_metadata", (server_document(asm(registration_endpoint=None)),)), failed("register")
     ),
-    "application-type-missing": tflow(upto="register", protocol="2026-07-28"),
+    "application-type-missing": tflow(Piece("register", (UNTYPED,)), upto="register", protocol="2026-07-28"),
     "registration-refused": broke("register", registered(400, {"error": "invalid_redirect_uri"})),
     "registration-answer-invalid": broke("register", registered(client_id=None)),
     "registration-status": met("register", registered(200)),
@@ -200,7 +200,6 @@ BREAKING: dict[str, Trace] = {
         Piece("server_metadata", (server_document(asm(revocation_endpoint=None)),)), failed("revoke"), upto="revoke"
     ),
     "revocation-refused": broke("revoke", revocation(503)),
-    "revoked-token-accepted": met("revoked", initialized(step="revoked")),
     "metadata-nowhere": everywhere(located(nowhere=True)),
     "resource-metadata-unread": everywhere(located({PRM_URL: (404, b""), PRM_APPENDED: (200, prm())})),
     "metadata-copies-differ": everywhere(located({OIDC_URL: (200, asm(registration_endpoint=None))})),
@@ -229,6 +228,8 @@ BREAKING: dict[str, Trace] = {
     "registration-not-removed": met("unregister", managed("unregister", 200)),
     **probe_specimens.BREAKING,
     **discovery_specimens.BREAKING,
+    **authorization_specimens.BREAKING,
+    **LATER_BREAKING,
 }
 """By rule id: a trace in which this rule, perhaps among others, finds something."""
 
@@ -236,6 +237,7 @@ CLEAN: dict[str, Trace] = {
     **dict.fromkeys(BREAKING, HEALTHY_FLOW),
     **{rule.id: EVERYWHERE for rule in RULES.values() if rule.step == "well_known"},
     **{rule.id: DESCRIBED for rule in RULES.values() if rule.step == PROBE},
+    **authorization_specimens.CLEAN,
     "registration-secret-expiry": WITH_SECRET,
     "client-document-unannounced": tflow(
         Piece("server_metadata", (server_document(asm(client_id_metadata_document_supported=True)),)),
@@ -243,10 +245,10 @@ CLEAN: dict[str, Trace] = {
         upto="authorize",
     ),
     "authorization-page": REDIRECTED,
-    "application-type-missing": met("register", NATIVE),
     "token-audience": met("token", token_request(body=FOR_US)),
     **dict.fromkeys([rule for rule in BREAKING if rule.startswith("id-token-")], WITH_ID_TOKEN),
     **probe_specimens.CLEAN,
     **discovery_specimens.CLEAN,
+    **LATER_CLEAN,
 }
 """By rule id: a trace in which this rule was really tested, and found nothing."""

@@ -8,11 +8,8 @@ from factories import (
     REFRESH,
     Piece,
     failed,
-    initialized,
-    mcp_request,
     refresh_request,
     revocation,
-    rpc,
     tflow,
     token_answer,
 )
@@ -70,11 +67,3 @@ def test_refused_revocation(status: int, body: bytes, who: str, hint: str) -> No
     finding = found(failed("revoke", revocation(status, body)))["revocation-refused"]
     assert finding.who == who
     assert hint in finding.fix
-
-
-@pytest.mark.parametrize(("status", "outcome"), [(401, "passed"), (403, "not tested"), (500, "not tested")])
-def test_answers_to_a_revoked_token(status: int, outcome: str) -> None:
-    piece = Piece("revoked", (mcp_request(rpc("initialize"), status, step="revoked"),))
-    assert judge(tflow(piece)).outcomes["revoked-token-accepted"] == outcome
-    accepted = Piece("revoked", (initialized(step="revoked"),))
-    assert judge(tflow(accepted)).outcomes["revoked-token-accepted"] == "failed"

@@ -90,11 +90,11 @@ def test_a_refused_request_may_be_followed_by_another_one() -> None:
 
 def test_scope_that_the_metadata_does_not_list_is_left_out() -> None:
     challenged = unauthenticated(401, f'Bearer resource_metadata="{PRM_URL}", scope="mcp:tools extra"')
-    finding = found(tflow(challenged, upto="authorize"))["challenged-scope-left-out"]
+    finding = found(tflow(challenged, upto="authorize"))["scope-selection"]
     assert (finding.level, finding.who, finding.cause) == ("SHOULD", "client", "scope-struck-out")
-    assert finding.observed == "no extra"
+    assert finding.observed == 'not "extra"'
     by_hand = authorized(edited=("params.scope",), scope="mcp:tools")
-    assert found(tflow(challenged, by_hand, upto="authorize"))["challenged-scope-left-out"].who == "user"
+    assert found(tflow(challenged, by_hand, upto="authorize"))["scope-selection"].who == "user"
 
 
 @pytest.mark.parametrize(("value", "level"), [("a\u00e9", "SHOULD"), ("a\\\\b", "SHOULD"), ("\x1b[2Jgone", "MUST")])

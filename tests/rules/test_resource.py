@@ -66,8 +66,8 @@ def test_missing_scope_is_named() -> None:
     challenge = 'Bearer error="insufficient_scope", scope="mcp:admin"'
     sent = (initialized(), notified(), listed(403, headers=(("www-authenticate", challenge),)))
     finding = found(*sent)["insufficient-scope"]
-    assert finding.who == "user"
-    assert 'scope="mcp:admin"' in finding.fix
+    assert (finding.who, finding.cause) == ("client", "scope-never-asked")
+    assert "mcp:admin" in finding.fix
 
 
 def test_bare_403_is_the_servers() -> None:

@@ -53,12 +53,13 @@ def test_every_error_has_its_own_fix() -> None:
 def test_answer_that_is_no_oauth_claims_no_cause() -> None:
     finding = found(token_request(502, PAGE, headers=HTML), achieved=False)["token-refused"]
     assert finding.who == "gateway"
-    assert "no OAuth answer" in finding.summary
+    assert finding.cause == "gateway-without-server"
     assert "no OAuth answer" not in found(token_request(400, b""), achieved=False)["token-refused"].summary
 
 
 def test_error_with_status_200_is_a_refusal() -> None:
-    assert list(found(token_request(200, {"error": "bad_code"}), achieved=False)) == ["token-refused"]
+    findings = found(token_request(200, {"error": "bad_code"}), achieved=False)
+    assert list(findings) == ["token-refused", "token-error-malformed"]
 
 
 def test_request_changed_by_hand_is_the_users() -> None:

@@ -3,14 +3,18 @@
 from ..fault import FAULTS, Fault, in_order, named
 from . import (
     authorization,
+    callback,
     challenge,
     later,
     mcp,
     metadata_url,
     probes,
+    refresh,
     registration,
     resource_metadata,
     server_metadata,
+    step_up,
+    token_answers,
     tokens,
 )
 
@@ -23,8 +27,12 @@ AREAS = (
     server_metadata,
     registration,
     authorization,
+    callback,
     tokens,
+    token_answers,
     mcp,
+    step_up,
+    refresh,
     later,
     probes,
 )

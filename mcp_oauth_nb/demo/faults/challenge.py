@@ -251,7 +251,7 @@ def _(asked: Asked, answer: Answer) -> Answer:
     trips="challenge-offline-access",
     who="MCP server",
     how={"protocol": "2026-07-28", "scope": "mcp:tools"},
-    also=("challenged-scope-left-out",),
+    also=("scope-selection",),
 )
 def _(asked: Asked, answer: Answer) -> Answer:
     named = answer.header("www-authenticate").replace('"mcp:tools"', '"mcp:tools offline_access"')

@@ -300,7 +300,7 @@ def _(asked: Asked) -> Answer | None:
 
 
 @behaves(
-    "verifier-not-checked",
+    "any-verifier-redeems",
     summary="Any code_verifier redeems a code.",
     trips="wrong-verifier-accepted",
     who=AS,

@@ -1,6 +1,32 @@
 """The suspects, by the step in which they show. Importing this package declares them all."""
 
-from mcp_oauth_nb.rules.causes import addresses, challenge, resource_metadata
+from mcp_oauth_nb.rules.causes import (
+    addresses,
+    authorization,
+    authorization_errors,
+    authorization_response,
+    challenge,
+    no_redirect,
+    refresh,
+    resource_metadata,
+    revocation,
+    step_up,
+    token_answers,
+    tokens,
+)
 
-AREAS: tuple[object, ...] = (addresses, challenge, resource_metadata)
+AREAS: tuple[object, ...] = (
+    addresses,
+    challenge,
+    resource_metadata,
+    authorization,
+    authorization_errors,
+    authorization_response,
+    no_redirect,
+    tokens,
+    token_answers,
+    step_up,
+    refresh,
+    revocation,
+)
 """The modules in which suspects stand, in the order of the flow."""

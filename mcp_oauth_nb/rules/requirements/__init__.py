@@ -54,6 +54,11 @@ REQUIREMENTS: Mapping[str, Requirement] = {
 BEYOND: Mapping[str, str] = {
     "unreachable": "no answer at all is below every requirement, and the most frequent cause",
     "challenge-not-exposed": "browsers ask for it, and no other client",
+    "authorization-page": "a page is no breach by itself: it is where a wrong request, a person or a gateway shows",
+    "authorization-error": "an error is how a server rightly refuses: what it refuses is the question",
+    "redirect-not-received": "nobody has to come back, and yet it is what most people ask about",
+    "refresh-client-differs": "only RFC 6749 binds a refresh token to its client, and a mix-up ends in invalid_grant",
+    "dead-token-reused": "no requirement says when to stop, and clients go on with dead tokens for ever",
     "unexpected-answer": "the last resort, for what no other rule knows",
     "scheme-case": "HTTP itself wants schemes compared without case, and clients write them both ways",
     "query-token-accepted": "the duty is the client's; a server that takes such tokens invites them",

@@ -111,13 +111,13 @@ ROWS = (
         "client",
         "- - M M",
         "The client asks for the scopes of the challenge, which are authoritative for the request at hand.",
-        rules=("challenged-scope-left-out",),
+        rules=("scope-selection",),
     ),
     Requirement(
         "CH-17",
         "client",
         "- - MN MN",
         "The client assumes no relation between challenged scopes and `scopes_supported`.",
-        rules=("challenged-scope-left-out",),
+        rules=("scope-selection",),
     ),
 )

@@ -1,0 +1,58 @@
+"""Reading of answers that suspects share: what was said in words, and whether somebody at the edge said it."""
+
+from __future__ import annotations
+
+import re
+
+from mcp_oauth_nb.records import Exchange
+from mcp_oauth_nb.rules.cause import line
+from mcp_oauth_nb.rules.evidence import query
+from mcp_oauth_nb.rules.rule import Case, Finding
+from mcp_oauth_nb.rules.suspect import Line
+from mcp_oauth_nb.rules.words import capped
+
+READ = 20_000
+"""Characters of a body that are searched for words."""
+_TAGS = re.compile(r"(?is)<(script|style)\b.*?</\1>|<[^>]{0,300}>")
+_EDGE = ("cf-ray", "cf-mitigated", "x-amzn-waf-action", "x-sucuri-id", "x-akamai-request-id", "x-iinfo", "x-cdn", "via")
+_EDGE_SERVERS = ("cloudflare", "akamaighost", "awselb", "cloudfront", "imperva", "sucuri", "fastly", "bigip")
+
+
+def shown_in(case: Case, finding: Finding) -> Exchange | None:
+    """The exchange that shows a finding."""
+    found = case.trace.exchanges
+    return found[finding.exchange - 1] if 0 < finding.exchange <= len(found) else None
+
+
+def words(exchange: Exchange) -> str:
+    """What an answer says to a reader: the error of a redirect, or the text of a body."""
+    if exchange.direction == "in":
+        back = query(exchange)
+        return f"{back.get('error', '')} {back.get('error_description', '')}".strip()
+    body = exchange.response.body.decode("utf-8", "replace") if exchange.response else ""
+    return " ".join(_TAGS.sub(" ", capped(body, READ)).split())
+
+
+def quoting(exchange: Exchange, pattern: re.Pattern[str]) -> tuple[Line, ...]:
+    """The place in an answer where a pattern is found, with some whole words around it; nothing where it is not.
+
+    No word is cut and no letter changed: half a secret, or one in other letters, could no longer be masked.
+    """
+    text = words(exchange)
+    found = pattern.search(text)
+    if found is None:
+        return ()
+    part = "url" if exchange.direction == "in" else "body:"
+    first, last = text.rfind(" ", 0, max(0, found.start() - 40)) + 1, text.find(" ", found.end() + 80)
+    return (line(exchange, part, capped(text[first : last if last > 0 else len(text)])),)
+
+
+def edge(exchange: Exchange) -> tuple[Line, ...]:
+    """Headers with which a gateway, a firewall or a delivery network gives itself away."""
+    response = exchange.response
+    if response is None:
+        return ()
+    server = (response.header("server") or "").lower()
+    told = [line(exchange, "header:Server", server)] if any(name in server for name in _EDGE_SERVERS) else []
+    told += [line(exchange, f"header:{name}", response.header(name) or "") for name in _EDGE if response.header(name)]
+    return tuple(told)
