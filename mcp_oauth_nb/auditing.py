@@ -10,12 +10,11 @@ from mcp_oauth_nb.errors import BadSetting, NotYet
 from mcp_oauth_nb.evidence.junit import junit
 from mcp_oauth_nb.evidence.sarif import sarif
 from mcp_oauth_nb.protocol.flow import Flow
-from mcp_oauth_nb.protocol.probes import FRESH, PROBES, SPENDING
+from mcp_oauth_nb.protocol.probes import FRESH, FRESH_GRANT, PROBES, SPENDING
 from mcp_oauth_nb.protocol.step import Override
 from mcp_oauth_nb.stepping import Stepper
 from mcp_oauth_nb.steps import AFTERWARDS, STEPS, route_for
 
-GRANT = "fresh_grant"
 WRITERS = {"junit": junit, "sarif": sarif}
 NOBODY = "it needs an authorization of its own, so somebody who consents: Debugger(url, browser='follow')"
 LEFT_OUT = "it may end a grant, and the audit was told to leave such checks out (destructive=False)"
@@ -44,14 +43,14 @@ class Auditor(Stepper):
         if not self._has_flow():
             self._begin_flow()
         skipped = {name: ONLY for name in (*PROBES, *AFTERWARDS) if only is not None and name not in wanted}
-        for name in (name for name in wanted if name != GRANT):
+        for name in (name for name in wanted if name != FRESH_GRANT):
             if name in SPENDING and not destructive:
                 skipped[name] = LEFT_OUT
             elif name in FRESH and not self._consents:
                 skipped[name] = NOBODY
             else:
                 skipped.update(self._tried(name))
-        if only is None or GRANT in wanted:
+        if only is None or FRESH_GRANT in wanted:
             skipped.update(self._later(destructive=destructive))
         return Audit(self.trace, wanted if only is not None else (), skipped, WRITERS)
 
@@ -110,7 +109,7 @@ class Auditor(Stepper):
     def _with_grant(self, names: Iterable[str]) -> dict[str, str]:
         """Carry out steps beside the flow, with a grant of their own; why not, for those that lack something."""
         skipped: dict[str, str] = {}
-        flow = self._driver.begin(STEPS[GRANT], self._flow, Override()).finish()
+        flow = self._driver.begin(STEPS[FRESH_GRANT], self._flow, Override()).finish()
         for name in names:
             reason = _missing(flow, name)
             if reason:

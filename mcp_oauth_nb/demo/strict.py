@@ -12,18 +12,7 @@ from typing import Any
 
 from .answers import FORM, Answer, Asked, Pairs
 from .clients import unusable_redirect
-from .oauth import (
-    AUTHORIZE,
-    BASIC,
-    MCP,
-    REGISTER,
-    RESOURCE_METADATA,
-    REVOKE,
-    TOKEN,
-    oauth_error,
-    redirected,
-    unknown_client,
-)
+from .oauth import AUTHORIZE, BASIC, MCP, REGISTER, REVOKE, TOKEN, oauth_error, redirected, unknown_client
 from .provider import CLIENT_CREDENTIALS, GRANT_TYPES, Provider
 
 
@@ -132,14 +121,10 @@ def _refuse_register(asked: Asked, provider: Provider) -> Answer | None:
     return oauth_error(400, "invalid_redirect_uri", reason) if reason else None
 
 
-def _refuse_mcp(asked: Asked, provider: Provider) -> Answer | None:
-    """Credentials that cannot be read (RFC 6750 section 3.1): a scheme alone, or a token in two places."""
-    sent = asked.header("authorization").strip()
-    if sent.lower() == "bearer" or (sent and "access_token" in dict(asked.query)):
-        challenge = f'Bearer error="invalid_request", resource_metadata="{provider.issuer}{RESOURCE_METADATA}"'
-        refused = oauth_error(400, "invalid_request", "one token is wanted, in the Authorization header")
-        return refused.with_header("www-authenticate", challenge)
-    return None
+def _refuse_second_token(asked: Asked, provider: Provider) -> Answer | None:
+    """A token comes in one way only (RFC 6750 section 2)."""
+    twice = asked.bearer is not None and any(name == "access_token" for name, _ in asked.query)
+    return oauth_error(400, "invalid_request", "the access token was sent in two ways") if twice else None
 
 
 REFUSALS: dict[tuple[str, str], Callable[[Asked, Provider], Answer | None]] = {
@@ -147,7 +132,7 @@ REFUSALS: dict[tuple[str, str], Callable[[Asked, Provider], Answer | None]] = {
     ("POST", AUTHORIZE): lambda asked, provider: oauth_error(405, "invalid_request", "use GET").with_header(
         "allow", "GET"
     ),
-    ("POST", MCP): _refuse_mcp,
+    ("POST", MCP): _refuse_second_token,
     ("POST", TOKEN): _refuse_token,
     ("POST", REVOKE): _refuse_revoke,
     ("POST", REGISTER): _refuse_register,

@@ -7,6 +7,7 @@ they read the route from `grants`.
 from __future__ import annotations
 
 WELL_KNOWN = "well_known"
+FRESH_GRANT = "fresh_grant"
 CLIENT_DOCUMENT = "client_document_check"
 PROBES = (
     WELL_KNOWN,
@@ -38,7 +39,7 @@ PROBES = (
     "basic_or_body",
     "introspect_anonymous",
     "code_replay",
-    "fresh_grant",
+    FRESH_GRANT,
 )
 """Every probe off the route, in the order in which their findings are told."""
 SPENDING = ("code_replay",)
