@@ -109,8 +109,11 @@ class TestRegistration:
             "made-up",
             "register",
             "Made up.",
-            "none",
+            *("none", "none", "client", "token"),
             places=("/register",),
+            cause="none",
+            who="authorization server",
+            caused_in="register",
             patch=lambda asked, answer: answer.patched(registration_client_uri=elsewhere),
         )
         dbg.run()
@@ -178,8 +181,11 @@ class TestDisplays:
             "made-up",
             "token",
             "Made up.",
-            "none",
+            *("none", "none", "client", "token"),
             places=("/token",),
+            cause="none",
+            who="authorization server",
+            caused_in="token",
             patch=lambda asked, answer: answer.patched(id_token=signed),
         )
         dbg.run()

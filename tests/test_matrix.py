@@ -112,7 +112,8 @@ class TestWhereFastmcpIsNotGreen:
         dbg = Debugger(second.url, client=client, browser="follow", step_timeout_s=20)
         second.register(client, redirect_of(dbg))
         report = dbg.run()
-        assert [finding.rule for finding in report.findings if finding.level == "MUST"] == ["token-refused"]
+        musts = [finding.rule for finding in report.findings if finding.level == "MUST"]
+        assert musts == ["token-refused", "token-error-malformed"]
         assert "Missing client_id" in report.cause.observed
         also = Debugger(second.url, client=client, browser="follow", step_timeout_s=20)
         second.register(client, redirect_of(also))
