@@ -98,7 +98,7 @@ def token_elsewhere(flow: Flow) -> Wants:
     return tested(flow, exchange)
 
 
-@step(title="Use the session without its token", spec=Spec("MCP 2025-11-25", "Session Hijacking"), probe=True)
+@step(title="Use the session without its token", spec=Spec("MCP 2025-11-25", "Access Token Usage"), probe=True)
 def session_only(flow: Flow) -> Wants:
     """The session id alone: it says which session is meant, and not who speaks."""
     session = flow.session
@@ -109,7 +109,11 @@ def session_only(flow: Flow) -> Wants:
     return tested(flow, exchange)
 
 
-@step(title="Send a token for another server", spec=Spec("MCP 2025-11-25", "Token Audience Binding"), probe=True)
+@step(
+    title="Send a token for another server",
+    spec=Spec("MCP 2025-11-25", "Token Audience Binding and Validation"),
+    probe=True,
+)
 def wrong_audience(flow: Flow) -> Wants:
     """A token of the same authorization server that was asked for another resource; it must not work here."""
     parts = split(flow.settings.url)

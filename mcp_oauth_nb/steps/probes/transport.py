@@ -90,7 +90,11 @@ def get_and_delete(flow: Flow) -> Wants:
     return tested(flow, exchange)
 
 
-@step(title="Name a protocol version that there never was", spec=Spec("MCP 2025-11-25", "Protocol Version"), probe=True)
+@step(
+    title="Name a protocol version that there never was",
+    spec=Spec("MCP 2025-11-25", "Protocol Version Header"),
+    probe=True,
+)
 def unknown_version(flow: Flow) -> Wants:
     """The header names another version; a healthy server answers 400."""
     if flow.tokens is None or (flow.session is None and flow.profile.conversation == "handshake"):
