@@ -110,7 +110,7 @@ def session_only(flow: Flow) -> Wants:
 
 
 @step(
-    title="Send a token for another server",
+    title="Send a foreign token",
     spec=Spec("MCP 2025-11-25", "Token Audience Binding and Validation"),
     probe=True,
 )

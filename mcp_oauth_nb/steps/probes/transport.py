@@ -91,7 +91,7 @@ def get_and_delete(flow: Flow) -> Wants:
 
 
 @step(
-    title="Name a protocol version that there never was",
+    title="Name an unknown version",
     spec=Spec("MCP 2025-11-25", "Protocol Version Header"),
     probe=True,
 )
