@@ -58,6 +58,15 @@ _SECTIONS: Mapping[str, Places] = {
     },
     "Canonical Server URI": {SECOND: (_FLOW, "Canonical Server URI")},
     "Security Warning": {FIRST: (_TRANSPORT, "Security Warning"), FOURTH: (_STREAMABLE, "Security Warning")},
+    "Streamable HTTP": {FIRST: (_TRANSPORT, "Streamable HTTP"), FOURTH: (_STREAMABLE, "")},
+    "Listening for Messages from the Server": {
+        FIRST: (_TRANSPORT, "Listening for Messages from the Server"),
+        FOURTH: (_STREAMABLE, ""),
+    },
+    "Token Audience Binding and Validation": {
+        SECOND: (_FLOW, "Token Audience Binding and Validation"),
+        FOURTH: (_SECURITY, "Token Audience Binding and Validation"),
+    },
     "Step-Up Authorization Flow": {THIRD: (_FLOW, "Step-Up Authorization Flow")},
     "Refresh Tokens": {FOURTH: (_FLOW, "Refresh Tokens")},
     "Authorization Extensions": {FOURTH: (_FLOW, "Authorization Extensions")},
@@ -96,10 +105,6 @@ _SECTIONS: Mapping[str, Places] = {
     "Protocol Version Header": {
         SECOND: (_TRANSPORT, "Protocol Version Header"),
         FOURTH: (_STREAMABLE, "Protocol Version Header"),
-    },
-    "Token Audience Binding and Validation": {
-        SECOND: (_FLOW, "Token Audience Binding and Validation"),
-        FOURTH: (_SECURITY, "Token Audience Binding and Validation"),
     },
     "Discovery": {FOURTH: ("server/discover", "Request")},
     "Initialization": {FIRST: ("basic/lifecycle", "Initialization")},

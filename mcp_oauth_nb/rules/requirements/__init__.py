@@ -51,6 +51,8 @@ REQUIREMENTS: Mapping[str, Requirement] = {
 }
 """Every requirement by its id, in the order of the flow."""
 
+ID_TOKENS = "MCP asks for no ID token; one that comes is held to OpenID Connect"
+USERINFO = "MCP asks for no user information; what comes is held to OpenID Connect"
 BEYOND: Mapping[str, str] = {
     "unreachable": "no answer at all is below every requirement, and the most frequent cause",
     "challenge-not-exposed": "browsers ask for it, and no other client",
@@ -62,7 +64,21 @@ BEYOND: Mapping[str, str] = {
     "token-rejected": "refusing is a server's right: why it refuses a fresh token is what most people ask",
     "url-elicitation-required": "to want something of the user is no breach, and it stops the flow all the same",
     "input-required": "to want something of the user is no breach, and it stops the flow all the same",
+    "id-token-malformed": ID_TOKENS,
+    "id-token-issuer": ID_TOKENS,
+    "id-token-audience": ID_TOKENS,
+    "id-token-expired": ID_TOKENS,
+    "id-token-nonce": ID_TOKENS,
+    "userinfo-refused": USERINFO,
+    "userinfo-subject": USERINFO,
     "unexpected-answer": "the last resort, for what no other rule knows",
+    "scheme-case": "HTTP itself wants schemes compared without case, and clients write them both ways",
+    "query-token-accepted": "the duty is the client's; a server that takes such tokens invites them",
+    "slash-redirect-leaves": "no specification speaks of the slash, and clients lose their token over it",
+    "accept-falls-over": "an incomplete header is the client's mistake, a crash over it the server's",
+    "metadata-unsteady": "two machines behind one URL explain what no single answer can",
+    "keys-unreadable": "whoever is handed a token cannot check it without the keys",
+    "keys-private": "no clause on metadata foresees it, and nothing is worse",
 }
 """Rules that decide no requirement, with the reason why they are there."""
 
