@@ -20,6 +20,7 @@ from mcp_oauth_nb.rules.evidence import (
     server_document,
     text,
     texts,
+    without_nonces,
 )
 from mcp_oauth_nb.rules.rule import MAY, MUST, SHOULD, Case, Seen, Selector, rule
 from mcp_oauth_nb.rules.suspect import Who
@@ -183,7 +184,7 @@ def _authenticated(case: Case) -> list[tuple[Exchange, str, Found]]:
     if not found or "token_endpoint" not in found[1]:
         return []
     sent = [one for one in case.exchanges("token") if one.request.method == "POST" and not is_at_idp(one)]
-    return [(one, _method(one), found) for one in sent]
+    return [(one, _method(one), found) for one in without_nonces(case, sent)]
 
 
 def _registered(case: Case) -> set[str | None]:
