@@ -76,8 +76,8 @@ def _sent_by_us(case: Case) -> list[tuple[Exchange, frozenset[str]]]:
 )
 def _(case: Case, found: tuple[Exchange, frozenset[str]]) -> Iterator[Seen]:
     exchange, tokens = found
-    pairs = parse_qsl(exchange.request.url.partition("?")[2].replace("#", "&"), keep_blank_values=True)
-    for name, value in pairs:
+    sent = exchange.request.url.partition("?")[2].replace("#", "&")
+    for name, value in parse_qsl(sent, keep_blank_values=True) if sent else ():
         if name == "access_token" or value in tokens:
             yield Seen(exchange, "url", "no token in the URL", "a token in its query", who=sender(exchange, name))
             return

@@ -51,8 +51,6 @@ REQUIREMENTS: Mapping[str, Requirement] = {
 }
 """Every requirement by its id, in the order of the flow."""
 
-ID_TOKENS = "MCP asks for no ID token; one that comes is held to OpenID Connect"
-USERINFO = "MCP asks for no user information; what comes is held to OpenID Connect"
 BEYOND: Mapping[str, str] = {
     "unreachable": "no answer at all is below every requirement, and the most frequent cause",
     "challenge-not-exposed": "browsers ask for it, and no other client",
@@ -64,13 +62,13 @@ BEYOND: Mapping[str, str] = {
     "token-rejected": "refusing is a server's right: why it refuses a fresh token is what most people ask",
     "url-elicitation-required": "to want something of the user is no breach, and it stops the flow all the same",
     "input-required": "to want something of the user is no breach, and it stops the flow all the same",
-    "id-token-malformed": ID_TOKENS,
-    "id-token-issuer": ID_TOKENS,
-    "id-token-audience": ID_TOKENS,
-    "id-token-expired": ID_TOKENS,
-    "id-token-nonce": ID_TOKENS,
-    "userinfo-refused": USERINFO,
-    "userinfo-subject": USERINFO,
+    "id-token-malformed": "MCP asks for no ID token, and OpenID Connect says how one must look that comes all the same",
+    "id-token-issuer": "of OpenID Connect alone, and a token of a mixed-up server gives itself away by it",
+    "id-token-audience": "of OpenID Connect alone, and a token of a mixed-up client gives itself away by it",
+    "id-token-expired": "of OpenID Connect alone, and a clock that is wrong gives itself away by it",
+    "id-token-nonce": "of OpenID Connect alone, and a token of another login gives itself away by it",
+    "userinfo-refused": "of OpenID Connect alone, and asked only to learn whether the token is good",
+    "userinfo-subject": "of OpenID Connect alone, and asked only to learn whom the token stands for",
     "unexpected-answer": "the last resort, for what no other rule knows",
     "scheme-case": "HTTP itself wants schemes compared without case, and clients write them both ways",
     "query-token-accepted": "the duty is the client's; a server that takes such tokens invites them",
