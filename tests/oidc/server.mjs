@@ -26,6 +26,7 @@ const provider = new Provider(issuer, {
   jwks: { keys: [generateKeyPairSync("rsa", { modulusLength: 2048 }).privateKey.export({ format: "jwk" })] },
   scopes: ["openid", "offline_access"],
   pkce: { required: () => true },
+  responseTypes: ["code"],
   rotateRefreshToken: true,
   issueRefreshToken: (ctx, client) => client.grantTypeAllowed("refresh_token"),
   expiresWithSession: () => false,

@@ -190,8 +190,10 @@ def test_a_wrong_secret_is_named(oidc: Oidc):
 def test_a_resource_that_the_server_does_not_know_is_named(oidc: Oidc):
     dbg = Debugger(oidc.url, client=oidc.public, resource="https://elsewhere.example/mcp", browser="follow")
     report = dbg.run()
-    assert report.failing_step == "callback"
-    assert "invalid_target" in report.cause.observed
+    assert (report.failing_step, report.cause.rule) == ("authorize", "resource-sent-wrong")
+    refused = [finding for finding in report.findings if finding.step == "callback"]
+    assert refused
+    assert all("invalid_target" in finding.observed and finding.rule in report.cause.explains for finding in refused)
 
 
 @pytest.mark.parametrize("client", CLIENTS)
