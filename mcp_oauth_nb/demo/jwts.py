@@ -1,10 +1,12 @@
 """Access tokens that say all about themselves: JSON Web Tokens, signed with a key of this server (RFC 9068).
 
 A server that is healthy signs with ES256 and publishes the key. The other kinds are there for faults: tokens that
-nobody can check, that everybody could have made, or that only their receiver can read.
+nobody can check, that everybody could have made, or that only their receiver can read. The library that signs is
+imported with the first such token: a server whose tokens are opaque works without it.
 """
 
 import base64
+import importlib
 import json
 import secrets
 import time
@@ -12,9 +14,6 @@ from collections.abc import Mapping
 from functools import cached_property
 from typing import Any
 
-from joserfc import jwt
-from joserfc.errors import JoseError
-from joserfc.jwk import ECKey, OctKey
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
@@ -29,8 +28,10 @@ class Signer:
     """Makes tokens with a key of its own, and checks those that it has made."""
 
     @cached_property
-    def _key(self) -> ECKey:
-        return ECKey.generate_key("P-256", {"kid": secrets.token_hex(8), "use": "sig", "alg": ALGORITHM})
+    def _key(self) -> Any:
+        return _joserfc("jwk").ECKey.generate_key(
+            "P-256", {"kid": secrets.token_hex(8), "use": "sig", "alg": ALGORITHM}
+        )
 
     def made(self, kind: TokenKind, claims: Claims) -> str:
         """A token of this kind with these claims."""
@@ -39,15 +40,16 @@ class Signer:
         if kind == "encrypted":
             return ".".join([_part({"alg": "dir", "enc": "A256GCM", "typ": "at+jwt"}), "", *map(_random, (12, 96, 16))])
         if kind == "symmetric":
-            return jwt.encode({"alg": "HS256", "typ": "at+jwt"}, claims, OctKey.generate_key(256))
-        return jwt.encode({"alg": ALGORITHM, "typ": "at+jwt", "kid": self._key.kid}, claims, self._key)
+            return _signed({"alg": "HS256", "typ": "at+jwt"}, claims, _joserfc("jwk").OctKey.generate_key(256))
+        return _signed({"alg": ALGORITHM, "typ": "at+jwt", "kid": self._key.kid}, claims, self._key)
 
     def claims(self, token: str) -> Mapping[str, Any] | None:
         """The claims of a token that this key has signed; None for any other."""
         try:
-            return jwt.decode(token, self._key, algorithms=[ALGORITHM]).claims
-        except (JoseError, ValueError):
+            claims: Mapping[str, Any] = _joserfc("jwt").decode(token, self._key, algorithms=[ALGORITHM]).claims
+        except (_joserfc("errors").JoseError, ValueError):
             return None
+        return claims
 
     def keys(self) -> dict[str, list[dict[str, Any]]]:
         """The public half, as it is published (RFC 7517 section 5)."""
@@ -67,6 +69,14 @@ def key_routes(signer: Signer) -> list[Route]:
         return JSONResponse(signer.keys(), headers={"cache-control": "no-store"})
 
     return [Route(JWKS, keys, methods=["GET"])]
+
+
+def _signed(header: Mapping[str, Any], claims: Claims, key: Any) -> str:
+    return str(_joserfc("jwt").encode(dict(header), claims, key))
+
+
+def _joserfc(module: str) -> Any:
+    return importlib.import_module(f"joserfc.{module}")
 
 
 def _part(value: Mapping[str, Any]) -> str:
