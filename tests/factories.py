@@ -154,8 +154,8 @@ def result(request_id: int = 1, **members: Any) -> dict[str, Any]:
 
 
 def rpc_error(code: int, message: str = "no", **data: Any) -> dict[str, Any]:
-    """A JSON-RPC error answer."""
-    return {"jsonrpc": "2.0", "id": 1, "error": {"code": code, "message": message, "data": data}}
+    """A JSON-RPC error answer to ``tools/list``."""
+    return {"jsonrpc": "2.0", "id": 2, "error": {"code": code, "message": message, "data": data}}
 
 
 def sse(message: Mapping[str, Any]) -> bytes:
@@ -299,7 +299,7 @@ def mcp_request(
     **rest: Any,
 ) -> Exchange:
     """A request to the MCP server with a token."""
-    sent: list[tuple[str, str]] = [*JSON]
+    sent: list[tuple[str, str]] = [*JSON, ("Accept", "application/json, text/event-stream")]
     sent += [("Authorization", f"Bearer {token}")] if token else []
     if message.get("method") != "initialize":
         sent += [("MCP-Protocol-Version", version)] if version else []

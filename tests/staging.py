@@ -32,4 +32,7 @@ def played(dbg: Debugger, fault: Fault) -> Report:
 
 
 def _call(dbg: Debugger, name: str, fault: Fault) -> None:
+    if name == "call":
+        dbg.mcp("tools/list", **fault.edits.get(name, {}))
+        return
     getattr(dbg, name)(**fault.edits.get(name, {}))

@@ -35,7 +35,7 @@ ONLY_IN = {
     "nbformat": ("evidence/notebook.py",),
     "mcp": ("demo/",),
     "uvicorn": ("demo/",),
-    "joserfc": ("jose.py",),
+    "joserfc": ("jose.py", "demo/"),
 }
 LAZY = ("pandas", "nbformat")
 """Costly to import, so reached inside the function that needs them."""

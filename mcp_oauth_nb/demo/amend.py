@@ -4,6 +4,7 @@ from collections.abc import Callable
 from urllib.parse import parse_qsl, urlsplit
 
 from .answers import Answer, Asked
+from .jwts import JWKS
 from .management import managed
 from .oauth import (
     AUTHORIZE,
@@ -52,6 +53,7 @@ def _amend_server_metadata(asked: Asked, answer: Answer, provider: Provider) -> 
         introspection_endpoint_auth_methods_supported=methods[1:],
         authorization_response_iss_parameter_supported=True,
         client_id_metadata_document_supported=True,
+        jwks_uri=f"{provider.issuer}{JWKS}" if provider.reads_tokens() else None,
     )
 
 

@@ -114,6 +114,7 @@ class Told(TypedDict, total=False):
     edits: Mapping[str, Mapping[str, Any]]
     then: tuple[str, ...]
     also: tuple[str, ...]
+    behaviour: Behaviour
 
 
 def _keep(fault: Fault) -> None:

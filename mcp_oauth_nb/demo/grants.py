@@ -1,6 +1,16 @@
 """What the authorization server remembers of a consent, and the switches of its behaviour."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any, Literal
+
+Claims = dict[str, Any]
+TokenKind = Literal["opaque", "signed", "symmetric", "unsigned", "encrypted"]
+"""What an access token looks like: a mere reference, or a JSON Web Token that is signed, or hidden, in one way."""
+
+
+def _unchanged(claims: Claims) -> Claims:
+    return claims
 
 
 @dataclass(frozen=True)
@@ -13,6 +23,16 @@ class Behaviour:
     refuses_spent_refresh_tokens: bool = True
     honours_revocation: bool = True
     accepts_access_tokens: bool = True
+    access_token_lifetime_s: float | None = None
+    """Seconds; None means as long as the server was started with."""
+    access_kind: TokenKind | None = None
+    """None means what the server was started with."""
+    claims: Callable[[Claims], Claims] = _unchanged
+    """Makes of the right claims of a JSON Web Token those that are issued."""
+    expects_jwts: bool = False
+    """Whether the MCP endpoint refuses tokens that it cannot read; it always does where they are signed."""
+    expected_audience: str | None = None
+    """What the MCP endpoint wants in `aud`; None means its own URL, an empty text that it does not look."""
     lets_anybody_begin: bool = False
     """Whether the MCP endpoint serves requests without a token, all but calls of tools."""
     ignores_loopback_port: bool = True

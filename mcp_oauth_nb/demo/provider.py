@@ -7,7 +7,6 @@ the three defences simple: a replayed code, a replayed refresh token and a revoc
 
 import base64
 import hashlib
-import json
 import re
 import secrets
 import time
@@ -29,6 +28,7 @@ from mcp.shared.auth import OAuthClientInformationFull, OAuthToken
 from .answers import with_query
 from .clients import Registered, received
 from .grants import Behaviour, ConsentRequest, Grant
+from .jwts import Signer, untimely
 
 SCOPE = "mcp:tools"
 GRANT_TYPES = ("authorization_code", "refresh_token")
@@ -52,11 +52,13 @@ class Provider(OAuthAuthorizationServerProvider[AuthorizationCode, RefreshToken,
         access_token_lifetime_s: float = 900,
         requires_resource: bool = True,
         other_issuers: Sequence[str] = (),
+        jwt: bool = False,
     ) -> None:
         self.issuer = issuer
         self.resource = resource
         self.requires_resource = requires_resource
         self.other_issuers = tuple(other_issuers)
+        self.signer = Signer()
         self.secrets: set[str] = set()
         self.clients: dict[str, Registered] = {}
         self.management: dict[str, str] = {}
@@ -65,6 +67,7 @@ class Provider(OAuthAuthorizationServerProvider[AuthorizationCode, RefreshToken,
         self._behaviour = behaviour
         self._code_lifetime_s = code_lifetime_s
         self._access_lifetime_s = access_token_lifetime_s
+        self._jwt = jwt
         self._waiting: dict[str, ConsentRequest] = {}
         self._access: dict[str, tuple[AccessToken, float]] = {}
         self._refresh: dict[str, RefreshToken] = {}
@@ -243,7 +246,9 @@ class Provider(OAuthAuthorizationServerProvider[AuthorizationCode, RefreshToken,
         return made
 
     def _issue(self, grant: Grant, scopes: list[str], refresh_token: str | None) -> OAuthToken:
-        made = self._mint_jwt(grant) if self._behaviour().issues_self_contained_tokens else self.mint("access")
+        given = self._behaviour().access_token_lifetime_s
+        lifetime_s = self._access_lifetime_s if given is None else given
+        made = self._mint_access_token(grant, scopes, lifetime_s)
         token = AccessToken(
             token=made,
             client_id=grant.client_id,
@@ -253,30 +258,41 @@ class Provider(OAuthAuthorizationServerProvider[AuthorizationCode, RefreshToken,
             claims={"iss": self.issuer},
         )
         self._grants[made] = grant
-        self._access[made] = (token, time.time() + self._access_lifetime_s)
+        self._access[made] = (token, time.time() + lifetime_s)
         return OAuthToken(
             access_token=made,
-            expires_in=int(self._access_lifetime_s),
+            expires_in=int(lifetime_s),
             scope=" ".join(scopes),
             refresh_token=refresh_token,
         )
 
-    def _mint_jwt(self, grant: Grant) -> str:
-        """An access token that says all about itself (RFC 9068 section 2). Nobody checks its signature here."""
+    def _mint_access_token(self, grant: Grant, scopes: list[str], lifetime_s: float) -> str:
+        """A reference, or a token that says all about itself (RFC 9068 section 2.2)."""
+        behaviour = self._behaviour()
+        signed = self._jwt or behaviour.issues_self_contained_tokens
+        kind = behaviour.access_kind or ("signed" if signed else "opaque")
+        if kind == "opaque":
+            return self.mint("access")
+        now = int(time.time())
         claims = {
             "iss": self.issuer,
             "sub": grant.subject,
             "aud": grant.resource,
             "client_id": grant.client_id,
-            "exp": int(time.time() + self._access_lifetime_s),
+            "scope": " ".join(scopes),
+            "iat": now,
+            "exp": now + int(lifetime_s),
             "jti": secrets.token_urlsafe(16),
         }
-        parts = [json.dumps(part).encode() for part in ({"typ": "at+jwt", "alg": "HS256"}, claims)]
-        made = ".".join(
-            base64.urlsafe_b64encode(part).decode().rstrip("=") for part in (*parts, secrets.token_bytes(32))
-        )
+        made = self.signer.made(kind, behaviour.claims(claims))
         self.secrets.add(made)
         return made
+
+    def reads_tokens(self) -> bool:
+        """Whether the MCP endpoint reads its tokens, and so needs the published key."""
+        behaviour = self._behaviour()
+        issues = behaviour.issues_self_contained_tokens or behaviour.access_kind not in (None, "opaque")
+        return self._jwt or behaviour.expects_jwts or issues
 
     # --- the resource server's side -------------------------------------------------------------------------------
 
@@ -288,7 +304,23 @@ class Provider(OAuthAuthorizationServerProvider[AuthorizationCode, RefreshToken,
         if kept[1] <= time.time():
             return "The access token expired"
         ended = None if self._behaviour().issues_self_contained_tokens else self._grants[token].ended
-        return f"The access token is revoked: {ended}" if ended else None
+        if ended:
+            return f"The access token is revoked: {ended}"
+        return self._unreadable(kept[0]) if self.reads_tokens() else None
+
+    def _unreadable(self, kept: AccessToken) -> str | None:
+        """Why a token that is known must be refused for what it says of itself; None when it must not."""
+        if kept.token.count(".") != 2:
+            return "The access token is no JSON Web Token"
+        claims, wanted = self.signer.claims(kept.token), self._behaviour().expected_audience
+        if claims is None:
+            return "The signature of the access token does not fit"
+        if claims.get("iss") != self.issuer:
+            return "The access token has another issuer"
+        if untimely(claims):
+            return "The access token is not valid at this time"
+        fits = wanted == "" or claims.get("aud") == (wanted or self.resource)
+        return None if fits else "The access token has another audience"
 
     def known(self, token: str) -> tuple[AccessToken | RefreshToken, int | None] | None:
         """A token that works, whichever of the two it is, and when it ends in seconds since 1970, if it does."""
@@ -304,7 +336,13 @@ class Provider(OAuthAuthorizationServerProvider[AuthorizationCode, RefreshToken,
 
     async def verify_token(self, token: str) -> AccessToken | None:
         """The check of the MCP endpoint; the SDK compares the resource afterwards (RFC 8707 section 2)."""
-        return await self.load_access_token(token) if self._behaviour().accepts_access_tokens else None
+        kept = await self.load_access_token(token) if self._behaviour().accepts_access_tokens else None
+        return self._checked(kept) if kept is not None and self.reads_tokens() else kept
+
+    def _checked(self, kept: AccessToken) -> AccessToken:
+        """The token with the scopes that its claims hold, where it is to be read (RFC 9068 section 4)."""
+        scope = (self.signer.claims(kept.token) or {}).get("scope")
+        return kept.model_copy(update={"scopes": scope.split() if isinstance(scope, str) else []})
 
     async def revoke_token(self, token: AccessToken | RefreshToken) -> None:
         """End the grant of this token, whichever of the two it is (RFC 7009 section 2.1)."""

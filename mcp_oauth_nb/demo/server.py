@@ -18,6 +18,7 @@ from .client_documents import OWN, document_routes
 from .clients import LOOPBACK, DemoClient, Registered
 from .consent import consent_routes
 from .faults import FAULTS, Fault, named
+from .jwts import key_routes
 from .layer import Layer, Seen, Switch
 from .oauth import MCP
 from .provider import CLIENT_CREDENTIALS, GRANT_TYPES, SCOPE, Provider
@@ -41,6 +42,7 @@ class DemoServer:
         json_response: answer MCP requests as application/json instead of text/event-stream.
         require_resource: refuse authorization and token requests without `resource`; False suits clients of MCP
             2025-03-26, which do not know the parameter.
+        jwt: issue access tokens as signed JSON Web Tokens, and publish the key.
         other_issuers: authorization servers that the protected resource metadata names before this one. They are names
             only: nobody needs to answer there.
 
@@ -67,6 +69,7 @@ class DemoServer:
         access_token_lifetime_s: float = 900,
         json_response: bool = False,
         require_resource: bool = True,
+        jwt: bool = False,
         other_issuers: Sequence[str] = (),
     ) -> None:
         self._switch = Switch(named(fault) if fault is not None else None)
@@ -81,6 +84,7 @@ class DemoServer:
             access_token_lifetime_s=access_token_lifetime_s,
             requires_resource=require_resource,
             other_issuers=other_issuers,
+            jwt=jwt,
         )
         self.public_client = _preregister(self._provider, "demo-public", None)
         self.confidential_client = _preregister(self._provider, "demo-confidential", self._provider.mint("secret"))
@@ -187,5 +191,9 @@ def _application(provider: Provider, json_response: bool) -> ASGIApp:
         auth=settings,
         auth_server_provider=provider,
         token_verifier=provider,
-        custom_starlette_routes=[*consent_routes(provider), *document_routes(provider.issuer)],
+        custom_starlette_routes=[
+            *consent_routes(provider),
+            *document_routes(provider.issuer),
+            *key_routes(provider.signer),
+        ],
     )

@@ -30,7 +30,7 @@ KNOWN_VERSIONS = ("2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25", "2026-
         lambda case: [one for one in _after_the_opening(case) if case.once(_session)],
         "no MCP request was made in a session with an id yet",
     ),
-    explains=("mcp-error",),
+    explains=("mcp-error", "notification-status"),
 )
 def _(case: Case, exchange: Exchange) -> Iterator[Seen]:
     if exchange.request.header("mcp-session-id") is None:
@@ -66,7 +66,7 @@ def _session(case: Case) -> str | None:
         _after_the_opening,
         "no MCP request after initialize was made yet",
     ),
-    explains=("mcp-error",),
+    explains=("mcp-error", "notification-status"),
 )
 def _(case: Case, exchange: Exchange) -> Iterator[Seen]:
     header, who = exchange.request.header("mcp-protocol-version"), sender(exchange, "mcp-protocol-version")
@@ -96,6 +96,7 @@ def _meta_version(exchange: Exchange) -> str | None:
         lambda case: [one for one in answered_with_token(case) if one.request.header("mcp-session-id")],
         "no MCP request in a session with an id was answered yet",
     ),
+    explains=("mcp-error", "notification-status"),
 )
 def _(case: Case, exchange: Exchange) -> Iterator[Seen]:
     if exchange.status == 404:
@@ -121,6 +122,7 @@ def _opened(case: Case) -> list[tuple[Exchange, Mapping[str, Any]]]:
     fix="Answer initialize with the version that was asked for, or with another published one.",
     spec=Spec("MCP 2025-11-25", "Version Negotiation"),
     over=Selector(_opened, "initialize with a token has not succeeded yet"),
+    explains=("mcp-error", "notification-status"),
 )
 def _(case: Case, found: tuple[Exchange, Mapping[str, Any]]) -> Iterator[Seen]:
     version = found[1].get("protocolVersion")

@@ -4,17 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from mcp_oauth_nb.protocol.resource import resource_match
 from mcp_oauth_nb.protocol.spec import Spec
 from mcp_oauth_nb.records import Exchange
 from mcp_oauth_nb.rules.discovery import Found
 from mcp_oauth_nb.rules.evidence import (
     form,
     is_at_idp,
-    jwt_claims,
     oauth_error,
     text,
-    texts,
     without_nonces,
 )
 from mcp_oauth_nb.rules.rule import MUST, SHOULD, Case, Seen, Selector, rule
@@ -193,27 +190,3 @@ def _(case: Case, found: Found) -> Iterator[Seen]:
     if not isinstance(value, (int, float)) or isinstance(value, bool):
         seen = shown(value) if "expires_in" in document else "no expires_in"
         yield Seen(exchange, "body:/expires_in", "a number of seconds", seen)
-
-
-def _jwts(case: Case) -> list[Found]:
-    return [found for found in issued(case, "token", "refresh") if jwt_claims(found[1]["access_token"]).get("aud")]
-
-
-@rule(
-    "token-audience",
-    step="token",
-    level=SHOULD,
-    who=AUTHORIZATION_SERVER,
-    summary="The access token is made out to another audience than the MCP server.",
-    fix="Put the requested resource into the token's aud claim.",
-    spec=Spec("RFC 9068", "3"),
-    over=Selector(_jwts, "no access token that is a JWT with an audience was issued"),
-    explains=("token-rejected",),
-)
-def _(case: Case, found: Found) -> Iterator[Seen]:
-    exchange, document = found
-    audience = jwt_claims(document["access_token"]).get("aud")
-    named = (audience,) if isinstance(audience, str) else texts(audience)
-    wanted = form(exchange).get("resource") or case.url
-    if all(resource_match(one, wanted, wanted) == "other" for one in named):
-        yield Seen(exchange, "body:/access_token", quoted(wanted), f"aud={shown(audience)} (read, not verified)")

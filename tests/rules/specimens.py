@@ -14,7 +14,6 @@ from factories import (
     PRM_ROOT_URL,
     PRM_URL,
     SESSION,
-    URL,
     Piece,
     asm,
     authorized,
@@ -24,7 +23,6 @@ from factories import (
     id_token,
     initialized,
     introspection,
-    jwt,
     listed,
     located,
     managed,
@@ -50,7 +48,7 @@ from factories import (
 
 from mcp_oauth_nb.records import Exchange, Trace
 from mcp_oauth_nb.rules.rule import RULES
-from rules import authorization_specimens, discovery_specimens
+from rules import authorization_specimens, discovery_specimens, mcp_specimens
 from rules.later_specimens import LATER_BREAKING, LATER_CLEAN
 
 
@@ -91,7 +89,6 @@ WITH_NONCE = authorized(nonce="nonce-1")
 WITH_ID_TOKEN = with_id_token(WITH_NONCE, id_token=id_token(nonce="nonce-1"))
 EVERYWHERE = everywhere(located())
 WITH_SECRET = met("register", registered(client_secret="s3cret", client_secret_expires_at=0))
-FOR_US, FOR_OTHERS = token_answer(access_token=jwt(aud=URL)), token_answer(access_token=jwt(aud="https://else.example"))
 LOGGED_IN = texchange("callback", f"{ISSUER}/login", 302, headers=(("Location", "/consent"),))
 NOT_PROMISED = Piece("server_metadata", (server_document(asm(authorization_response_iss_parameter_supported=None)),))
 UNTYPED = texchange("register", f"{ISSUER}/register", 201, {"client_id": "x"}, method="POST", sent={"client_name": "x"})
@@ -170,7 +167,6 @@ BREAKING: dict[str, Trace] = {
     "token-answer-invalid": broke("token", token_request(body=b"access_token=a&token_type=bearer")),
     "token-cacheable": met("token", token_request(headers=JSON)),
     "token-expiry-missing": met("token", token_request(body=token_answer(expires_in=None))),
-    "token-audience": met("token", token_request(body=FOR_OTHERS)),
     "token-not-sent": broke("mcp", mcp_request(rpc("initialize"), 401, token=None)),
     "token-rejected": broke("mcp", mcp_request(rpc("initialize"), 401)),
     "insufficient-scope": broke("mcp", initialized(), notified(), listed(403)),
@@ -229,6 +225,7 @@ BREAKING: dict[str, Trace] = {
     **discovery_specimens.BREAKING,
     **authorization_specimens.BREAKING,
     **LATER_BREAKING,
+    **mcp_specimens.BREAKING,
 }
 """By rule id: a trace in which this rule, perhaps among others, finds something."""
 
@@ -244,9 +241,9 @@ CLEAN: dict[str, Trace] = {
         upto="authorize",
     ),
     "authorization-page": REDIRECTED,
-    "token-audience": met("token", token_request(body=FOR_US)),
     **dict.fromkeys([rule for rule in BREAKING if rule.startswith("id-token-")], WITH_ID_TOKEN),
     **discovery_specimens.CLEAN,
     **LATER_CLEAN,
+    **mcp_specimens.CLEAN,
 }
 """By rule id: a trace in which this rule was really tested, and found nothing."""

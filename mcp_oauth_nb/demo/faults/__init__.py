@@ -2,6 +2,7 @@
 
 from ..fault import FAULTS, Fault, in_order, named
 from . import (
+    access_tokens,
     authorization,
     callback,
     challenge,
@@ -12,6 +13,7 @@ from . import (
     registration,
     resource_metadata,
     server_metadata,
+    sessions,
     step_up,
     token_answers,
     tokens,
@@ -29,7 +31,9 @@ AREAS = (
     callback,
     tokens,
     token_answers,
+    access_tokens,
     mcp,
+    sessions,
     step_up,
     refresh,
     later,

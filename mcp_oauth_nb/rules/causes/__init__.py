@@ -2,16 +2,20 @@
 
 from mcp_oauth_nb.rules.causes import (
     addresses,
+    audience,
     authorization,
     authorization_errors,
     authorization_response,
     challenge,
+    mcp,
+    mcp_answers,
     no_redirect,
     refresh,
     resource_metadata,
     revocation,
     step_up,
     token_answers,
+    token_checks,
     tokens,
 )
 
@@ -25,6 +29,10 @@ AREAS: tuple[object, ...] = (
     no_redirect,
     tokens,
     token_answers,
+    audience,
+    token_checks,
+    mcp,
+    mcp_answers,
     step_up,
     refresh,
     revocation,

@@ -59,6 +59,9 @@ BEYOND: Mapping[str, str] = {
     "redirect-not-received": "nobody has to come back, and yet it is what most people ask about",
     "refresh-client-differs": "only RFC 6749 binds a refresh token to its client, and a mix-up ends in invalid_grant",
     "dead-token-reused": "no requirement says when to stop, and clients go on with dead tokens for ever",
+    "token-rejected": "refusing is a server's right: why it refuses a fresh token is what most people ask",
+    "url-elicitation-required": "to want something of the user is no breach, and it stops the flow all the same",
+    "input-required": "to want something of the user is no breach, and it stops the flow all the same",
     "unexpected-answer": "the last resort, for what no other rule knows",
 }
 """Rules that decide no requirement, with the reason why they are there."""

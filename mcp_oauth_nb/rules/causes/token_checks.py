@@ -1,0 +1,293 @@
+"""What may stand behind a refused token whose issuer and audience are right: its kind, its signature, its time."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from mcp_oauth_nb.protocol.jwt import Jwt, is_encrypted
+from mcp_oauth_nb.protocol.spec import Spec
+from mcp_oauth_nb.records import Exchange
+from mcp_oauth_nb.rules.cause import Fit, line, suspect
+from mcp_oauth_nb.rules.causes.presented import Presented, presented, quoting, refusal
+from mcp_oauth_nb.rules.evidence import challenges, server_document, text
+from mcp_oauth_nb.rules.resource import error_of
+from mcp_oauth_nb.rules.rule import Case, Finding
+from mcp_oauth_nb.rules.suspect import Line
+from mcp_oauth_nb.rules.token_claims import (
+    TIMES,
+    audiences,
+    clock_of,
+    has_expired,
+    resources,
+    scopes_in,
+    seconds,
+)
+from mcp_oauth_nb.rules.words import AUTHORIZATION_SERVER, MCP_SERVER, shown
+
+REJECTED, TIMELY = "token-rejected", "token-times"
+KEYS, ASK = "dbg.probe('jwks')", "dbg.introspect()"
+SIGNATURE = Spec("RFC 9068", "4")
+AT_ONCE_S = 5
+"""A token that lives no longer than this is gone before anybody can use it."""
+_DECODE = re.compile(r"(?i)\bjwt\b|json web token|segments|decod|malformed|compact|parse|three parts")
+_SCOPE = re.compile(r"(?i)\bscopes?\b|permission")
+
+
+# --- what kind of token it is -----------------------------------------------------------------------------------------
+
+
+@suspect(
+    "opaque-token",
+    of=REJECTED,
+    step="token",
+    who=AUTHORIZATION_SERVER,
+    summary="The access token is a mere reference, and the MCP server expects one that it can read itself.",
+    fix="Have the authorization server issue JSON Web Tokens for this resource (an API or audience is to be set up "
+    "there), or have the MCP server ask by introspection.",
+    spec=SIGNATURE,
+    apart="The token is active by introspection, and its text has no three parts.",
+    call=ASK,
+)
+def _(case: Case, finding: Finding) -> Iterator[Fit]:
+    token = presented(case, finding)
+    refused = refusal(case, token.token) if token else None
+    if token is None or refused is None or token.jwt is not None or is_encrypted(token.token):
+        return
+    found, told = server_document(case), quoting(refused, _DECODE)
+    parts = token.told(f"{token.token.count('.') + 1} part(s), no JSON Web Token")
+    keys = found is not None and text(found[1].get("jwks_uri")) and not text(found[1].get("introspection_endpoint"))
+    published = (line(found[0], "body:/jwks_uri", "keys, and no introspection"),) if found and keys else ()
+    yield Fit("likely" if told or published else "possible", (parts, *told, *published))
+
+
+@suspect(
+    "encrypted-token",
+    of=REJECTED,
+    step="token",
+    who=AUTHORIZATION_SERVER,
+    summary="The access token is encrypted for somebody else than the MCP server, which cannot read it.",
+    fix="Set up the MCP server as an API at the authorization server, and request it as audience: without one the "
+    "token is meant for the authorization server itself.",
+    spec=SIGNATURE,
+    apart="The text of the token has five parts; with the audience set it has three.",
+    call="dbg.details",
+)
+def _(case: Case, finding: Finding) -> Iterator[Fit]:
+    token = presented(case, finding)
+    if token is not None and is_encrypted(token.token):
+        yield Fit("likely", (token.told("five parts: an encrypted token"),))
+
+
+# --- its signature ----------------------------------------------------------------------------------------------------
+
+
+def _algorithm(jwt: Jwt) -> str:
+    return text(jwt.header.get("alg")) or ""
+
+
+@suspect(
+    "symmetric-signature",
+    of=REJECTED,
+    step="token",
+    who=AUTHORIZATION_SERVER,
+    summary="The access token is signed with a shared secret, which the published keys cannot check.",
+    fix="Configure an asymmetric signing key at the authorization server, such as RS256 or ES256; or have the MCP "
+    "server expect this algorithm.",
+    spec=Spec("RFC 8725", "3.1"),
+    apart="The alg of the token's header beside the algorithms of the published keys.",
+    call=KEYS,
+)
+def _(case: Case, finding: Finding) -> Iterator[Fit]:
+    token = presented(case, finding)
+    if token is not None and token.jwt is not None and _algorithm(token.jwt).upper().startswith("HS"):
+        yield Fit("likely", (token.told(f"alg={shown(_algorithm(token.jwt))}"),))
+
+
+@suspect(
+    "signing-key-unknown",
+    of=REJECTED,
+    step="token",
+    who=AUTHORIZATION_SERVER,
+    summary="The access token is signed with a key that the authorization server does not publish.",
+    fix="Publish every key that still signs at jwks_uri, and leave old ones there until their tokens have run out.",
+    spec=Spec("RFC 7517", "4.5"),
+    apart="The kid of the token's header among those of the published keys.",
+    call=KEYS,
+)
+def _(case: Case, finding: Finding) -> Iterator[Fit]:
+    token = presented(case, finding)
+    named = text(token.jwt.header.get("kid")) if token and token.jwt else None
+    for exchange, document in case.documents("jwks"):
+        keys = document.get("keys")
+        known = [one.get("kid") for one in keys if isinstance(one, dict)] if isinstance(keys, list) else []
+        if token is not None and named and known and named not in known:
+            listed = ", ".join(shown(one) for one in known[:5])
+            lines = (token.told(f"kid={shown(named)}"), line(exchange, "body:/keys", f"kid: {listed}"))
+            yield Fit("certain", lines)
+            return
+
+
+# --- its time ---------------------------------------------------------------------------------------------------------
+
+
+def _ahead(token: Presented, now: float | None) -> tuple[str, float] | None:
+    """The claim that lies in the future of a clock, and by how many seconds."""
+    claims = token.jwt.claims if token.jwt else {}
+    found = [(name, begins - now) for name in TIMES if now is not None and (begins := seconds(claims.get(name)))]
+    return next(((name, ahead) for name, ahead in found if ahead > 0), None)
+
+
+@suspect(
+    "token-from-the-future",
+    of=(TIMELY, REJECTED),
+    step="token",
+    who=AUTHORIZATION_SERVER,
+    summary="The access token begins in the future, by the clock of the very server that issued it.",
+    fix="Set iat and nbf to the moment of issuing, and synchronise the machines; the MCP server may allow a minute.",
+    spec=Spec("RFC 7519", "4.1.5"),
+    apart="The same token is accepted once that moment has come.",
+    call="dbg.mcp()",
+)
+def _(case: Case, finding: Finding) -> Iterator[Fit]:
+    token = presented(case, finding)
+    ahead = _ahead(token, clock_of(token.source)) if token and token.source else None
+    if token is not None and ahead is not None and ahead[1] > 1:
+        yield Fit("certain", (token.told(f"{ahead[0]} lies {ahead[1]:.0f} s ahead of its answer"),))
+
+
+@suspect(
+    "clocks-differ",
+    of=REJECTED,
+    step="",
+    who=MCP_SERVER,
+    summary="By the clock of the MCP server the access token begins in the future: the two servers' clocks differ.",
+    fix="Synchronise both clocks, and allow up to a minute of difference when iat and nbf are checked.",
+    spec=Spec("RFC 7519", "4.1.5"),
+    apart="The same token is accepted some seconds later.",
+    call="dbg.mcp()",
+)
+def _(case: Case, finding: Finding) -> Iterator[Fit]:
+    token = presented(case, finding)
+    refused = refusal(case, token.token) if token else None
+    if token is None or refused is None or refused.response is None or refused.response.header("date") is None:
+        return
+    ahead, at_source = _ahead(token, clock_of(refused)), clock_of(token.source) if token.source else None
+    if ahead is None or (at_source is not None and (_ahead(token, at_source) or ("", 0.0))[1] > 1):
+        return
+    date = refused.response.header("date") or ""
+    yield Fit("certain", (token.told(f"{ahead[0]} lies {ahead[1]:.0f} s ahead"), line(refused, "header:Date", date)))
+
+
+def _lives_at_all(token: Presented) -> bool:
+    """Whether a token was given more than a moment to be used in, as far as it is told."""
+    source, claims = token.source, token.jwt.claims if token.jwt else {}
+    issued, ends = clock_of(source) if source else None, seconds(claims.get("exp"))
+    lifetime = seconds((source.document or {}).get("expires_in")) if source else None
+    by_claims = ends - issued if ends is not None and issued is not None else None
+    told = [one for one in (lifetime, by_claims) if one is not None]
+    return not told or min(told) > AT_ONCE_S
+
+
+@suspect(
+    "token-expired-at-once",
+    of=(TIMELY, REJECTED),
+    step="token",
+    who=AUTHORIZATION_SERVER,
+    summary="The access token is issued with a lifetime in which nobody can use it.",
+    fix="Give access tokens some minutes at least, and check the clock and the unit of the setting: seconds or "
+    "milliseconds.",
+    spec=Spec("RFC 6749", "5.1"),
+    apart="The exp of the token and expires_in of its answer beside the Date of the answer.",
+    call="dbg.details",
+)
+def _(case: Case, finding: Finding) -> Iterator[Fit]:
+    token = presented(case, finding)
+    if token is not None and not _lives_at_all(token):
+        source = token.source
+        lifetime = shown((source.document or {}).get("expires_in")) if source else ""
+        beside = (line(source, "body:/expires_in", lifetime),) if source else ()
+        yield Fit("certain", (token.claim("exp"), *beside) if token.jwt else beside)
+
+
+@suspect(
+    "token-expired",
+    of=REJECTED,
+    step="",
+    who="user",
+    summary="The access token had run out before it was used.",
+    fix="Get a new one: dbg.refresh(), or run authorize, callback and token again.",
+    spec=Spec("RFC 6750", "3.1"),
+    apart="The same request with a fresh token works.",
+    call="dbg.refresh()",
+)
+def _(case: Case, finding: Finding) -> Iterator[Fit]:
+    token = presented(case, finding)
+    refused = refusal(case, token.token) if token else None
+    late = has_expired(case, refused, token.token) if refused and token else None
+    if token is not None and late is not None and _lives_at_all(token):
+        yield Fit("certain", (token.told(f"ran out {late:.0f} s before it was used"),))
+
+
+# --- its scope, and what is left --------------------------------------------------------------------------------------
+
+
+@suspect(
+    "missing-scope-as-401",
+    of=REJECTED,
+    step="",
+    who=MCP_SERVER,
+    summary="The access token is good but lacks a scope, and the MCP server calls it invalid.",
+    fix="Demand only the scopes that challenge and metadata name; answer 403 insufficient_scope where one is missing.",
+    spec=Spec("RFC 6750", "3.1"),
+    apart="A token with the scope that is missing is accepted.",
+    call="dbg.authorize(params={'scope': '...'})",
+)
+def _(case: Case, finding: Finding) -> Iterator[Fit]:
+    token = presented(case, finding)
+    refused = refusal(case, token.token) if token else None
+    if token is None or refused is None:
+        return
+    told = quoting(refused, _SCOPE)
+    lacking = _lacking(token, refused)
+    if told and error_of(refused) is None:
+        yield Fit("likely", told)
+    elif lacking:
+        yield Fit("likely", (line(refused, "header:WWW-Authenticate", f"scope={lacking}"), token.claim("scope")))
+
+
+def _lacking(token: Presented, refused: Exchange) -> str:
+    """The scopes that the refusal names and the token does not hold, as far as it says what it holds."""
+    held = scopes_in(token.jwt.claims) if token.jwt else None
+    granted = text((token.source.document or {}).get("scope")) if token.source else None
+    names = held.names if held else frozenset((granted or "").split())
+    bearer = challenges(refused).bearer()
+    wanted = frozenset(((bearer.get("scope") if bearer else None) or "").split())
+    return " ".join(sorted(wanted - names)) if names else ""
+
+
+@suspect(
+    "signature-or-policy",
+    of=REJECTED,
+    step="",
+    who=MCP_SERVER,
+    summary="All that the access token says of itself fits: what is left are the key for its signature and the MCP "
+    "server's own policy.",
+    fix="See in the log of the MCP server which check failed; have it fetch the published keys anew.",
+    spec=SIGNATURE,
+    apart="Whether the key that signed the token is among the published ones.",
+    call=KEYS,
+)
+def _(case: Case, finding: Finding) -> Iterator[Fit]:
+    token, found = presented(case, finding), server_document(case)
+    if token is None or token.jwt is None or found is None:
+        return
+    claims = token.jwt.claims
+    fits = claims.get("iss") == found[1].get("issuer") and set(audiences(claims)) & set(resources(case, token.source))
+    if fits:
+        yield Fit("possible", (token.claim("iss"), token.claim("aud"), _kid(token)))
+
+
+def _kid(token: Presented) -> Line:
+    header = token.jwt.header if token.jwt else {}
+    return token.told(f"alg={shown(header.get('alg'))}, kid={shown(header.get('kid'))}")

@@ -1,0 +1,232 @@
+"""Rules for how a client speaks to the MCP server: its headers, the order of its messages, what each of them carries.
+
+Some hold for the protocol with a handshake, some for the one in which every request is complete in itself; which of
+the two a request belongs to is told by the request itself.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from mcp_oauth_nb.protocol.profiles import MODERN
+from mcp_oauth_nb.protocol.spec import Spec
+from mcp_oauth_nb.records import Exchange
+from mcp_oauth_nb.rules.authorization import sender
+from mcp_oauth_nb.rules.evidence import OPENINGS, sent_json, text, without_version_questions
+from mcp_oauth_nb.rules.rule import MUST, SHOULD, Case, Seen, Selector, rule
+from mcp_oauth_nb.rules.suspect import Who
+from mcp_oauth_nb.rules.words import MCP_SERVER, came, quoted, shown
+
+TYPES = ("application/json", "text/event-stream")
+META = "io.modelcontextprotocol/"
+NAMED = {"tools/call": "name", "prompts/get": "name", "resources/read": "uri"}
+"""Methods whose subject is repeated in the header ``Mcp-Name``."""
+MODERN_TRANSPORT = Spec("MCP 2026-07-28", "Streamable HTTP")
+LIFECYCLE = Spec("MCP 2025-11-25", "Lifecycle")
+
+
+def posted(case: Case) -> list[Exchange]:
+    """The JSON-RPC messages that were posted after authorization, in order."""
+    return case.once(_posted)
+
+
+def _posted(case: Case) -> list[Exchange]:
+    sent = (one for one in case.exchanges("mcp", "call") if one.request.method == "POST")
+    return [one for one in sent if one.request.body[:1] == b"{" and text(sent_json(one).get("method"))]
+
+
+def meta(exchange: Exchange) -> Mapping[str, Any]:
+    """What a request says of itself in ``_meta``; empty where it says nothing."""
+    params = sent_json(exchange).get("params")
+    value = params.get("_meta") if isinstance(params, dict) else None
+    return value if isinstance(value, dict) else {}
+
+
+def is_modern(case: Case, exchange: Exchange) -> bool:
+    """Whether a request is one that must be complete in itself (MCP 2026-07-28)."""
+    if sent_json(exchange).get("method") == "initialize":
+        return False
+    told = exchange.request.header("mcp-protocol-version") or text(meta(exchange).get(f"{META}protocolVersion"))
+    return (told or case.trace.settings.get("protocol", "")) >= MODERN.version
+
+
+def modern(case: Case) -> list[Exchange]:
+    """The requests of the protocol without a handshake."""
+    return [one for one in posted(case) if is_modern(case, one)]
+
+
+MODERN_REQUESTS = Selector(modern, "no MCP request of the protocol without a handshake was made after authorization")
+
+
+@rule(
+    "accept-incomplete",
+    step="mcp",
+    level=MUST,
+    who="client",
+    summary="The client does not accept both kinds of answer that the MCP server may give.",
+    fix="Send Accept: application/json, text/event-stream with every POST.",
+    spec=Spec("MCP 2025-11-25", "Sending Messages to the Server"),
+    over=Selector(posted, "no MCP request was made after authorization yet"),
+    explains=("mcp-error",),
+)
+def _(case: Case, exchange: Exchange) -> Iterator[Seen]:
+    accepted = exchange.request.header("accept")
+    if not accepts_both(accepted):
+        seen = quoted(accepted) if accepted is not None else "no such header"
+        yield Seen(exchange, "header:Accept", ", ".join(TYPES), seen, who=sender(exchange, "accept"))
+
+
+def accepts_both(header: str | None) -> bool:
+    """Whether an Accept header lists JSON and event streams."""
+    listed = {part.partition(";")[0].strip().lower() for part in (header or "").split(",")}
+    return listed.issuperset(TYPES)
+
+
+# --- with a handshake -------------------------------------------------------------------------------------------------
+
+
+def _of_handshake(case: Case) -> list[list[Exchange]]:
+    """The messages of the step in which the session was opened, where the protocol has a handshake."""
+    sent = [one for one in without_version_questions(case, posted(case)) if one.step == "mcp"]
+    foreign = any(is_modern(case, one) or sent_json(one).get("method") == OPENINGS[1] for one in sent)
+    return [sent] if sent and not foreign else []
+
+
+@rule(
+    "initialize-not-first",
+    step="mcp",
+    level=MUST,
+    who="client",
+    summary="The client does not open the session as it must.",
+    fix="Send initialize, then notifications/initialized, and only then other requests.",
+    spec=LIFECYCLE,
+    over=Selector(_of_handshake, "no session with a handshake was begun after authorization"),
+    explains=("mcp-error",),
+)
+def _(case: Case, sent: list[Exchange]) -> Iterator[Seen]:
+    first = sent[0]
+    if sent_json(first).get("method") != OPENINGS[0]:
+        seen, who = shown(sent_json(first).get("method")), sender(first, "method")
+        yield Seen(first, "body:/method", "initialize", seen, "The first request is not initialize.", who=who)
+        return
+    later = [one for one in sent[1:] if sent_json(one).get("method") not in (*OPENINGS, "ping")]
+    wanted = "notifications/initialized"
+    if first.status == 200 and later and sent_json(later[0]).get("method") != wanted:
+        seen, who = shown(sent_json(later[0]).get("method")), sender(later[0], "method")
+        summary = "Behind initialize comes another request, and not the notification that it worked."
+        yield Seen(later[0], "body:/method", wanted, seen, summary, who=who)
+
+
+def _without_version(case: Case) -> list[Exchange]:
+    """Later requests that say nothing of the version, which the server knows from the session."""
+    sent = [one for messages in _of_handshake(case) for one in messages]
+    later = [one for one in sent if sent_json(one).get("method") != OPENINGS[0] and one.response is not None]
+    return [one for one in later if one.request.header("mcp-protocol-version") is None]
+
+
+@rule(
+    "version-header-demanded",
+    step="mcp",
+    level=SHOULD,
+    who=MCP_SERVER,
+    summary="The MCP server refuses a request because it does not name the protocol version.",
+    fix="Take the version that was negotiated in the session, else 2025-03-26, where the header is missing.",
+    spec=Spec("MCP 2025-11-25", "Protocol Version Header"),
+    over=Selector(_without_version, "no request without MCP-Protocol-Version was made in a session"),
+)
+def _(case: Case, exchange: Exchange) -> Iterator[Seen]:
+    body = exchange.response.body[:2000].lower() if exchange.response else b""
+    if exchange.status == 400 and b"version" in body:
+        yield Seen(exchange, "status", "the answer of version 2025-03-26", came(exchange))
+
+
+def _after_its_end(case: Case) -> list[tuple[Exchange, bool]]:
+    """Requests in a session, each with whether the server had said before that it does not know it any more."""
+    ended: set[str] = set()
+    found = []
+    for one in sorted(posted(case), key=lambda sent: sent.id):
+        session = one.request.header("mcp-session-id")
+        if session is None or one.step != "mcp":
+            continue
+        found.append((one, session in ended))
+        if one.status == 404 and "id" in sent_json(one):
+            ended.add(session)
+    return found
+
+
+@rule(
+    "dead-session-reused",
+    step="mcp",
+    level=MUST,
+    who="client",
+    summary="The client goes on with a session that the MCP server does not know any more.",
+    fix="After 404 to a request in a session, send initialize without Mcp-Session-Id and go on in the new session.",
+    spec=Spec("MCP 2025-11-25", "Session Management"),
+    over=Selector(_after_its_end, "no MCP request in a session with an id was made yet"),
+)
+def _(case: Case, found: tuple[Exchange, bool]) -> Iterator[Seen]:
+    if found[1]:
+        yield Seen(found[0], "header:Mcp-Session-Id", "initialize without it", "the id that was answered with 404")
+
+
+# --- complete in itself -----------------------------------------------------------------------------------------------
+
+
+@rule(
+    "meta-missing",
+    step="mcp",
+    level=MUST,
+    who="client",
+    summary="A request does not say protocol version and capabilities of the client in _meta.",
+    fix="Put protocolVersion and clientCapabilities, under io.modelcontextprotocol/, into _meta of every request.",
+    spec=Spec("MCP 2026-07-28", "Request Metadata"),
+    over=Selector(
+        lambda case: [one for one in modern(case) if "id" in sent_json(one)],
+        "no MCP request of the protocol without a handshake was made after authorization",
+    ),
+    explains=("mcp-error",),
+)
+def _(case: Case, exchange: Exchange) -> Iterator[Seen]:
+    missing = [name for name in ("protocolVersion", "clientCapabilities") if f"{META}{name}" not in meta(exchange)]
+    if missing:
+        wanted = f"{META}{missing[0]}"
+        yield Seen(exchange, "body:/params/_meta", wanted, f"no {' and no '.join(missing)}", who=_who(exchange))
+
+
+def _who(exchange: Exchange) -> Who:
+    edited = any(part.startswith("json") for part in exchange.edited)
+    return "user" if edited else "client"
+
+
+@rule(
+    "method-header-differs",
+    step="mcp",
+    level=MUST,
+    who="client",
+    summary="The headers of a request do not repeat what its body asks for.",
+    fix="Repeat the method in Mcp-Method, and the tool, prompt or resource in Mcp-Name.",
+    spec=MODERN_TRANSPORT,
+    over=MODERN_REQUESTS,
+    explains=("mcp-error",),
+)
+def _(case: Case, exchange: Exchange) -> Iterator[Seen]:
+    sent = sent_json(exchange)
+    method, params = text(sent.get("method")) or "", sent.get("params")
+    subject = text(params.get(NAMED.get(method, ""))) if isinstance(params, dict) else None
+    for header, wanted in (("Mcp-Method", method), ("Mcp-Name", subject)):
+        told = exchange.request.header(header)
+        if wanted is not None and (told is None or plain(told) != wanted):
+            seen = quoted(plain(told)) if told is not None else "no such header"
+            yield Seen(exchange, f"header:{header}", quoted(wanted), seen, who=sender(exchange, header))
+
+
+def plain(header: str) -> str:
+    """The value of a header that may be written in base64 between its marks."""
+    if not (header.startswith("=?base64?") and header.endswith("?=")):
+        return header
+    try:
+        return base64.b64decode(header[9:-2], validate=True).decode("utf-8", "replace")
+    except ValueError:
+        return header
