@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from mcp_oauth_nb import Debugger, Report
 from mcp_oauth_nb.demo import DemoServer, Fault
 from mcp_oauth_nb.errors import NotYet
@@ -14,7 +16,12 @@ def report_on(fault: Fault, protocol: str = "auto") -> Report:
     """The whole flow against a server with this fault, and the calls behind it with which it shows."""
     with DemoServer(fault.name, require_resource=protocol != "2025-03-26") as server:
         how = {"browser": "follow", "protocol": protocol, "tool": TOOL, **fault.how}
+        how = {name: _at(server.issuer, value) for name, value in how.items()}
         return played(Debugger(server.url, **how), fault)
+
+
+def _at(origin: str, value: Any) -> Any:
+    return value.replace("{origin}", origin) if isinstance(value, str) else value
 
 
 def played(dbg: Debugger, fault: Fault) -> Report:

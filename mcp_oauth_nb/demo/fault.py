@@ -69,7 +69,7 @@ class Fault:
     caused_in: str
     """The step in which the mistake was made."""
     how: Mapping[str, Any] = field(default_factory=dict, repr=False)
-    """Arguments of a debugger with which it shows; empty where it shows by itself."""
+    """Arguments of a debugger with which it shows; empty where it shows by itself. ``{origin}`` is the server's."""
     edits: Mapping[str, Mapping[str, Any]] = field(default_factory=dict, repr=False)
     """Changes to the requests of steps with which it shows, by the step's name."""
     then: tuple[str, ...] = ()

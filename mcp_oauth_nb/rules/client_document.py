@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from mcp_oauth_nb.protocol.client_document import MOST_BYTES, Kind, problems
+from mcp_oauth_nb.protocol.client_document import MOST_BYTES, Kind, is_same_redirect, problems
 from mcp_oauth_nb.protocol.probes import CLIENT_DOCUMENT
 from mcp_oauth_nb.protocol.spec import Spec
 from mcp_oauth_nb.protocol.wellknown import split
@@ -16,7 +16,10 @@ from mcp_oauth_nb.rules.evidence import (
     documents,
     is_edited,
     query,
+    redirect,
     server_document,
+    text,
+    texts,
 )
 from mcp_oauth_nb.rules.rule import MUST, SHOULD, Case, Seen, Selector, rule
 from mcp_oauth_nb.rules.suspect import Who
@@ -187,3 +190,34 @@ def _(case: Case, exchange: Exchange) -> Iterator[Seen]:
         seen = shown(found[1][name]) if name in found[1] else f"no {name}"
         who: Who = "user" if is_edited(exchange, "client_id") else "client"
         yield Seen(found[0], f"body:/{name}", "true", seen, who=who, step="authorize")
+
+
+def _faulty(case: Case) -> list[tuple[Exchange, str]]:
+    """Authorization requests by a document that does not fit them, and that were answered; each with what is wrong."""
+    asked, found = authorization_request(case), next(iter(case.documents(CLIENT_DOCUMENT)), None)
+    sent = query(asked) if asked else {}
+    if asked is None or found is None or sent.get("client_id") != found[0].request.url:
+        return []
+    listed, used = texts(found[1].get("redirect_uris")), sent.get("redirect_uri")
+    wrong = [name for name in ("client_id", "client_name") if not text(found[1].get(name))]
+    wrong += ["client_id"] if found[1].get("client_id") not in (None, sent["client_id"]) else []
+    wrong += ["redirect_uris"] if used and not any(is_same_redirect(one, used) for one in listed) else []
+    answers = redirect(case) or next((one for one in case.answered("authorize", "callback") if one.status), None)
+    return [(answers, ", ".join(dict.fromkeys(wrong)))] if answers and wrong else []
+
+
+@rule(
+    "client-document-unchecked",
+    step="callback",
+    level=MUST,
+    who="authorization server",
+    summary="The authorization server gave out a code for a client ID metadata document that does not hold.",
+    fix="Check that client_id in the document is its URL, that the members which must be there are, and that "
+    "redirect_uri is listed; refuse without a redirect where not.",
+    spec=Spec("MCP 2025-11-25", "Client ID Metadata Documents"),
+    over=Selector(_faulty, "no authorization was asked for with a metadata document that does not fit it"),
+)
+def _(case: Case, piece: tuple[Exchange, str]) -> Iterator[Seen]:
+    exchange, wrong = piece
+    if exchange.direction == "in" and query(exchange).get("code"):
+        yield Seen(exchange, "url", "an error page", f"a code, though wrong in the document: {wrong}")

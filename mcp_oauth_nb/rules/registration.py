@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import UTC
 
 from mcp_oauth_nb.protocol.spec import Spec
 from mcp_oauth_nb.records import Exchange, Run
@@ -12,10 +13,13 @@ from mcp_oauth_nb.rules.rule import MAY, MUST, SHOULD, Case, Seen, Selector, rul
 from mcp_oauth_nb.rules.suspect import Who
 from mcp_oauth_nb.rules.words import AUTHORIZATION_SERVER, came, fix_for, shown, who_answered, with_error
 
+REPEATED = ("redirect_uris", "grant_types", "response_types", "token_endpoint_auth_method", "scope")
+"""What a client must know of its registration."""
 ANSWERED = answered("register", missing="no registration request was answered yet")
 
 
-def _accepted(case: Case) -> list[Found]:
+def accepted(case: Case) -> list[Found]:
+    """Registrations that were granted, with what was registered."""
     return [
         (one, one.document)
         for one in case.answered("register")
@@ -23,7 +27,7 @@ def _accepted(case: Case) -> list[Found]:
     ]
 
 
-ACCEPTED = Selector(_accepted, "no client was registered yet")
+ACCEPTED = Selector(accepted, "no client was registered yet")
 
 
 def _unregistered(case: Case) -> list[Run]:
@@ -112,6 +116,7 @@ _REFUSALS: dict[str, tuple[Who, str]] = {
     fix="Open dynamic registration, or register a client by hand and give it: Debugger(url, client=Client('id')).",
     spec=Spec("RFC 7591", "3.2.2"),
     over=ANSWERED,
+    explains=("registration-error-malformed",),
 )
 def _(case: Case, exchange: Exchange) -> Iterator[Seen]:
     if exchange.status in (200, 201):
@@ -192,7 +197,7 @@ def _(case: Case, found: Found) -> Iterator[Seen]:
     fix="Add client_secret_expires_at, in seconds since 1970, or 0 for a secret that does not expire.",
     spec=Spec("RFC 7591", "3.2.1"),
     over=Selector(
-        lambda case: [found for found in _accepted(case) if found[1].get("client_secret")],
+        lambda case: [found for found in accepted(case) if found[1].get("client_secret")],
         "no client secret was issued",
     ),
 )
@@ -202,6 +207,11 @@ def _(case: Case, found: Found) -> Iterator[Seen]:
     if not isinstance(expires, (int, float)) or isinstance(expires, bool):
         seen = shown(expires) if "client_secret_expires_at" in document else "no client_secret_expires_at"
         yield Seen(exchange, "body:/client_secret_expires_at", "a number of seconds, or 0", seen)
+    elif 0 < expires < exchange.started.replace(tzinfo=exchange.started.tzinfo or UTC).timestamp():
+        summary = "The client secret had expired already when it was issued."
+        fix = "Set client_secret_expires_at in seconds since 1970 (not in seconds from now, nor in the past), or to 0."
+        wanted = "a time to come, or 0"
+        yield Seen(exchange, "body:/client_secret_expires_at", wanted, shown(expires), summary, fix, level=MUST)
 
 
 @rule(
@@ -217,8 +227,17 @@ def _(case: Case, found: Found) -> Iterator[Seen]:
 def _(case: Case, found: Found) -> Iterator[Seen]:
     exchange, document = found
     sent = sent_json(exchange)
+    if not any(name in document for name in REPEATED):
+        if any(name in sent for name in REPEATED):
+            summary = (
+                "The answer repeats nothing of what was registered, so that the client cannot tell what is in force."
+            )
+            fix = "Answer with all registered metadata beside the client_id, defaults included."
+            wanted = ", ".join(name for name in REPEATED if name in sent)
+            yield Seen(exchange, "body:", wanted, "none of them", summary, fix)
+        return
     yield from _lost_redirects(exchange, texts(sent.get("redirect_uris")), document.get("redirect_uris"))
-    for name in ("grant_types", "response_types", "token_endpoint_auth_method", "scope"):
+    for name in REPEATED[1:]:
         if name not in sent or (name == "scope" and name not in document):
             continue
         if _as_set(document.get(name)) != _as_set(sent[name]):

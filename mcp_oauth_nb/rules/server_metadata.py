@@ -146,11 +146,16 @@ def _(case: Case, found: Found) -> Iterator[Seen]:
     fix="Add the member to the authorization server's metadata.",
     spec=Spec("RFC 8414", "2"),
     over=SERVER_DOCUMENT,
-    explains=("unexpected-answer",),
+    explains=("unexpected-answer", "s256-not-advertised", "registration-endpoint-missing"),
 )
 def _(case: Case, found: Found) -> Iterator[Seen]:
     exchange, document = found
     needed = ("issuer", "authorization_endpoint", "token_endpoint") if uses_code(case) else ("issuer", "token_endpoint")
+    if not any(document.get(name) for name in needed):
+        seen = "none of them" if document else "an empty object"
+        summary = "The authorization server metadata holds nothing that a client could use."
+        yield Seen(exchange, "body:", ", ".join(needed), seen, summary, level=MUST)
+        return
     for name in needed:
         value = document.get(name)
         if not isinstance(value, str) or split(value) is None:

@@ -48,7 +48,7 @@ from factories import (
 
 from mcp_oauth_nb.records import Exchange, Trace
 from mcp_oauth_nb.rules.rule import RULES
-from rules import authorization_specimens, discovery_specimens, mcp_specimens
+from rules import authorization_specimens, discovery_specimens, mcp_specimens, registration_specimens
 from rules.later_specimens import LATER_BREAKING, LATER_CLEAN
 
 
@@ -223,6 +223,7 @@ BREAKING: dict[str, Trace] = {
     "registration-read-differs": met("registration", managed("registration", 200, {"client_id": "client-2"})),
     "registration-not-removed": met("unregister", managed("unregister", 200)),
     **discovery_specimens.BREAKING,
+    **registration_specimens.BREAKING,
     **authorization_specimens.BREAKING,
     **LATER_BREAKING,
     **mcp_specimens.BREAKING,
@@ -243,6 +244,7 @@ CLEAN: dict[str, Trace] = {
     "authorization-page": REDIRECTED,
     **dict.fromkeys([rule for rule in BREAKING if rule.startswith("id-token-")], WITH_ID_TOKEN),
     **discovery_specimens.CLEAN,
+    **registration_specimens.CLEAN,
     **LATER_CLEAN,
     **mcp_specimens.CLEAN,
 }

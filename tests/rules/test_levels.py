@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 from factories import (
+    ASM_URL,
     HEALTHY,
     ISSUER,
     PRM_ROOT_URL,
@@ -54,6 +55,11 @@ TABLE = {
     "version-header-missing": (Y, M, M, M, M),  # 2025-03-26 knows no such header on MCP requests
     "url-elicitation-outdated": (S, S, Y, M, M),  # error -32042 came with 2025-11-25 and went with 2026-07-28
     "refresh-not-rotated": (S, M, M, M, M),
+    "application-type-unfit": (Y, Y, Y, S, S),
+    "client-document-unused": (Y, Y, S, S, S),
+    "client-of-another-server": (S, S, S, M, M),
+    "metadata-version-unsaid": (S, Y, Y, Y, Y),
+    "refresh-grant-unnamed": (Y, Y, Y, S, S),
 }
 """Rules whose level is not the same in every version, with what each asks for."""
 
@@ -125,7 +131,9 @@ def test_a_list_without_s256_is_a_breach_everywhere(version: str) -> None:
 
 
 def test_what_stopped_the_step_is_no_mere_advice() -> None:
-    trace = tflow(failed("server_metadata", texchange("server_metadata", ISSUER, 503)), protocol="2025-03-26")
+    said = (("MCP-Protocol-Version", "2025-03-26"),)
+    asked = texchange("server_metadata", ASM_URL, 503, sent_headers=said)
+    trace = tflow(failed("server_metadata", asked), protocol="2025-03-26")
     report = diagnose(trace)
     assert [(one.rule, one.level) for one in report.findings] == [("server-metadata-missing", "MUST")]
     assert "SHOULD in 2025-03-26; from 2025-03-26 on SHOULD; from 2025-06-18 on MUST" in report.findings[0].versions

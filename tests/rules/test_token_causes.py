@@ -110,7 +110,8 @@ def test_client_that_is_refused() -> None:
 
 
 def test_secret_that_had_expired() -> None:
-    old = registered(token_endpoint_auth_method="client_secret_post", client_secret="s", client_secret_expires_at=1000)
+    soon = NOON.timestamp() + 5  # after the registration, before the token request
+    old = registered(token_endpoint_auth_method="client_secret_post", client_secret="s", client_secret_expires_at=soon)
     sent = token_request(401, {"error": "invalid_client"}, client_secret="s")
     assert lead(Piece("register", (old,)), sent).cause == "secret-expired"
 

@@ -162,6 +162,7 @@ def _(behaviour: Behaviour) -> Behaviour:
     cause="secret-demanded",
     caused_in="register",
     who="authorization server",
+    also=("registration-method-contradicted",),
 )
 def _(asked: Asked, answer: Answer) -> Answer:
     if asked.path == REGISTER:
