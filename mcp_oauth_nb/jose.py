@@ -1,7 +1,8 @@
-"""Signing of JSON Web Tokens: the one place that knows joserfc, which is imported where a key is needed.
+"""Signatures of JSON Web Tokens: the one place that knows joserfc, which is imported where a key is needed.
 
-Only what an OAuth client has to sign is here (RFC 7515, RFC 7519); what the claims are is said in `protocol`. A key
-stays inside its object: no repr, error or display shows any part of it.
+Here is what an OAuth client has to sign, and the check of what a server signed with keys that it published (RFC 7515,
+RFC 7517, RFC 7519); what the claims are is said in `protocol`. A key stays inside its object: no repr, error or display
+shows any part of it.
 """
 
 from __future__ import annotations
@@ -9,8 +10,8 @@ from __future__ import annotations
 import importlib
 import json
 import re
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Literal
 
 from mcp_oauth_nb.errors import BadSetting
 
@@ -19,6 +20,18 @@ ALGORITHMS = ("ES256", "ES384", "ES512", "PS256", "PS384", "PS512", "RS256", "RS
 INSTALL = "pip install mcp-oauth-nb[jose]"
 _PUBLIC_MEMBERS = ("kty", "crv", "x", "y", "n", "e")
 _PRIVATE_MEMBERS = ("d", "p", "q", "dp", "dq", "qi", "k")
+
+
+Signature = Literal["verified", "wrong signature", "key not found", "algorithm mismatch", "not verified"]
+"""What came of checking a signature; ``not verified`` where it could not be checked at all."""
+PUBLISHED: Mapping[str, str] = {
+    **dict.fromkeys(("RS256", "RS384", "RS512", "PS256", "PS384", "PS512"), "RSA"),
+    **dict.fromkeys(("ES256", "ES384", "ES512"), "EC"),
+    "EdDSA": "OKP",
+}
+"""Algorithms that a published key can check, with the type of that key (RFC 7518 3.1, RFC 8037 3.1)."""
+MOST_KEYS, LONGEST_MEMBER, LONGEST_TOKEN = 20, 2048, 65_536
+"""Keys tried, characters of a member of a key, characters of a token: what is beyond them was made to cost time."""
 
 
 class PrivateKey:
@@ -79,6 +92,55 @@ def new_key() -> PrivateKey:
         BadSetting: joserfc is not installed.
     """
     return PrivateKey(_joserfc("jwk").ECKey.generate_key("P-256"), "ES256")
+
+
+def check_signature(token: str, header: Mapping[str, Any], keys: Sequence[object]) -> Signature:
+    """Check the signature of a JWT with the keys of a JWK Set (RFC 7515 5.2). Never raises, whatever the keys are.
+
+    Args:
+        token: the JWT in its compact form.
+        header: its header, as it was read.
+        keys: the members of ``keys`` in the JWK Set.
+    """
+    algorithm, kid = header.get("alg"), header.get("kid")
+    if not isinstance(algorithm, str) or algorithm not in PUBLISHED:
+        return "algorithm mismatch"
+    known = [key for key in keys if isinstance(key, dict) and kid in (None, key.get("kid"))][:MOST_KEYS]
+    if not known:
+        return "key not found"
+    fitting = [key for key in known if _fits(key, algorithm)]
+    if not fitting:
+        return "algorithm mismatch"
+    if len(token) > LONGEST_TOKEN:
+        return "not verified"
+    found = [_checked(token, key, algorithm) for key in fitting]
+    outcomes: tuple[Signature, ...] = ("verified", "wrong signature")
+    return next((one for one in outcomes if one in found), "not verified")
+
+
+def _fits(key: Mapping[str, Any], algorithm: str) -> bool:
+    return (
+        key.get("kty") == PUBLISHED[algorithm]
+        and key.get("alg") in (None, algorithm)
+        and key.get("use") in (None, "sig")
+    )
+
+
+def _checked(token: str, key: Mapping[str, Any], algorithm: str) -> Signature:
+    public = {name: key[name] for name in _PUBLIC_MEMBERS if name in key}
+    if any(not isinstance(member, str) or len(member) > LONGEST_MEMBER for member in public.values()):
+        return "not verified"
+    try:
+        jwk, jws, errors = (_joserfc(module) for module in ("jwk", "jws", "errors"))
+    except BadSetting:
+        return "not verified"
+    try:
+        jws.deserialize_compact(token, jwk.import_key(public), algorithms=[algorithm])
+    except errors.BadSignatureError:
+        return "wrong signature"
+    except Exception:  # noqa: BLE001 - a key that is none, or a header that asks for more than is known here
+        return "not verified"
+    return "verified"
 
 
 def secret_parts(text: str) -> Iterator[str]:

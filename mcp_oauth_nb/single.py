@@ -69,7 +69,8 @@ def request(
     Raises:
         BadSetting: an argument cannot work. What the server does wrong is in the exchange instead.
     """
-    return _sent("request", _built(method, url, headers, json=json, form=form, body=body), headers, verify, timeout_s)
+    built = _built(method, url, headers, json=json, form=form, body=body)
+    return _sent("request", built, headers, verify, timeout_s, why="the URL you typed")
 
 
 def metadata(

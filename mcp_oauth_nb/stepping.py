@@ -26,6 +26,7 @@ from mcp_oauth_nb.steps import AFTERWARDS, STEPS, route_for
 from mcp_oauth_nb.views.step import step_card
 from mcp_oauth_nb.wire.driver import Driver, Running
 from mcp_oauth_nb.wire.learning import LearningVault
+from mcp_oauth_nb.wire.surroundings import surroundings
 
 DONE_TO_TOKENS = ("refresh", "replay", "revoke")
 """What the server keeps in mind, whichever step is run again."""
@@ -238,6 +239,7 @@ class Stepper:
             "on_violation": settings.on_violation,
             "verify": "" if self._verify is True else "off" if self._verify is False else "own CA bundle",
             "custom headers": ", ".join(self._driver.custom),
+            **surroundings(self._driver.listener, self._verify),
         }
         return {name: value for name, value in shown.items() if value}
 

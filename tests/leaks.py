@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from urllib.parse import quote
 
 from mcp_oauth_nb import Debugger
+from mcp_oauth_nb.facts import TABLES, table_of
 from mcp_oauth_nb.mime import render
 
 
@@ -15,6 +16,7 @@ def shown(dbg: Debugger) -> Iterator[str]:
     report = dbg.diagnose()
     things = [dbg, report, dbg.trace, dbg.config, dbg.details, *dbg.exchanges, *dbg.trace.runs, *report.findings]
     things += [type(report)(report.trace, run.step, report.route, report.judge) for run in dbg.trace.runs]
+    things += [dbg.table(name) for name in TABLES if table_of(dbg.trace, name) is not None]
     yield from map(repr, things)
     yield from map(str, things)
     yield repr([dbg._flow, dbg._same, dbg._driver, dbg._driver.listener, dbg._driver.wire])

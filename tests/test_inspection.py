@@ -111,6 +111,9 @@ class TestRegistration:
             "Made up.",
             *("none", "none", "client", "token"),
             places=("/register",),
+            cause="none",
+            who="authorization server",
+            caused_in="register",
             patch=lambda asked, answer: answer.patched(registration_client_uri=elsewhere),
         )
         dbg.run()
@@ -180,6 +183,9 @@ class TestDisplays:
             "Made up.",
             *("none", "none", "client", "token"),
             places=("/token",),
+            cause="none",
+            who="authorization server",
+            caused_in="token",
             patch=lambda asked, answer: answer.patched(id_token=signed),
         )
         dbg.run()

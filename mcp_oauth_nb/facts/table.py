@@ -7,7 +7,7 @@ its place, such as a member of a document, is said through `said`, because a cel
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -17,6 +17,7 @@ from mcp_oauth_nb.rules.rule import Case
 from mcp_oauth_nb.vault import Vault
 
 Mark = Literal["", "good", "bad", "warn"]
+GRAVITY: tuple[Mark, ...] = ("", "good", "warn", "bad")
 FLOW = "flow"
 """In place of a step's name: the table stands in the report on the whole flow."""
 LONGEST_CELL = 1000
@@ -46,11 +47,13 @@ class Table:
     """A derived table.
 
     Attributes:
-        title: what it shows, in a few words; may hold server text.
+        title: what it shows and what came of it, in one line: all there is to read where it is folded. May hold server
+            text.
         columns: the headings, ours alone.
         rows: the cells, one per column. A table without rows says its `notes` only.
         notes: sentences below it, such as what was left out.
         tail: further tables that belong below this one.
+        mark: what to make of all of it; empty for no judgement.
     """
 
     title: str
@@ -58,6 +61,7 @@ class Table:
     rows: tuple[tuple[Cell, ...], ...] = ()
     notes: tuple[str, ...] = ()
     tail: tuple[Table, ...] = ()
+    mark: Mark = ""
 
     def __post_init__(self) -> None:
         if any(len(row) != len(self.columns) for row in self.rows):
@@ -99,19 +103,25 @@ def derived(
     return declare
 
 
-def tables_for(trace: Trace, step: str) -> tuple[Table, ...]:
-    """The tables that belong under the card of a step (`FLOW`: of the whole flow), as far as the trace has any."""
-    wanted = [one.name for one in TABLES.values() if step in one.steps]
-    return tuple(made for name in wanted if (made := table_of(trace, name)) is not None)
+def tables_for(trace: Trace, step: str, *, whole: bool = True) -> tuple[Table, ...]:
+    """The tables that belong under the card of a step (`FLOW`: of the whole flow), as far as the trace has any.
+
+    Without `whole` those are left out that stand in the report on the whole flow as well.
+    """
+    case = Case(trace)  # one for all of them, so that what several look at is read once
+    wanted = [one.name for one in TABLES.values() if step in one.steps and (whole or FLOW not in one.steps)]
+    return tuple(made for name in wanted if (made := _made(case, name)) is not None)
 
 
 def table_of(trace: Trace, name: str) -> Table | None:
-    """One table by name; None where the trace has nothing for it.
+    """One table by name; None where the trace has nothing for it."""
+    return _made(Case(trace), name)
 
-    Never raises: a table that trips over what a server sent says so in its place, and takes no report down.
-    """
+
+def _made(case: Case, name: str) -> Table | None:
+    """Never raises: a table that trips over what a server sent says so in its place, and takes no report down."""
     try:
-        return TABLES[name].make(Case(trace))
+        return TABLES[name].make(case)
     except Exception as error:  # noqa: BLE001 - whatever a server sent, the rest of the report stays
         return Table(name, (), notes=(f"The table could not be worked out ({type(error).__name__}).",))
 
@@ -121,3 +131,8 @@ def said(vault: Vault, name: str, value: Any) -> str:
     masked = mask_json(vault, value, name)
     text = masked if isinstance(masked, str) else mask_text(vault, json.dumps(masked, ensure_ascii=False))
     return text if len(text) <= LONGEST_CELL else f"{text[:LONGEST_CELL]}… (cut)"
+
+
+def worst(marks: Iterable[Mark]) -> Mark:
+    """The gravest of some marks; empty where nothing is marked."""
+    return max(marks, key=GRAVITY.index, default="")

@@ -47,6 +47,26 @@ class Declared:
     weigh: Callable[[Case, Finding], Iterable[Fit]]
 
 
+SYMPTOMS = frozenset(
+    (
+        "authorization-error",
+        "authorization-page",
+        "insufficient-scope",
+        "mcp-error",
+        "redirect-not-received",
+        "refresh-refused",
+        "registration-refused",
+        "resource-metadata-missing",
+        "revocation-refused",
+        "server-metadata-missing",
+        "token-refused",
+        "token-rejected",
+        "unauthenticated-status",
+        "unreachable",
+    )
+)
+"""Rules whose breach proves no cause by itself: that something was refused, missing or silent has many reasons."""
+
 SUSPECTS: dict[str, Declared] = {}
 """Every suspect by its id."""
 
@@ -110,8 +130,8 @@ def ranking(case: Case, finding: Finding) -> tuple[Suspect, ...]:
 
 
 def is_symptom(rule: str) -> bool:
-    """Whether a breach of this rule may have several causes, so that the rule alone proves none."""
-    return any(rule in declared.of for declared in SUSPECTS.values())
+    """Whether a breach of this rule proves no cause by itself."""
+    return rule in SYMPTOMS
 
 
 def _weighed(declared: Declared, case: Case, finding: Finding) -> Sequence[Suspect]:

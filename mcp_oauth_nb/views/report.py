@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from mcp_oauth_nb.facts import FLOW, Table, tables_for
+from mcp_oauth_nb.facts import FLOW, tables_for
 from mcp_oauth_nb.mime import Bundle, render
 from mcp_oauth_nb.protocol.spec import Spec
 from mcp_oauth_nb.records import Trace, origin_of
@@ -23,6 +23,7 @@ from mcp_oauth_nb.views.html import (
     bundle,
     card,
     details,
+    heading,
     one_line,
     quiet,
     stack,
@@ -35,11 +36,12 @@ from mcp_oauth_nb.views.html import (
     words,
 )
 from mcp_oauth_nb.views.step import Card, card_html, card_text, title_line
-from mcp_oauth_nb.views.tables import table_html, table_lines
+from mcp_oauth_nb.views.tables import ShownTable, folded_html, shown_table, table_lines
 from mcp_oauth_nb.views.verdict import Verdict, verdict_html, verdict_text
 
 URL_IN_TABLE = 64
 """Characters of a URL in the table of steps."""
+WORKED_OUT = "Worked out of the exchanges"
 
 
 @dataclass(frozen=True)
@@ -61,9 +63,9 @@ class Overview:
         return tuple((one, one.shown()) for one in made)
 
     @cached_property
-    def tables(self) -> tuple[Table, ...]:
-        """The tables about the whole flow."""
-        return tables_for(self.report.trace, FLOW)
+    def tables(self) -> tuple[ShownTable, ...]:
+        """The tables about the whole flow, masked."""
+        return tuple(shown_table(one, self.report.trace.vault) for one in tables_for(self.report.trace, FLOW))
 
     @property
     def total(self) -> int:
@@ -137,8 +139,8 @@ class Overview:
         return tuple((rule, mask_text(vault, verdict.reasons.get(rule, ""))) for rule in names)
 
 
-def step_of(report: Report, step: str) -> Card:
-    """The card of one step of a report."""
+def step_of(report: Report, step: str, *, whole: bool = False) -> Card:
+    """The card of one step of a report; without `whole` it leaves the tables on the whole flow to the report."""
     declared, trace = STEPS.get(step), report.trace
     route = report.route or ROUTE
     return Card(
@@ -151,14 +153,14 @@ def step_of(report: Report, step: str) -> Card:
         exchanges=Case(trace).exchanges(step),
         findings=tuple(finding for finding in report.verdict.findings if finding.step == step),
         vault=trace.vault,
-        tables=tables_for(trace, step),
+        tables=tables_for(trace, step, whole=whole),
     )
 
 
 @render.register
 def _(report: Report) -> Bundle:
     if report.step is not None:
-        made = step_of(report, report.step)
+        made = step_of(report, report.step, whole=True)
         shown = made.shown()
         return bundle(card(card_html(made, shown)), card_text(made, shown))
     overview = Overview(report)
@@ -168,7 +170,7 @@ def _(report: Report) -> Bundle:
 def tables_text(report: Report) -> str:
     """A report on one step as plain text without its exchanges: status, findings and the tables."""
     assert report.step is not None, "a whole flow has a summary"
-    return card_text(step_of(report, report.step), ())
+    return card_text(step_of(report, report.step, whole=True), ())
 
 
 def summary_html(report: Report) -> Html:
@@ -200,12 +202,19 @@ def _(trace: Trace) -> Bundle:
 def _flow_html(overview: Overview) -> Html:
     return card(
         _headline_html(overview),
-        _steps_html(overview.cards),
         *_further_html(overview),
-        *(table_html(one, overview.report.trace.vault) for one in overview.tables),
+        *_tables_html(overview),
+        _steps_html(overview.cards),
         *(card_html(made, shown, unfold=False) for made, shown in overview.cards if made.run is not None),
         *_rules_html(overview),
     )
+
+
+def _tables_html(overview: Overview) -> list[Html]:
+    """What is worked out of all exchanges, one line each until it is unfolded."""
+    if not overview.tables:
+        return []
+    return [heading(WORKED_OUT), *map(folded_html, overview.tables)]
 
 
 def _headline_html(overview: Overview) -> Html:
@@ -275,15 +284,17 @@ def _headline_lines(overview: Overview) -> Iterator[str]:
 def _flow_lines(overview: Overview) -> Iterator[str]:
     vault = overview.report.trace.vault
     yield from _headline_lines(overview)
-    yield "steps"
-    for made, shown in overview.cards:
-        yield f"  {title_line(made, shown)}"
     if overview.further:
         yield "further findings"
     for finding in overview.further:
         yield f"  {finding_line(finding, vault, overview.remark(finding))}"
+    if overview.tables:
+        yield WORKED_OUT.lower()
     for one in overview.tables:
-        yield from table_lines(one, vault)
+        yield from (f"  {line}" for line in table_lines(one))
+    yield "steps"
+    for made, shown in overview.cards:
+        yield f"  {title_line(made, shown)}"
     for made, shown in overview.cards:
         if made.run is not None:
             yield ""

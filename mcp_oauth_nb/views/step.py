@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from mcp_oauth_nb.facts import Table
 from mcp_oauth_nb.mime import Bundle
@@ -40,7 +41,7 @@ from mcp_oauth_nb.views.html import (
     text,
     words,
 )
-from mcp_oauth_nb.views.tables import table_html, table_lines
+from mcp_oauth_nb.views.tables import ShownTable, folded_html, shown_table, table_html, table_lines
 
 URL_IN_TITLE = 42
 """Characters of a URL in the title line of a card."""
@@ -88,6 +89,11 @@ class Card:
         pairs = self.run.learned if self.run else ()
         return tuple((mask_text(self.vault, name), mask_pair(self.vault, name, value)) for name, value in pairs)
 
+    @cached_property
+    def shown_tables(self) -> tuple[ShownTable, ...]:
+        """The tables, masked."""
+        return tuple(shown_table(one, self.vault) for one in self.tables)
+
     def shown(self) -> tuple[Shown, ...]:
         """The exchanges, masked."""
         return tuple(map(shown_of, self.exchanges))
@@ -127,7 +133,7 @@ def card_html(made: Card, shown: Sequence[Shown], *, unfold: bool | None = None)
     reason = [tag("div", text(made.reason))] if made.reason else []
     note = [tag("div", quiet(mask_text(made.vault, made.note)))] if made.note else []
     findings = [finding_html(finding, made.vault) for finding in made.findings]
-    tables = [table_html(one, made.vault) for one in made.tables]
+    tables = [_table_html(made, one) for one in made.shown_tables]
     parts = [*_preview_html(made), *tables, *_learned_html(made), *_exchanges_html(made, shown)]
     inside = block(*note, *reason, *findings, *parts, _spec_html(made), status=made.status)
     if unfold is None:
@@ -155,8 +161,8 @@ def _lines(made: Card, shown: Sequence[Shown]) -> Iterator[str]:
         yield f"  reason: {one_line(made.reason)}"
     for finding in made.findings:
         yield _indented(finding_text(finding, made.vault))
-    for one in made.tables:
-        yield from (f"  {line}" for line in table_lines(one, made.vault))
+    for one in made.shown_tables:
+        yield from (f"  {line}" for line in table_lines(one))
     if made.learned:
         yield "  learned"
         yield from (f"      {one_line(name)}: {one_line(value)}" for name, value in made.learned)
@@ -178,6 +184,11 @@ def _title(made: Card, shown: Sequence[Shown]) -> Html:
     """One line: a step off the page's width would take the room of two. The exchange has the URL in full."""
     last = [quiet(request_line(shown[-1], URL_IN_TITLE))] if shown else []
     return words(badge(made.status), strong(made.name), *last)
+
+
+def _table_html(made: Card, one: ShownTable) -> Html:
+    """What a probe was run for stands open; beside a step of the route a table does where it says what is wrong."""
+    return folded_html(one, unfold=one.mark == "bad") if made.number else table_html(one)
 
 
 def _spec_html(made: Card) -> Html:

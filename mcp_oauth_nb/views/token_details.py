@@ -6,7 +6,6 @@ no part of the token itself is shown, not even where one of its claims repeats i
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -14,7 +13,7 @@ from typing import Any, NamedTuple
 
 from mcp_oauth_nb.mime import Bundle, Displayable, render
 from mcp_oauth_nb.protocol.flow import Tokens
-from mcp_oauth_nb.protocol.jwt import is_encrypted, read_jwt
+from mcp_oauth_nb.protocol.jwt import is_encrypted, numeric_date, read_jwt, repeats
 from mcp_oauth_nb.redact import mask_text
 from mcp_oauth_nb.vault import Vault
 from mcp_oauth_nb.views.html import Html, bundle, card, details, one_line, quiet, strong, table, tag, text, words
@@ -27,8 +26,6 @@ LONGEST = 200
 """Characters shown of a claim."""
 MOST_NAMES = 12
 """Names shown of claims whose values are not."""
-FRAGMENT = 12
-"""So many characters of a token in a row are a part of it, and not shown."""
 _COVERED = "(not shown: it repeats a part of a token)"
 
 
@@ -105,7 +102,7 @@ class TokenDetails(Displayable):
 
     def _time(self, value: object) -> str:
         """A NumericDate (RFC 7519 2) as a time, and how far from now it is."""
-        seconds = _number(value)
+        seconds = numeric_date(value)
         if seconds is None:
             return "(no number of seconds)"
         try:
@@ -120,7 +117,7 @@ class TokenDetails(Displayable):
     def _safe(self, value: str) -> str:
         """A claim's text, clipped and masked; what repeats a part of a token is covered as a whole."""
         clipped = value if len(value) <= LONGEST else value[: LONGEST - 1] + "…"
-        if any(_repeats(clipped, token) for token in self._tokens()):
+        if any(repeats(clipped, token) for token in self._tokens()):
             return _COVERED
         return mask_text(self.vault, clipped, cut=len(value) > LONGEST)
 
@@ -128,23 +125,6 @@ class TokenDetails(Displayable):
         held = self.tokens
         if held is not None:
             yield from filter(None, (held.access_token, held.refresh_token, held.id_token))
-
-
-def _repeats(value: str, token: str) -> bool:
-    """Whether so many characters of a token stand in a text that they are a part of it; all of a shorter token."""
-    if len(token) < FRAGMENT:
-        return token in value
-    return any(value[at : at + FRAGMENT] in token for at in range(len(value) - FRAGMENT + 1))
-
-
-def _number(value: object) -> float | None:
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        return None
-    try:
-        seconds = float(value)
-    except OverflowError:
-        return None
-    return seconds if math.isfinite(seconds) else None
 
 
 @render.register

@@ -75,6 +75,16 @@ class Listener:
     def reachable(self) -> bool:
         return bool(self._sockets)
 
+    @property
+    def bound(self) -> tuple[str, ...]:
+        """What is really listened on, such as ``127.0.0.1:8765 (IPv4)``; nothing once it is closed."""
+        told = []
+        for held in self._sockets:
+            with contextlib.suppress(OSError):  # another thread gave it back meanwhile
+                host, port = held.getsockname()[:2]
+                told.append(f"{f'[{host}]' if ':' in host else host}:{port} (IPv{6 if ':' in host else 4})")
+        return tuple(told)
+
     def _hold(self, redirect_uri: str) -> None:
         if not is_loopback(redirect_uri):
             self.problem = "the redirect URI is not on this machine"

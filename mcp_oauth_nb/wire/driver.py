@@ -26,6 +26,8 @@ from mcp_oauth_nb.wire.http import Sent, Wire
 from mcp_oauth_nb.wire.learning import LearningVault
 
 MOST_HOPS = 10
+FROM_HOP = "Location of the hop before"
+"""Who sent us to a further hop."""
 STALE_S = 60.0
 """A request that was shown for longer is prepared anew before it is sent: what is signed in it may have run out."""
 Browser = Callable[[str], str] | str | None
@@ -259,14 +261,14 @@ class Running:
                 return self._arrived(read_or_keep(location, redirect_uri), exchange.started, 0.0, hop + 1)
             url = location
         failure = Failure("protocol", f"more than {MOST_HOPS} redirects without reaching the redirect URI")
-        return self._note(Request("GET", url), failure=failure, hop=MOST_HOPS)
+        return self._note(Request("GET", url), failure=failure, hop=MOST_HOPS, why=FROM_HOP)
 
     def _hop(self, url: str, hop: int, cookies: httpx.Cookies) -> Exchange:
         if hop and not is_openable(url):
             failure = Failure("url", "a redirect leads to a URL that is not http(s)")
-            return self._note(Request("GET", url), failure=failure, hop=hop)
+            return self._note(Request("GET", url), failure=failure, hop=hop, why=FROM_HOP)
         sent = self._driver.wire.send(Request("GET", url, (("Accept", "*/*"), *_cookie(cookies, url))))
-        why = "Location of the hop before" if hop else "the authorization URL, followed without a browser"
+        why = FROM_HOP if hop else "the authorization URL, followed without a browser"
         exchange = self._record(sent, hop=hop, why=why)
         lines = exchange.response.header_lines("set-cookie") if exchange.response else ()
         if lines:

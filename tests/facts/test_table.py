@@ -27,7 +27,9 @@ def test_an_empty_trace_has_no_table(name: str) -> None:
 def test_a_table_stands_under_its_steps_only() -> None:
     trace = ttrace(unauthenticated(), located())
     assert len(tables_for(trace, "well_known")) == 2
-    assert tables_for(trace, "challenge") == ()
+    assert tables_for(trace, "revoke") == ()
+    assert len(tables_for(trace, "challenge")) == 1
+    assert tables_for(trace, "challenge", whole=False) == ()
     assert tables_for(tflow(), "well_known") == ()
 
 
@@ -35,8 +37,8 @@ def test_a_table_that_trips_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(case: Case) -> Table | None:
         raise LookupError("secret text of a server")
 
-    monkeypatch.setitem(TABLES, "broken", Derived("broken", ("challenge",), broken))
-    (made,) = tables_for(ttrace(unauthenticated()), "challenge")
+    monkeypatch.setitem(TABLES, "broken", Derived("broken", ("revoke",), broken))
+    (made,) = tables_for(ttrace(unauthenticated()), "revoke")
     assert made.notes == ("The table could not be worked out (LookupError).",)
 
 

@@ -89,7 +89,7 @@ def test_a_table_of_the_whole_flow_stands_in_its_report(monkeypatch: pytest.Monk
     monkeypatch.setitem(TABLES, "all", Derived("all", (FLOW,), lambda case: NARROW))
     trace = ttrace(unauthenticated())
     shown = render(diagnose(trace))
-    assert "Two\n  name       value" in shown["text/plain"]
+    assert "  Two\n    name       value" in shown["text/plain"]
     assert "A note." in shown["text/html"]
     assert "A note." not in render(Report(trace, "challenge", judge=judge))["text/plain"]
 

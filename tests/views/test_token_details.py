@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 
 from mcp_oauth_nb.mime import render
 from mcp_oauth_nb.protocol.flow import Tokens
+from mcp_oauth_nb.protocol.jwt import FRAGMENT
 from mcp_oauth_nb.vault import Vault
-from mcp_oauth_nb.views.token_details import FRAGMENT, TokenDetails
+from mcp_oauth_nb.views.token_details import TokenDetails
 
 SIGNATURE = "c2lnbmF0dXJlLXRoYXQtbm9ib2R5LW1heS1zZWU"
 NOW_S = 1_800_000_000.0
