@@ -41,6 +41,7 @@ SURE = {
     "certain": "certain: the captured lines allow no other cause",
     "likely": "likely: the captured lines speak for it",
     "possible": "open: several causes look like this, and the captured lines do not tell them apart",
+    "unproven": "open: the captured lines show that it broke, and speak for no cause in particular",
     "unknown": "none: no rule knows this failure, and none is claimed",
 }
 """How sure a verdict is, in words."""
@@ -74,13 +75,15 @@ class Verdict:
 
     @property
     def confidence(self) -> str:
-        """How sure it is: ``certain``, ``likely``, ``possible`` (several causes fit) or ``unknown``."""
+        """How sure it is: ``certain``, ``likely``, ``possible`` (several fit), ``unproven`` (none does), ``unknown``."""
         if self.is_unknown:
             return "unknown"
         suspects = self.finding.suspects
         if suspects and self.finding.cause == suspects[0].cause:
             return suspects[0].confidence
-        return "possible" if is_symptom(self.finding.rule) else "certain"
+        if not is_symptom(self.finding.rule):
+            return "certain"
+        return "possible" if suspects else "unproven"
 
     @property
     def others(self) -> Sequence[Suspect]:
@@ -120,8 +123,9 @@ class Verdict:
 
     @property
     def narrowing(self) -> tuple[tuple[str, str], ...]:
-        """Calls that would tell more, with what they tell; only where no cause is known."""
-        return NARROWED_BY.get(self.finding.step, ()) if self.is_unknown else ()
+        """Calls that would tell more, with what they tell; only where no cause is known, or none in particular."""
+        open_ended = self.confidence in ("unproven", "unknown")
+        return NARROWED_BY.get(self.finding.step, ()) if open_ended else ()
 
 
 def verdict_html(made: Verdict) -> Html:

@@ -25,6 +25,7 @@ const provider = new Provider(issuer, {
   cookies: { keys: ["only for tests"] },
   jwks: { keys: [generateKeyPairSync("rsa", { modulusLength: 2048 }).privateKey.export({ format: "jwk" })] },
   scopes: ["openid", "offline_access"],
+  responseTypes: ["code"],
   pkce: { required: () => true },
   rotateRefreshToken: true,
   issueRefreshToken: (ctx, client) => client.grantTypeAllowed("refresh_token"),
