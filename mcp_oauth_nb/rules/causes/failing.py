@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from mcp_oauth_nb.protocol.spec import Spec
 from mcp_oauth_nb.rules.cause import Fit, line, suspect
@@ -34,7 +35,9 @@ def _answered(case: Case, finding: Finding, kind: Kind) -> Iterator[Fit]:
     apart=IN_ITS_LOG,
 )
 def _(case: Case, finding: Finding) -> Iterator[Fit]:
-    yield from _answered(case, finding, "server error")
+    works = any((one.status or 0) // 100 == 2 for one in case.answered("mcp", "call"))
+    for fit in _answered(case, finding, "server error"):
+        yield replace(fit, confidence="possible") if works else fit
 
 
 @suspect(

@@ -89,7 +89,7 @@ def _(case: Case, finding: Finding) -> Iterator[Fit]:
     step="server_metadata",
     who=AUTHORIZATION_SERVER,
     summary="The metadata names a revocation endpoint at which there is none.",
-    fix="Correct revocation_endpoint in the metadata, or route POST requests for this URL to the revocation endpoint.",
+    fix="Serve the revocation endpoint at this URL, or correct revocation_endpoint in the metadata.",
     spec=Spec("RFC 8414", "2"),
     apart="Another URL of the same server takes a revocation.",
     call="dbg.config",
