@@ -1,3 +1,4 @@
+from mcp_oauth_nb.audit import Audit as Audit
 from mcp_oauth_nb.debugger import Debugger as Debugger
 from mcp_oauth_nb.demo import DemoServer as DemoServer
 from mcp_oauth_nb.errors import BadSetting as BadSetting

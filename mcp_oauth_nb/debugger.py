@@ -28,6 +28,7 @@ from mcp_oauth_nb.arguments import (
     one_line_each,
     tool_call,
 )
+from mcp_oauth_nb.auditing import Auditor
 from mcp_oauth_nb.errors import BadSetting, NotYet
 from mcp_oauth_nb.evidence.curl import curl_script
 from mcp_oauth_nb.facts import FLOW, TABLES, table_of
@@ -42,7 +43,6 @@ from mcp_oauth_nb.protocol.step import Edits, Override
 from mcp_oauth_nb.records import Exchange
 from mcp_oauth_nb.redact import learn_settings, mask_text
 from mcp_oauth_nb.rules.rule import Report
-from mcp_oauth_nb.stepping import Stepper
 from mcp_oauth_nb.steps import AFTERWARDS, STEPS, route_for
 from mcp_oauth_nb.steps.inspection import WHICH, Which, introspect_step
 from mcp_oauth_nb.steps.mcp import call_step
@@ -59,7 +59,7 @@ from mcp_oauth_nb.wire.http import Wire, seconds
 from mcp_oauth_nb.wire.learning import LearningVault
 
 
-class Debugger(Stepper):
+class Debugger(Auditor):
     """Walks the OAuth authorization of one MCP server, step by step.
 
     Args:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from mcp_oauth_nb import Debugger, Report
 from mcp_oauth_nb.demo import DemoServer, Fault
 from mcp_oauth_nb.errors import NotYet
 from mcp_oauth_nb.steps import route_for
+from mcp_oauth_nb.steps.probes import PROBES
 
 TOOL = ("echo", {"text": "hello"})
 
@@ -42,4 +44,5 @@ def _call(dbg: Debugger, name: str, fault: Fault) -> None:
     if name == "call":
         dbg.mcp("tools/list", **fault.edits.get(name, {}))
         return
-    getattr(dbg, name)(**fault.edits.get(name, {}))
+    call = partial(dbg.probe, name) if name in PROBES else getattr(dbg, name)
+    call(**fault.edits.get(name, {}))

@@ -233,3 +233,31 @@ def test_importing_it_is_light() -> None:
     code = f"import sys, mcp_oauth_nb.__main__; print([name for name in {HEAVY} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+class TestAudit:
+    def test_passes_and_writes_what_machines_read(self, server, tmp_path: Path) -> None:
+        junit, sarif = tmp_path / "audit.xml", tmp_path / "audit.sarif"
+        done = run("audit", server.url, "--junit", str(junit), "--sarif", str(sarif), "--format", "json")
+        assert done.returncode == 0, done.stderr
+        told = json.loads(done.stdout)
+        assert (told["status"], told["score"]) == ("passed", 100)
+        assert 'name="code-works-twice"' in junit.read_text()
+        assert json.loads(sarif.read_text())["version"] == "2.1.0"
+        assert stat.S_IMODE(junit.stat().st_mode) == stat.S_IMODE(sarif.stat().st_mode) == 0o600
+        assert_no_leak([done.stdout, done.stderr, junit.read_text(), sarif.read_text()], server.secrets_issued())
+
+    def test_fails_where_a_must_is_broken(self, capsys) -> None:
+        with DemoServer("any-verifier-redeems") as broken:
+            assert main(["audit", broken.url, "--not-destructive"]) == 1
+        assert "[FAILED] wrong-verifier-accepted (MUST TK-15)" in capsys.readouterr().out
+
+    def test_is_incomplete_where_no_defence_was_tested(self, server, capsys) -> None:
+        assert main(["audit", server.url, "--only", "wrong_audience"]) == 3
+        assert "no score" in capsys.readouterr().out
+
+    def test_a_usage_that_cannot_work(self, server, capsys, tmp_path: Path) -> None:
+        assert main(["audit", server.url, "--only", "nothing"]) == 2
+        assert main(["audit", server.url, "--auth-mode", "interactive"]) == 2
+        assert main(["audit", server.url, "--junit", str(tmp_path / "nowhere" / "audit.xml")]) == 2
+        assert "file to write" in capsys.readouterr().err

@@ -67,3 +67,18 @@ def test_nothing_that_is_shown_holds_a_secret(dbg: Debugger) -> None:
     tokens = dbg._flow.tokens
     issued = [tokens.access_token, tokens.refresh_token, dbg._flow.old_refresh_token, dbg._flow.code.code]
     assert_no_leak(shown(dbg), [*issued, dbg._flow.pkce.verifier, dbg._flow.authorization.state])
+
+
+def test_an_audit_says_what_is_wrong_with_it_and_nothing_else(url: str) -> None:
+    """No check of Origin or resource, plain http registered, no iss, and refusals with the wrong status."""
+    audit = Debugger(url, browser="follow", step_timeout_s=20).audit()
+    found = {check.rule: check.outcome for check in audit.checks if check.outcome in ("failed", "warned")}
+    assert found == {
+        "revocation-refused": "failed",
+        "origin-unchecked": "failed",
+        "plain-redirect-registered": "failed",
+        "foreign-token-accepted": "warned",
+        "iss-not-sent": "warned",
+        "refresh-error-status": "warned",
+    }
+    assert audit.score <= 59

@@ -15,6 +15,7 @@ from wire.raw import response
 
 from mcp_oauth_nb import Debugger, DemoServer
 from mcp_oauth_nb.demo.faults import FAULTS
+from mcp_oauth_nb.protocol.probes import PROBES
 
 OIDC = "/.well-known/openid-configuration"
 ROOT = "/.well-known/oauth-protected-resource"
@@ -89,7 +90,7 @@ def test_a_fault_of_the_server_ends_the_run(version: str, fault: str) -> None:
 
 
 def test_every_step_before_the_refresh_is_covered() -> None:
-    later = ("refresh", "replay", "revoke", "revoked")
+    later = ("call", "refresh", "replay", "revoke", "revoked", *PROBES)
     early = {fault.phase for fault in FAULTS.values() if fault.phase not in later}
     of_the_asker = {"authorize"}  # a fault of what is asked, which no server has
     assert {FAULTS[name].phase for name in LAST} == early - of_the_asker

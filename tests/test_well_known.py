@@ -17,6 +17,12 @@ from tests.wire.raw import RawServer, response
 
 SECRET = "s3cr3t-of-a-user-0123456789"
 OTHERS = {
+    "metadata-issuer-with-slash": ["metadata-copy-misnamed"],
+    "issuer-of-inner-address": ["metadata-copy-misnamed"],
+    "issuer-with-other-path": ["metadata-copy-misnamed"],
+    "issuer-placeholder": ["metadata-copy-misnamed"],
+    "server-metadata-empty": ["metadata-copy-misnamed"],
+    "document-flag-in-other-copy": ["metadata-copies-differ"],
     "wrong-resource": ["metadata-copy-misnamed"],
     "metadata-html": ["well-known-page"],
     "issuer-mismatch": ["metadata-copy-misnamed"],

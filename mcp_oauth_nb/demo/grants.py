@@ -33,6 +33,11 @@ class Behaviour:
     """Whether the MCP endpoint refuses tokens that it cannot read; it always does where they are signed."""
     expected_audience: str | None = None
     """What the MCP endpoint wants in `aud`; None means its own URL, an empty text that it does not look."""
+    looks_at_tokens: bool = True
+    """False: the MCP server takes any token for a good one."""
+    minds_the_resource: bool = True
+    """False: tokens are issued for any resource, and the MCP server accepts them all."""
+    refuses_spent_codes: bool = True
     lets_anybody_begin: bool = False
     """Whether the MCP endpoint serves requests without a token, all but calls of tools."""
     ignores_loopback_port: bool = True

@@ -79,6 +79,10 @@ class Provider(OAuthAuthorizationServerProvider[AuthorizationCode, RefreshToken,
         self.secrets.add(made)
         return made
 
+    def serves(self, resource: str) -> bool:
+        """Whether tokens are issued for this resource."""
+        return resource == self.resource or not self._behaviour().minds_the_resource
+
     # --- clients ------------------------------------------------------------------------------------------------
 
     async def get_client(self, client_id: str) -> OAuthClientInformationFull | None:
@@ -115,7 +119,7 @@ class Provider(OAuthAuthorizationServerProvider[AuthorizationCode, RefreshToken,
         resource = params.resource or (None if self.requires_resource else self.resource)
         if resource is None:
             raise AuthorizeError("invalid_request", "the parameter resource is missing")
-        if resource != self.resource:
+        if not self.serves(resource):
             raise AuthorizeError("invalid_target", "this server does not issue tokens for that resource")
         if not CHALLENGE.fullmatch(params.code_challenge):
             raise AuthorizeError("invalid_request", "code_challenge must be 43 base64url characters")
@@ -188,7 +192,7 @@ class Provider(OAuthAuthorizationServerProvider[AuthorizationCode, RefreshToken,
         if code is None or code.client_id != client.client_id:
             return None
         grant = self._grants[authorization_code]
-        if authorization_code in grant.spent:
+        if authorization_code in grant.spent and self._behaviour().refuses_spent_codes:
             grant.ended = grant.ended or "its authorization code was used twice"
             return None
         return code if self._behaviour().checks_verifiers else code.model_copy(update=_fitting())
@@ -336,7 +340,14 @@ class Provider(OAuthAuthorizationServerProvider[AuthorizationCode, RefreshToken,
 
     async def verify_token(self, token: str) -> AccessToken | None:
         """The check of the MCP endpoint; the SDK compares the resource afterwards (RFC 8707 section 2)."""
-        kept = await self.load_access_token(token) if self._behaviour().accepts_access_tokens else None
+        behaviour = self._behaviour()
+        if not behaviour.accepts_access_tokens:
+            return None
+        kept = await self.load_access_token(token)
+        if kept is None and not behaviour.looks_at_tokens:
+            return AccessToken(token=token, client_id="anybody", scopes=[SCOPE], resource=self.resource)
+        if kept is not None and not behaviour.minds_the_resource:
+            return kept.model_copy(update={"resource": self.resource})
         return self._checked(kept) if kept is not None and self.reads_tokens() else kept
 
     def _checked(self, kept: AccessToken) -> AccessToken:

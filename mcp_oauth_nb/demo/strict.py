@@ -87,7 +87,7 @@ def _refuse_token(asked: Asked, provider: Provider) -> Answer | None:
         return oauth_error(400, "unsupported_grant_type", f"offered are {', '.join(offered)}")
     if form.get("grant_type") and not form.get("resource") and provider.requires_resource:
         return oauth_error(400, "invalid_request", "the parameter resource is missing")
-    if any(value not in ("", provider.resource) for name, value in asked.form if name == "resource"):
+    if any(value and not provider.serves(value) for name, value in asked.form if name == "resource"):
         return oauth_error(400, "invalid_target", "this server does not issue tokens for that resource")
     code = provider.codes.get(form.get("code", ""))
     if code is not None and form.get("redirect_uri", "") not in ("", provider.redirects[code.code]):
@@ -132,10 +132,10 @@ REFUSALS: dict[tuple[str, str], Callable[[Asked, Provider], Answer | None]] = {
     ("POST", AUTHORIZE): lambda asked, provider: oauth_error(405, "invalid_request", "use GET").with_header(
         "allow", "GET"
     ),
+    ("POST", MCP): _refuse_second_token,
     ("POST", TOKEN): _refuse_token,
     ("POST", REVOKE): _refuse_revoke,
     ("POST", REGISTER): _refuse_register,
-    ("POST", MCP): _refuse_second_token,
 }
 
 

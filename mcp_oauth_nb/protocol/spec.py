@@ -58,6 +58,15 @@ _SECTIONS: Mapping[str, Places] = {
     },
     "Canonical Server URI": {SECOND: (_FLOW, "Canonical Server URI")},
     "Security Warning": {FIRST: (_TRANSPORT, "Security Warning"), FOURTH: (_STREAMABLE, "Security Warning")},
+    "Streamable HTTP": {FIRST: (_TRANSPORT, "Streamable HTTP"), FOURTH: (_STREAMABLE, "")},
+    "Listening for Messages from the Server": {
+        FIRST: (_TRANSPORT, "Listening for Messages from the Server"),
+        FOURTH: (_STREAMABLE, ""),
+    },
+    "Token Audience Binding and Validation": {
+        SECOND: (_FLOW, "Token Audience Binding and Validation"),
+        FOURTH: (_SECURITY, "Token Audience Binding and Validation"),
+    },
     "Step-Up Authorization Flow": {THIRD: (_FLOW, "Step-Up Authorization Flow")},
     "Refresh Tokens": {FOURTH: (_FLOW, "Refresh Tokens")},
     "Authorization Extensions": {FOURTH: (_FLOW, "Authorization Extensions")},
@@ -97,12 +106,16 @@ _SECTIONS: Mapping[str, Places] = {
         SECOND: (_TRANSPORT, "Protocol Version Header"),
         FOURTH: (_STREAMABLE, "Protocol Version Header"),
     },
+    "Discovery": {FOURTH: ("server/discover", "Request")},
+    "Initialization": {FIRST: ("basic/lifecycle", "Initialization")},
+    "Request Metadata": {FOURTH: (_STREAMABLE, "Request Metadata")},
+    "Standard Request Headers": {FOURTH: (_STREAMABLE, "Standard Request Headers")},
     "Version Negotiation": {FIRST: ("basic/lifecycle", "Version Negotiation"), FOURTH: ("basic/versioning", "")},
     "URL Mode Elicitation": {THIRD: ("client/elicitation", "URL Mode Elicitation Requests")},
     "Result Responses": {FIRST: ("basic", "Responses"), THIRD: ("basic", "Result Responses")},
 }
 """Sections of the MCP specification by the name that rules use: from which version on which page and heading it is."""
-_LAST = {"Session Management": THIRD}
+_LAST = {"Session Management": THIRD, "Initialization": THIRD}
 """Sections that a later version dropped: the last version that has them."""
 
 

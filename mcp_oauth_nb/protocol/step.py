@@ -125,10 +125,14 @@ class Override:
 
 @dataclass(frozen=True)
 class Send:
-    """Send this. `answer_id` is the JSON-RPC id to stop reading an event stream at; None reads to the end."""
+    """Send this. `answer_id` is the JSON-RPC id to stop reading an event stream at; None reads to the end.
+
+    With `opening` an event stream is not read: that it opens is the answer.
+    """
 
     call: Call
     answer_id: int | str | None = None
+    opening: bool = False
 
 
 @dataclass(frozen=True)

@@ -60,6 +60,10 @@ from mcp_oauth_nb.rules import (
 )
 from mcp_oauth_nb.rules.cause import accused
 from mcp_oauth_nb.rules.causes import AREAS as AREAS
+from mcp_oauth_nb.rules.probes import bearer as probes_bearer
+from mcp_oauth_nb.rules.probes import documents as probes_documents
+from mcp_oauth_nb.rules.probes import server as probes_server
+from mcp_oauth_nb.rules.probes import transport as probes_transport
 from mcp_oauth_nb.rules.rule import (
     ANY,
     RULES,
@@ -121,41 +125,14 @@ MODULES = (
     revocation,
     afterwards,
     locations,
+    probes_documents,
+    probes_bearer,
+    probes_transport,
+    probes_server,
     management,
     refusals,
 )
 """Where the rules stand, in the order in which breaches of the same step and level are told."""
-
-PROBE_STEPS = (
-    "without_token",
-    "garbage_token",
-    "wrong_scheme_case",
-    "slash",
-    "session_only",
-    "origin",
-    "accept",
-    "get_stream",
-    "post_get",
-    "unknown_version",
-    "unknown_method",
-    "token_in_query",
-    "token_elsewhere",
-    "wrong_audience",
-    "basic_or_body",
-    "without_resource",
-    "second_fetch",
-    "wrong_verifier",
-    "without_verifier",
-    "code_replay",
-    "unregistered_redirect",
-    "http_redirect_registration",
-    "unknown_client",
-    "jwks",
-    "malformed_authorization",
-    "get_and_delete",
-    "introspect_anonymous",
-)
-"""Steps beside the route that ask what an ordinary client would not; what rules find in them is told last."""
 
 _REGISTERED = ROUTE.index("register") + 1
 STEP_ORDER = (
@@ -172,7 +149,6 @@ STEP_ORDER = (
     "registration",
     "unregister",
     *(probe for probe in PROBES if probe != CLIENT_DOCUMENT),
-    *(probe for probe in PROBE_STEPS if probe not in PROBES),
 )
 """Every step, in the order in which findings are told; what is wrong with a document comes before what it led to."""
 

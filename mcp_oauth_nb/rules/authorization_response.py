@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from urllib.parse import parse_qsl, urljoin
+from urllib.parse import urljoin
 
 from mcp_oauth_nb.protocol.spec import Spec
 from mcp_oauth_nb.records import Exchange, Run
@@ -161,24 +161,3 @@ def _(case: Case, exchange: Exchange) -> Iterator[Seen]:
 def _sent_state(case: Case) -> str:
     asked = authorization_request(case)
     return query(asked).get("state", "") if asked else ""
-
-
-# --- probes -----------------------------------------------------------------------------------------------------------
-
-
-@rule(
-    "unregistered-redirect-followed",
-    step="unregistered_redirect",
-    level=MUST,
-    who=AUTHORIZATION_SERVER,
-    summary="The authorization server sends the browser to a redirect URI that was never registered.",
-    fix="Compare redirect_uri with the registered ones as text, and show an error page in place of a redirect.",
-    spec=Spec("OAuth 2.1", "2.3.1"),
-    over=Selector(
-        lambda case: list(case.answered("unregistered_redirect")), "no unregistered redirect URI was tried yet"
-    ),
-)
-def _(case: Case, exchange: Exchange) -> Iterator[Seen]:
-    target = dict(parse_qsl(exchange.request.url.partition("?")[2])).get("redirect_uri", "").partition("?")[0]
-    if target and _location(exchange) == target:
-        yield Seen(exchange, "header:Location", "an error page without a redirect", "a redirect to that URI")

@@ -7,6 +7,7 @@ from urllib.parse import parse_qsl
 
 from mcp_oauth_nb.protocol.jsonrpc import messages
 from mcp_oauth_nb.protocol.jwt import read_jwt
+from mcp_oauth_nb.protocol.probes import PROBES
 from mcp_oauth_nb.protocol.resource import resource_match
 from mcp_oauth_nb.protocol.spec import Spec
 from mcp_oauth_nb.records import Exchange
@@ -29,8 +30,6 @@ from mcp_oauth_nb.rules.words import MCP_SERVER, quoted, shown
 
 USAGE = Spec("MCP 2025-11-25", "Token Requirements")
 HANDLING = Spec("MCP 2025-11-25", "Token Handling")
-IN_URL = "token_in_query"
-"""The probe that puts a token into the URL on purpose."""
 
 
 def _beside_posts(case: Case) -> list[Exchange]:
@@ -60,7 +59,7 @@ def _(case: Case, exchange: Exchange) -> Iterator[Seen]:
 
 def _sent_by_us(case: Case) -> list[tuple[Exchange, frozenset[str]]]:
     """What was sent once there was a token, each with the tokens known."""
-    kept = [one for one in case.exchanges() if one.direction == "out" and one.step != IN_URL]
+    kept = [one for one in case.exchanges() if one.direction == "out" and one.step not in PROBES]
     tokens = frozenset({*issued_tokens(case), *(token for one in kept if (token := sent_token(one)))})
     return [(one, tokens) for one in kept] if tokens else []
 
@@ -77,8 +76,8 @@ def _sent_by_us(case: Case) -> list[tuple[Exchange, frozenset[str]]]:
 )
 def _(case: Case, found: tuple[Exchange, frozenset[str]]) -> Iterator[Seen]:
     exchange, tokens = found
-    pairs = parse_qsl(exchange.request.url.partition("?")[2].replace("#", "&"), keep_blank_values=True)
-    for name, value in pairs:
+    sent = exchange.request.url.partition("?")[2].replace("#", "&")
+    for name, value in parse_qsl(sent, keep_blank_values=True) if sent else ():
         if name == "access_token" or value in tokens:
             yield Seen(exchange, "url", "no token in the URL", "a token in its query", who=sender(exchange, name))
             return

@@ -23,8 +23,6 @@ TYPES = ("application/json", "text/event-stream")
 META = "io.modelcontextprotocol/"
 NAMED = {"tools/call": "name", "prompts/get": "name", "resources/read": "uri"}
 """Methods whose subject is repeated in the header ``Mcp-Name``."""
-MODERN_TRANSPORT = Spec("MCP 2026-07-28", "Streamable HTTP")
-LIFECYCLE = Spec("MCP 2025-11-25", "Lifecycle")
 
 
 def posted(case: Case) -> list[Exchange]:
@@ -88,10 +86,14 @@ def accepts_both(header: str | None) -> bool:
 
 
 def _of_handshake(case: Case) -> list[list[Exchange]]:
-    """The messages of the step in which the session was opened, where the protocol has a handshake."""
+    """The messages of the step in which the session was opened, where the protocol has a handshake.
+
+    A first request that names a session, or the version that was negotiated, goes on with what was opened before.
+    """
     sent = [one for one in without_version_questions(case, posted(case)) if one.step == "mcp"]
     foreign = any(is_modern(case, one) or sent_json(one).get("method") == OPENINGS[1] for one in sent)
-    return [sent] if sent and not foreign else []
+    named = [sent[0].request.header(name) for name in ("mcp-session-id", "mcp-protocol-version")] if sent else []
+    return [sent] if sent and not foreign and not any(named) else []
 
 
 @rule(
@@ -101,7 +103,7 @@ def _of_handshake(case: Case) -> list[list[Exchange]]:
     who="client",
     summary="The client does not open the session as it must.",
     fix="Send initialize, then notifications/initialized, and only then other requests.",
-    spec=LIFECYCLE,
+    spec=Spec("MCP 2025-11-25", "Initialization"),
     over=Selector(_of_handshake, "no session with a handshake was begun after authorization"),
     explains=("mcp-error",),
 )
@@ -207,7 +209,7 @@ def _who(exchange: Exchange) -> Who:
     who="client",
     summary="The headers of a request do not repeat what its body asks for.",
     fix="Repeat the method in Mcp-Method, and the tool, prompt or resource in Mcp-Name.",
-    spec=MODERN_TRANSPORT,
+    spec=Spec("MCP 2026-07-28", "Standard Request Headers"),
     over=MODERN_REQUESTS,
     explains=("mcp-error",),
 )

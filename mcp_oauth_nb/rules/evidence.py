@@ -13,6 +13,7 @@ from urllib.parse import parse_qsl
 from mcp_oauth_nb.protocol.challenge import Challenges, parse_challenges
 from mcp_oauth_nb.protocol.grants import TOKEN_EXCHANGE
 from mcp_oauth_nb.protocol.jwt import read_jwt
+from mcp_oauth_nb.protocol.probes import NOT_TESTED
 from mcp_oauth_nb.protocol.profiles import LATEST
 from mcp_oauth_nb.protocol.wellknown import split
 from mcp_oauth_nb.records import Exchange, Run
@@ -42,7 +43,7 @@ def whole_run(step: str, missing: str) -> Selector:
 
 
 def _finished(case: Case) -> list[Run]:
-    return [run for run in case.runs.values() if not run.stopped.startswith("waiting")]
+    return [run for run in case.runs.values() if not run.stopped.startswith(("waiting", NOT_TESTED))]
 
 
 FINISHED_RUNS = Selector(_finished, "no step has run yet")

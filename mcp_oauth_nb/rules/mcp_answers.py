@@ -8,7 +8,7 @@ from typing import Any
 from mcp_oauth_nb.protocol.jsonrpc import EVENT_STREAM, messages
 from mcp_oauth_nb.protocol.spec import Spec
 from mcp_oauth_nb.records import Exchange
-from mcp_oauth_nb.rules.conversation import MODERN_TRANSPORT, is_modern
+from mcp_oauth_nb.rules.conversation import is_modern
 from mcp_oauth_nb.rules.evidence import sent_json
 from mcp_oauth_nb.rules.resource import answered_with_token, error_of
 from mcp_oauth_nb.rules.rule import MUST, Case, Seen, Selector, rule
@@ -51,7 +51,7 @@ def _(case: Case, exchange: Exchange) -> Iterator[Seen]:
     who=MCP_SERVER,
     summary="The answer is not one to the request that was sent.",
     fix="Repeat the id of the request, with its type, and send either a result or an error with it.",
-    spec=Spec("MCP 2025-11-25", "Responses"),
+    spec=Spec("MCP 2025-11-25", "Result Responses"),
     over=Selector(_answered, "no MCP request with a token was answered with success yet"),
     explains=("mcp-error",),
 )
@@ -119,7 +119,7 @@ def _discoveries(case: Case) -> list[Exchange]:
     summary="The MCP server does not know server/discover, which every server of MCP 2026-07-28 has.",
     fix="Serve server/discover; or, where the server speaks an older version, ask it in that: "
     "Debugger(url, protocol='2025-11-25').",
-    spec=MODERN_TRANSPORT,
+    spec=Spec("MCP 2026-07-28", "Discovery"),
     over=Selector(_discoveries, "server/discover was not asked for in a version that was chosen by hand"),
     explains=("mcp-error",),
 )

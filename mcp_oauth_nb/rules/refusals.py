@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from mcp_oauth_nb.protocol.spec import Spec
 from mcp_oauth_nb.records import Exchange
-from mcp_oauth_nb.rules.evidence import answered, challenges, sent_token
+from mcp_oauth_nb.rules.evidence import challenges, sent_token
 from mcp_oauth_nb.rules.rule import MUST, SHOULD, Case, Seen, Selector, rule
 from mcp_oauth_nb.rules.words import MCP_SERVER, came, fix_for, quoted
 
@@ -58,6 +58,11 @@ def _(case: Case, exchange: Exchange) -> Iterator[Seen]:
         yield Seen(exchange, "header:WWW-Authenticate", 'a challenge with error="invalid_token"', seen)
 
 
+def _malformed(case: Case) -> list[Exchange]:
+    """Answers to credentials that cannot be read. A 401 tells nothing: the token may have been looked at first."""
+    return [one for one in case.answered("malformed_authorization") if one.status not in (401, 403, 429)]
+
+
 @rule(
     "malformed-authorization-status",
     step="malformed_authorization",
@@ -66,7 +71,7 @@ def _(case: Case, exchange: Exchange) -> Iterator[Seen]:
     summary="A request that carries its token in two ways was not answered with 400.",
     fix="Answer 400 with error=invalid_request where a token comes in more than one way.",
     spec=Spec("RFC 6750", "3.1"),
-    over=answered("malformed_authorization", missing="no request with its token in two ways was sent yet"),
+    over=Selector(_malformed, "no request with its token in two ways was sent yet, or the token was looked at first"),
 )
 def _(case: Case, exchange: Exchange) -> Iterator[Seen]:
     if exchange.status != 400:

@@ -106,7 +106,7 @@ def _refreshing(case: Case) -> list[tuple[Exchange, str]]:
     who="client",
     summary="The client wants refresh tokens, but did not register the grant for them.",
     fix='Register with "grant_types": ["authorization_code", "refresh_token"].',
-    spec=Spec("MCP 2026-07-28", "Refresh Tokens"),
+    spec=Spec("RFC 7591", "2"),
     over=Selector(_refreshing, "no client that was registered here asked for or used a refresh token"),
     explains=("refresh-refused", "refresh-token-missing"),
 )
@@ -217,7 +217,7 @@ def _shown_to(case: Case) -> list[Shown]:
     who="client",
     summary="The client shows one authorization server the client id that another one gave it.",
     fix="Keep client ids by the issuer that gave them, and register anew where the MCP server names another issuer.",
-    spec=Spec("MCP 2026-07-28", "Authorization Server Binding"),
+    spec=Spec("MCP 2026-07-28", "Client Registration Approaches"),
     over=Selector(_shown_to, "no client id of a registration was shown to a server whose metadata is known"),
     explains=("authorization-page", "authorization-error", "token-refused"),
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from mcp_oauth_nb.protocol.jsonrpc import messages
+from mcp_oauth_nb.protocol.probes import FRESH_GRANT
 from mcp_oauth_nb.protocol.spec import Spec
 from mcp_oauth_nb.records import Exchange
 from mcp_oauth_nb.rules.authorization import sender
@@ -22,7 +23,7 @@ def revocations(case: Case) -> list[Exchange]:
 
 
 def _issued_tokens(case: Case) -> set[str]:
-    answered = [one for one, _ in token_requests(case)]
+    answered = [*(one for one, _ in token_requests(case)), *case.answered(FRESH_GRANT)]
     found = {granted(one, name) for one in answered for name in ("access_token", "refresh_token")}
     return {one for one in found if one}
 

@@ -14,6 +14,7 @@ from functools import cached_property
 from typing import Any, Literal, TypeVar
 
 from mcp_oauth_nb.mime import Framed
+from mcp_oauth_nb.protocol.probes import NOT_TESTED
 from mcp_oauth_nb.protocol.spec import Spec
 from mcp_oauth_nb.records import Exchange, Run, Trace
 from mcp_oauth_nb.rules.suspect import Suspect, Who
@@ -23,7 +24,7 @@ Level = Literal["MUST", "SHOULD", "MAY"]
 Levels = Mapping[str, Level]
 """From which protocol version on which level holds; each holds up to the next one named."""
 Status = Literal["passed", "warned", "failed", "not tested"]
-StepStatus = Literal["passed", "warned", "failed", "needs you", "running", "not run"]
+StepStatus = Literal["passed", "warned", "failed", "needs you", "running", "not run", "not tested"]
 
 MUST: Level = "MUST"
 SHOULD: Level = "SHOULD"
@@ -288,6 +289,8 @@ class Report(Framed):
         if run is None:
             return "not run"
         levels = {finding.level for finding in self.verdict.findings if finding.step == step}
+        if run.stopped.startswith(NOT_TESTED) and "MUST" not in levels:
+            return "not tested"
         if not run.achieved:
             return "needs you" if run.stopped.startswith("waiting") else "failed"
         return "failed" if "MUST" in levels else "warned" if "SHOULD" in levels else "passed"
@@ -301,7 +304,9 @@ class Report(Framed):
             return "failed"
         if self.step is None and not set(self.route) <= set(steps):
             return "incomplete"
-        if not found or found & {"needs you", "not run", "running"}:
+        if self.step is None:
+            found.discard("not tested")
+        if not found or found & {"needs you", "not run", "running", "not tested"}:
             return "incomplete"
         return "warned" if "warned" in found else "passed"
 

@@ -20,10 +20,11 @@ from mcp_oauth_nb.rules.evidence import (
     server_document,
     text,
     texts,
+    without_nonces,
 )
 from mcp_oauth_nb.rules.rule import MAY, MUST, SHOULD, Case, Seen, Selector, rule
 from mcp_oauth_nb.rules.suspect import Who
-from mcp_oauth_nb.rules.words import capped, quoted, shown
+from mcp_oauth_nb.rules.words import capped, shown
 
 DISCOVERY = Spec("MCP 2025-11-25", "Authorization Server Metadata Discovery")
 OLDEST = "2025-03-26"
@@ -97,7 +98,7 @@ def _editor(exchange: Exchange) -> Who:
     who="client",
     summary="The client asked for metadata without saying its protocol version.",
     fix="Send MCP-Protocol-Version with requests for metadata.",
-    spec=Spec("MCP 2025-03-26", "Server Metadata Discovery"),
+    spec=Spec("MCP 2025-03-26", "Authorization Server Metadata Discovery"),
     over=Selector(
         lambda case: list(case.exchanges("server_metadata")) if case.version == OLDEST else [],
         "no metadata was asked for under MCP 2025-03-26, the one version in which requests say it",
@@ -183,7 +184,7 @@ def _authenticated(case: Case) -> list[tuple[Exchange, str, Found]]:
     if not found or "token_endpoint" not in found[1]:
         return []
     sent = [one for one in case.exchanges("token") if one.request.method == "POST" and not is_at_idp(one)]
-    return [(one, _method(one), found) for one in sent]
+    return [(one, _method(one), found) for one in without_nonces(case, sent)]
 
 
 def _registered(case: Case) -> set[str | None]:
@@ -220,15 +221,12 @@ def _(case: Case, piece: tuple[Exchange, str, Found]) -> Iterator[Seen]:
     name = "token_endpoint_auth_methods_supported"
     if (name not in document and used == "none") or (document.get(name) is None and used == "client_secret_basic"):
         return
-    if used in _registered(case):
+    if used in _registered(case) or exchange.status == 200:
         return
     listed = texts(document.get(name))
     if used == "private_key_jwt" and "client_secret_jwt" in listed:
         return
     if used not in listed:
-        served = exchange.status == 200
-        who: Who = "authorization server" if served else _sender(exchange)
-        fix = f"Add {quoted(used)} to token_endpoint_auth_methods_supported, as it is accepted." if served else ""
         seen = shown(document[name]) if name in document else f"no {name}"
         summary = f"The client authenticates with {used}, which the metadata does not list."
         about_client = oauth_error(exchange) in ("invalid_client", "unauthorized_client", "invalid_request")
@@ -238,8 +236,7 @@ def _(case: Case, piece: tuple[Exchange, str, Found]) -> Iterator[Seen]:
             expected=f'a list with "{used}"',
             observed=seen,
             summary=summary,
-            fix=fix,
-            who=who,
+            who=_sender(exchange),
             step="token",
             explains=None if about_client else (),
         )

@@ -11,6 +11,8 @@ from mcp_oauth_nb.rules.discovery import Found
 from mcp_oauth_nb.rules.evidence import (
     CODE_SERVER_DOCUMENT,
     SERVER_DOCUMENT,
+    is_at_idp,
+    oauth_error,
     server_document,
     text,
     texts,
@@ -198,6 +200,9 @@ def _no_boolean(found: Found, name: str) -> Iterator[Seen]:
 _WANTED = {"client_credentials": "client_credentials", "jwt_bearer": JWT_BEARER, "enterprise": JWT_BEARER}
 
 
+_NOT_ALLOWED = ("unsupported_grant_type", "unauthorized_client")
+
+
 def _of_grant(case: Case) -> list[tuple[Found, str]]:
     wanted = _WANTED.get(case.trace.settings.get("grant", ""))
     found = server_document(case)
@@ -216,9 +221,13 @@ def _of_grant(case: Case) -> list[tuple[Found, str]]:
     explains=("token-refused",),
 )
 def _(case: Case, piece: tuple[Found, str]) -> Iterator[Seen]:
-    """Without the member the authorization code and the implicit grant are all there is (RFC 8414 2)."""
+    """Without the member the authorization code and the implicit grant are all there is (RFC 8414 2).
+
+    Many servers list less than they serve, so that only a refusal of the grant makes a breach of it.
+    """
     (exchange, document), wanted = piece
     name = "grant_types_supported"
-    if wanted not in texts(document.get(name)):
+    refused = any(oauth_error(one) in _NOT_ALLOWED and not is_at_idp(one) for one in case.answered("token"))
+    if refused and wanted not in texts(document.get(name)):
         seen = shown(document[name]) if name in document else f"no {name}, which stands for authorization_code"
         yield Seen(exchange, f"body:/{name}", f'a list with "{wanted}"', seen)

@@ -128,17 +128,16 @@ def _(case: Case, found: Found) -> Iterator[Seen]:
 
 
 def _unfitting(case: Case) -> list[Exchange]:
-    """Answered token requests, the probes among them, whose verifier is not the one of the authorization request."""
+    """Answered token requests whose verifier is not the one of the authorization request."""
     asked = authorization_request(case)
     challenge = query(asked).get("code_challenge") if asked else None
-    probes = [*case.answered("wrong_verifier"), *case.answered("without_verifier")]
     sent = [one for one in case.answered("token") if challenge and form(one).get("code")]
-    return [*(one for one in sent if s256(form(one).get("code_verifier", "")) != challenge), *probes]
+    return [one for one in sent if s256(form(one).get("code_verifier", "")) != challenge]
 
 
 @rule(
     "verifier-not-checked",
-    step="wrong_verifier",
+    step="token",
     level=MUST,
     who=AUTHORIZATION_SERVER,
     summary="The authorization server redeems a code although the code verifier is wrong or missing.",
@@ -150,18 +149,3 @@ def _unfitting(case: Case) -> list[Exchange]:
 def _(case: Case, exchange: Exchange) -> Iterator[Seen]:
     if exchange.status == 200 and text((exchange.document or {}).get("access_token")):
         yield Seen(exchange, "status", "400 with error=invalid_grant", "an access token", step=exchange.step)
-
-
-@rule(
-    "code-replay-accepted",
-    step="code_replay",
-    level=MUST,
-    who=AUTHORIZATION_SERVER,
-    summary="The authorization server redeems the same code twice.",
-    fix="Let a code work once; refuse it with invalid_grant from then on, and revoke what was issued for it.",
-    spec=Spec("OAuth 2.1", "4.1.3"),
-    over=Selector(lambda case: list(case.answered("code_replay")), "no code was redeemed a second time"),
-)
-def _(case: Case, exchange: Exchange) -> Iterator[Seen]:
-    if exchange.status == 200 and text((exchange.document or {}).get("access_token")):
-        yield Seen(exchange, "status", "400 with error=invalid_grant", "an access token")

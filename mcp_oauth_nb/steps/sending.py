@@ -33,14 +33,16 @@ def send_to_server(flow: Flow, make: Callable[[], Call]) -> Sent:
     return flow, exchange
 
 
-def send_to_resource(flow: Flow, tokens: Tokens | None, call: Call, answer_id: int | None = None) -> Sent:
+def send_to_resource(
+    flow: Flow, tokens: Tokens | None, call: Call, answer_id: int | None = None, *, opening: bool = False
+) -> Sent:
     """A request to the MCP server; with a proof where its token is bound to our key (RFC 9449 7 and 9)."""
     if tokens is None or not is_bound(flow, tokens):
-        return flow, (yield Send(call, answer_id=answer_id))
-    exchange = yield Send(_proven(flow, call, tokens), answer_id=answer_id)
+        return flow, (yield Send(call, answer_id=answer_id, opening=opening))
+    exchange = yield Send(_proven(flow, call, tokens), answer_id=answer_id, opening=opening)
     known, flow = flow, _with_nonce(flow, exchange)
     if exchange.status == 401 and _asks_for_nonce(exchange) and flow.nonces != known.nonces:
-        exchange = yield Send(_proven(flow, call, tokens), answer_id=answer_id)
+        exchange = yield Send(_proven(flow, call, tokens), answer_id=answer_id, opening=opening)
         flow = _with_nonce(flow, exchange)
     return flow, exchange
 

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from mcp_oauth_nb.views import client_document, config, exchange, report, tables, token_details
+from mcp_oauth_nb.views import audit, client_document, config, exchange, report, tables, token_details
 
-__all__ = ["client_document", "config", "exchange", "report", "tables", "token_details"]
+__all__ = ["audit", "client_document", "config", "exchange", "report", "tables", "token_details"]

@@ -198,7 +198,7 @@ class Running:
     def _send(self, want: Send) -> Exchange:
         call = self._prepared(want.call)
         self._driver.serve_documents(call.url)
-        sent = self._driver.wire.send(call.request(), answer_id=want.answer_id)
+        sent = self._driver.wire.send(call.request(), answer_id=want.answer_id, opening=want.opening)
         return self._record(sent, edited=call.edited, why=call.why)
 
     def _record(self, sent: Sent, **rest: Any) -> Exchange:

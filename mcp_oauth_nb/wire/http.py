@@ -76,8 +76,11 @@ class Wire:
         self._local = threading.local()
         self._transports: weakref.WeakSet[Transport] = weakref.WeakSet()
 
-    def send(self, request: Request, *, answer_id: int | str | None = None) -> Sent:
-        """Send a request and read its answer. Never raises for anything a server or a URL can do."""
+    def send(self, request: Request, *, answer_id: int | str | None = None, opening: bool = False) -> Sent:
+        """Send a request and read its answer. Never raises for anything a server or a URL can do.
+
+        With `opening` the body of an event stream is left unread.
+        """
         started, clock = datetime.now(UTC), time.perf_counter()
         _sending.now, response, failure, sent, proxy = True, None, None, request, None
         try:
@@ -87,7 +90,7 @@ class Wire:
             built, sent = _build(request, proxied=proxy is not None)
             transport = self._transport(proxy)
             transport.deadline.in_(self.timeout_s)
-            incoming = Incoming(transport.handle_request(built), answer_id, transport.deadline)
+            incoming = Incoming(transport.handle_request(built), answer_id, transport.deadline, opening=opening)
             try:
                 incoming.read()
             finally:

@@ -37,11 +37,15 @@ class Incoming:
         source: the response, its body unread.
         answer_id: the JSON-RPC id to stop reading an event stream at; None reads to the end.
         deadline: brought forward once the answer is here.
+        opening: leave an event stream unread.
     """
 
-    def __init__(self, source: httpx.Response, answer_id: int | str | None, deadline: Deadline) -> None:
+    def __init__(
+        self, source: httpx.Response, answer_id: int | str | None, deadline: Deadline, *, opening: bool = False
+    ) -> None:
         self._source, self._deadline = source, deadline
         self._answer_id = answer_id if _is_event_stream(source) else None
+        self._unread = opening and _is_event_stream(source)
         self._answered = False
         self._searched = 0
         self._body = bytearray()
@@ -49,6 +53,8 @@ class Incoming:
 
     def read(self) -> None:
         """Read to the end, to the byte limit, or to the answer that an event stream was opened for."""
+        if self._unread:
+            return
         try:
             self._read()
         except (httpx.TransportError, TimeoutError):

@@ -144,7 +144,7 @@ BREAKING: dict[str, Trace] = {
         ),
         achieved=False,
     ),
-    "initialize-not-first": asked(listed(), notified()),
+    "initialize-not-first": asked(listed(session=None, version=None), notified()),
     "version-header-demanded": asked(
         initialized(), notified(400, body=b"missing MCP-Protocol-Version", version=None), listed()
     ),

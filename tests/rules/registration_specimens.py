@@ -22,6 +22,7 @@ from factories import (
     registered,
     server_document,
     tflow,
+    token_request,
     ttrace,
 )
 
@@ -118,6 +119,8 @@ SAID = replace(server_document(), request=replace(server_document().request, hea
 ERROR_PAGE = replace(came_back(), direction="out", response=registered(400, b"no").response)
 NATIVE = asked_to_register(application_type="native")
 
+UNSUPPORTED = token_request(400, {"error": "unsupported_grant_type"}, grant_type="client_credentials")
+
 BREAKING: dict[str, Trace] = {
     "issuer-malformed": published(issuer="http://auth.example.com"),
     "endpoint-malformed": published(revocation_endpoint="/revoke"),
@@ -127,13 +130,16 @@ BREAKING: dict[str, Trace] = {
     "openid-members-missing": published(OIDC_URL),
     "server-metadata-empty-members": published(scopes_supported=[]),
     "document-flag-malformed": published(client_id_metadata_document_supported="true"),
-    "grant-not-offered": tflow(upto="server_metadata", grant="client_credentials"),
+    "grant-not-offered": tflow(failed("token", UNSUPPORTED), upto="token", grant="client_credentials"),
     "server-metadata-misplaced": published(f"{ISSUER}/tenant/.well-known/oauth-authorization-server"),
     "metadata-version-unsaid": tflow(upto="server_metadata", protocol="2025-03-26"),
     "endpoint-not-published": tflow(metadata(registration_endpoint=f"{OTHER}/register"), upto="register"),
     "endpoint-guessed": ttrace(*GUESSED),
     "client-method-unlisted": tflow(
-        metadata(token_endpoint_auth_methods_supported=["private_key_jwt"]), Piece("register"), upto="token"
+        metadata(token_endpoint_auth_methods_supported=["private_key_jwt"]),
+        Piece("register"),
+        failed("token", token_request(401, {"error": "invalid_client"})),
+        upto="token",
     ),
     "registration-malformed": answered(asked_to_register(redirect_uris=None)),
     "application-type-unfit": answered(asked_to_register(application_type="web"), protocol="2026-07-28"),

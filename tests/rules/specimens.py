@@ -48,7 +48,13 @@ from factories import (
 
 from mcp_oauth_nb.records import Exchange, Trace
 from mcp_oauth_nb.rules.rule import RULES
-from rules import authorization_specimens, discovery_specimens, mcp_specimens, registration_specimens
+from rules import (
+    authorization_specimens,
+    discovery_specimens,
+    mcp_specimens,
+    probe_specimens,
+    registration_specimens,
+)
 from rules.later_specimens import LATER_BREAKING, LATER_CLEAN
 
 
@@ -222,6 +228,7 @@ BREAKING: dict[str, Trace] = {
     "registration-read-refused": broke("registration", managed("registration", 401)),
     "registration-read-differs": met("registration", managed("registration", 200, {"client_id": "client-2"})),
     "registration-not-removed": met("unregister", managed("unregister", 200)),
+    **probe_specimens.BREAKING,
     **discovery_specimens.BREAKING,
     **registration_specimens.BREAKING,
     **authorization_specimens.BREAKING,
@@ -243,6 +250,7 @@ CLEAN: dict[str, Trace] = {
     ),
     "authorization-page": REDIRECTED,
     **dict.fromkeys([rule for rule in BREAKING if rule.startswith("id-token-")], WITH_ID_TOKEN),
+    **probe_specimens.CLEAN,
     **discovery_specimens.CLEAN,
     **registration_specimens.CLEAN,
     **LATER_CLEAN,

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from mcp_oauth_nb.audit import Audit
 from mcp_oauth_nb.mime import Bundle, render
 from mcp_oauth_nb.protocol.flow import Tokens
 from mcp_oauth_nb.protocol.spec import Spec
@@ -64,6 +65,8 @@ def specimens() -> dict[str, Bundle]:
         "config": render(given_.config()),
         "empty config": render(Config()),
         "preview": preview(passed.vault, passed.exchanges[6].request),
+        "audit": render(Audit(given_.failed_report().trace)),
+        "empty audit": render(Audit(Trace())),
         "token details": render(TokenDetails(held(given_.SECRETS["access_token"]), passed.vault, 1.0)),
         "no token details": render(TokenDetails(None)),
     }
@@ -126,6 +129,7 @@ def filled(text: str) -> Iterator[Bundle]:
     trace = Trace(tuple(exchanges), (run,), {"url": text}, vault)
     found = given_.finding(step="token", summary=text, expected=text, observed=text, fix=text, part=f"header:{text}")
     yield from (render(one) for one in exchanges)
+    yield render(Audit(trace))
     yield render(trace)
     yield render(given_.report(trace, [found, replace(found, rule="other")], "token"))
     yield render(given_.report(trace, [found, replace(found, rule="other")]))
@@ -223,6 +227,7 @@ def leaking(secret: str) -> Iterator[Bundle]:
         trace = Trace((made,), (run,), {}, vault)
         found = given_.finding(step="token", summary=secret, expected=secret, observed=secret, fix=secret, part=secret)
         yield render(made)
+        yield render(Audit(trace))
         yield render(trace)
         yield render(given_.report(trace, [found], "token"))
         yield render(given_.report(trace, [found]))

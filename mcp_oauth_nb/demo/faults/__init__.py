@@ -10,6 +10,7 @@ from . import (
     later,
     mcp,
     metadata_url,
+    probes,
     refresh,
     registration,
     registration_values,
@@ -43,6 +44,7 @@ AREAS = (
     step_up,
     refresh,
     later,
+    probes,
 )
 """Where the faults stand."""
 in_order()

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from ..answers import Answer, Asked
-from ..fault import answers, behaves, instead
+from ..fault import answers, asked_wrongly, behaves, instead
 from ..grants import Behaviour
 from ..oauth import MCP, RESOURCE_METADATA
 from ..provider import SCOPE
@@ -24,10 +24,10 @@ def challenged(asked: Asked, told: str = "") -> Answer:
     return answer.with_header("www-authenticate", f"Bearer {told}{where}")
 
 
-def failed(code: int, message: str, status: int = 200, request_id: int = 1, **data: object) -> Answer:
+def failed(code: int, message: str, status: int = 200) -> Answer:
     """A JSON-RPC error."""
-    error = {"code": code, "message": message, **({"data": data} if data else {})}
-    return Answer.of_json(status, {"jsonrpc": "2.0", "id": request_id, "error": error})
+    error = {"code": code, "message": message}
+    return Answer.of_json(status, {"jsonrpc": "2.0", "id": 1, "error": error})
 
 
 @behaves(
@@ -39,6 +39,16 @@ def failed(code: int, message: str, status: int = 200, request_id: int = 1, **da
 )
 def _(behaviour: Behaviour) -> Behaviour:
     return replace(behaviour, accepts_access_tokens=False)
+
+
+asked_wrongly(
+    "upstream-not-connected",
+    phase="mcp",
+    summary="A tool needs another service, to which the user has not yet agreed.",
+    trips="url-elicitation-required",
+    who="user",
+    how={**HANDSHAKE, "tool": ("connect", {})},
+)
 
 
 # --- on the way to it -------------------------------------------------------------------------------------------------

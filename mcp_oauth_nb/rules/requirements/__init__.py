@@ -62,7 +62,21 @@ BEYOND: Mapping[str, str] = {
     "token-rejected": "refusing is a server's right: why it refuses a fresh token is what most people ask",
     "url-elicitation-required": "to want something of the user is no breach, and it stops the flow all the same",
     "input-required": "to want something of the user is no breach, and it stops the flow all the same",
+    "id-token-malformed": "MCP asks for no ID token, and OpenID Connect says how one must look that comes all the same",
+    "id-token-issuer": "of OpenID Connect alone, and a token of a mixed-up server gives itself away by it",
+    "id-token-audience": "of OpenID Connect alone, and a token of a mixed-up client gives itself away by it",
+    "id-token-expired": "of OpenID Connect alone, and a clock that is wrong gives itself away by it",
+    "id-token-nonce": "of OpenID Connect alone, and a token of another login gives itself away by it",
+    "userinfo-refused": "of OpenID Connect alone, and asked only to learn whether the token is good",
+    "userinfo-subject": "of OpenID Connect alone, and asked only to learn whom the token stands for",
     "unexpected-answer": "the last resort, for what no other rule knows",
+    "scheme-case": "HTTP itself wants schemes compared without case, and clients write them both ways",
+    "query-token-accepted": "the duty is the client's; a server that takes such tokens invites them",
+    "slash-redirect-leaves": "no specification speaks of the slash, and clients lose their token over it",
+    "accept-falls-over": "an incomplete header is the client's mistake, a crash over it the server's",
+    "metadata-unsteady": "two machines behind one URL explain what no single answer can",
+    "keys-unreadable": "whoever is handed a token cannot check it without the keys",
+    "keys-private": "no clause on metadata foresees it, and nothing is worse",
 }
 """Rules that decide no requirement, with the reason why they are there."""
 

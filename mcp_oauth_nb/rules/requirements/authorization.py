@@ -94,7 +94,7 @@ ROWS = (
         "authorization server",
         "M M M M",
         "The redirect URI is compared letter by letter with the registered ones, but for the port of a loopback URI.",
-        rules=("unregistered-redirect-followed", "redirect-uri-unregistered"),
+        rules=("unregistered-redirect-taken", "redirect-uri-unregistered"),
     ),
     Requirement(
         "AZ-14",
@@ -150,6 +150,6 @@ ROWS = (
         "authorization server",
         "- S S S",
         "The browser is sent on by itself to a trusted redirect URI only.",
-        rules=("unregistered-redirect-followed",),
+        rules=("unregistered-redirect-taken", "plain-redirect-registered", "unknown-client-redirected"),
     ),
 )

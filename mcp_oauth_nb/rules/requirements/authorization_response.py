@@ -38,7 +38,7 @@ ROWS = (
         "authorization server",
         "- - - S",
         "Each authorization response names its issuer, errors included.",
-        rules=("iss-mismatch",),
+        rules=("iss-not-sent",),
     ),
     Requirement(
         "AR-06",

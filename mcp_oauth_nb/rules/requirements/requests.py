@@ -24,14 +24,14 @@ ROWS = (
         "MCP server",
         "M M M M",
         "The server validates the access token before it answers.",
-        rules=("invalid-token-status",),
+        rules=("invalid-token-status", "token-not-demanded", "unprotected-twin", "stream-not-protected"),
     ),
     Requirement(
         "RS-04",
         "MCP server",
         "- M M M",
         "Only tokens that were issued for this very server are accepted.",
-        rules=("other-audience-accepted",),
+        rules=("other-audience-accepted", "foreign-token-accepted"),
     ),
     Requirement(
         "RS-05",
@@ -66,6 +66,7 @@ ROWS = (
         "MCP server",
         "- M M M",
         "A protocol version that is invalid or not supported is answered with 400.",
+        rules=("version-not-refused",),
     ),
     Requirement(
         "RS-10",
@@ -135,12 +136,14 @@ ROWS = (
         "MCP server",
         "- - - M",
         "A method that the server does not know is answered with 404 and error -32601.",
+        rules=("unknown-method-answer",),
     ),
     Requirement(
         "RS-20",
         "MCP server",
         "- - - S",
         "GET and DELETE at the endpoint are answered with 405.",
+        rules=("get-delete-answered",),
     ),
     Requirement(
         "RS-21",
@@ -161,6 +164,7 @@ ROWS = (
         "MCP server",
         "MN MN MN MN",
         "A session id is never taken for authentication.",
+        rules=("session-is-enough",),
     ),
     Requirement(
         "RS-24",
@@ -174,6 +178,7 @@ ROWS = (
         "both",
         "M M M -",
         "GET with the token opens an event stream, or is answered with 405.",
+        rules=("stream-refused",),
     ),
     Requirement(
         "RS-26",

@@ -24,6 +24,6 @@ ROWS = (
         "authorization server",
         "m m m m",
         "Introspection asks who wants to know, and says whether the token is active.",
-        rules=("introspection-refused", "introspection-answer-invalid"),
+        rules=("introspection-open", "introspection-refused", "introspection-answer-invalid"),
     ),
 )

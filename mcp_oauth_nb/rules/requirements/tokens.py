@@ -101,14 +101,14 @@ ROWS = (
         "authorization server",
         "m m m m",
         "A code works once.",
-        rules=("code-replay-accepted",),
+        rules=("code-works-twice",),
     ),
     Requirement(
         "TK-15",
         "authorization server",
         "m m m m",
         "A code with a wrong verifier, or without one, is refused.",
-        rules=("verifier-not-checked",),
+        rules=("verifier-not-checked", "wrong-verifier-accepted", "missing-verifier-accepted"),
     ),
     Requirement(
         "TK-16",
