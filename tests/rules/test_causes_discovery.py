@@ -31,7 +31,7 @@ from factories import (
 from mcp_oauth_nb.records import Exchange, Failure, Headers, Trace
 from mcp_oauth_nb.rules import diagnose
 from mcp_oauth_nb.rules.cause import SUSPECTS
-from mcp_oauth_nb.rules.causes import addresses, challenge, resource_metadata
+from mcp_oauth_nb.rules.causes import addresses, challenge, failing, resource_metadata
 from mcp_oauth_nb.rules.causes.addresses import is_inner
 from mcp_oauth_nb.rules.suspect import Suspect
 from rules.discovery_specimens import BARE
