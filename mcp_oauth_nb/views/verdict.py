@@ -75,7 +75,7 @@ class Verdict:
 
     @property
     def confidence(self) -> str:
-        """How sure it is: ``certain``, ``likely``, ``possible`` (several fit), ``unproven`` (none does), ``unknown``."""
+        """How sure it is: ``certain``, ``likely``, ``possible`` (several fit), ``unproven`` (none), ``unknown``."""
         if self.is_unknown:
             return "unknown"
         suspects = self.finding.suspects
@@ -135,8 +135,8 @@ def verdict_html(made: Verdict) -> Html:
         (unbroken(strong(name)), wire(value, LONGEST_EVIDENCE) if is_wire else text(value))
         for name, value, is_wire in made.rows()
     ]
-    rows.append((unbroken(strong("evidence")), below(*map(_quoted_html, made.evidence))))
     rows.append((unbroken(strong("rule")), _reference(finding)))
+    rows.append((unbroken(strong("evidence")), below(*map(_quoted_html, made.evidence))))
     head = words(badge(finding.status), strong(mask_text(vault, finding.summary)))
     further = [*_others_html(made), *_narrowing_html(made)]
     return stack(tag("div", quiet(made.label)), block(tag("div", head), table(rows), *further, status=finding.status))
@@ -152,10 +152,10 @@ def _lines(made: Verdict) -> Iterator[str]:
     yield f"  {made.label}"
     yield f"  [{finding.status.upper()}] {one_line(mask_text(vault, finding.summary))}"
     yield from (f"      {name}: {one_line(value, LONGEST_EVIDENCE)}" for name, value, _ in made.rows())
+    yield f"      rule: {finding.rule} ({finding.level}), {finding.spec} {finding.spec.url}"
     for one in made.evidence:
         yield f"      evidence: {one_line(one.asked)}"
         yield from (f"        {one_line(line)}" for line in (one.line, one.why and f"sent there by: {one.why}") if line)
-    yield f"      rule: {finding.rule} ({finding.level}), {finding.spec} {finding.spec.url}"
     if made.others:
         yield "      also fits"
     for other in made.others:
