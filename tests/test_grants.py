@@ -48,7 +48,7 @@ class Servers:
         self.token_type, self.nonce, self.metadata = token_type, nonce, metadata
         self.requests: list[Request] = []
 
-    def send(self, request: Request, *, answer_id: object = None) -> Sent:
+    def send(self, request: Request, *, answer_id: object = None, opening: bool = False) -> Sent:
         self.requests.append(request)
         status, headers, body = self._answer(request)
         if body is not None:
