@@ -196,12 +196,12 @@ def test_metadata_that_is_elsewhere_makes_the_named_url_the_certain_cause() -> N
     assert (lead.cause, lead.caused_in, lead.suspects[0].confidence) == ("metadata-url-wrong", "challenge", "certain")
 
 
-def test_nothing_anywhere_leaves_the_named_url_a_mere_possibility() -> None:
+def test_nothing_anywhere_acquits_the_named_url() -> None:
     trace = looked_up(tried(NOT_FOUND[0], named=PRM_URL), 404)
     lead = diagnose(trace).cause
     assert lead is not None
     assert lead.cause == "metadata-not-published"
-    assert [one.confidence for one in lead.suspects] == ["likely", "possible"]
+    assert [one.confidence for one in lead.suspects] == ["likely"]
 
 
 def test_silence_is_caused_in_the_step_in_which_it_shows() -> None:

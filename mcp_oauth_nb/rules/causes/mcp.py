@@ -64,11 +64,20 @@ def _(case: Case, finding: Finding) -> Iterator[Fit]:
         return
     if sent_token(one) is None or succeeded_before(case, one) or page(one):
         return
-    challenge = one.response.header("www-authenticate")
-    same = (bare.status, bare.response.header("www-authenticate")) == (one.status, challenge)
-    if same:
-        quote = challenge or "no WWW-Authenticate"
-        yield Fit("likely", (line(one, "header:WWW-Authenticate", f"as without a token: {quote}"), *edge(one)))
+    if _refusal(bare) != _refusal(one):
+        return
+    quote = one.response.header("www-authenticate") or "no WWW-Authenticate"
+    same = line(one, "header:WWW-Authenticate", f"as without a token: {quote}")
+    probed = case.answered("garbage_token")
+    if any(_refusal(other) != _refusal(one) for other in probed):
+        return
+    again = tuple(line(other, "header:WWW-Authenticate", "and as with a token that cannot be good") for other in probed)
+    yield Fit("certain" if again else "likely", (same, *again, *edge(one)))
+
+
+def _refusal(exchange: Exchange) -> tuple[int | None, str | None]:
+    """What a refusal says: its status and its challenge."""
+    return exchange.status, exchange.response.header("www-authenticate") if exchange.response else None
 
 
 @suspect(
