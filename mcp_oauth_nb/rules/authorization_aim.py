@@ -172,6 +172,8 @@ def _(case: Case, exchange: Exchange) -> Iterator[Seen]:
     extra, lacking = asked - expected, expected - asked
     if OFFLINE in server_scopes(case):
         extra -= {OFFLINE}
+    if case.trace.settings.get("scope") and not refused_for(case, "invalid_scope"):
+        extra = frozenset()  # what the user wants beside is a choice, and no mistake until it is refused
     if extra or lacking:
         wanted = quoted(" ".join(sorted(expected))) if expected else "no scope"
         seen = "; ".join(
