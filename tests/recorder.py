@@ -15,7 +15,6 @@ import socket
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from functools import cached_property
 from types import TracebackType
 from typing import Any
@@ -110,15 +109,6 @@ Instead = Callable[[Asked], bytes | None]
 """Answers in place of the server behind; None lets it answer."""
 Amend = Callable[[Asked, Answer], Answer]
 """Changes an answer of the server behind, in which that server's own addresses still stand."""
-
-
-def amending(method: str, place: str, change: Callable[[Answer], Answer]) -> Amend:
-    """Amend the answers to this method at these paths (`*` stands for anything), and no others."""
-
-    def amend(asked: Asked, answer: Answer) -> Answer:
-        return change(answer) if asked.method == method and fnmatchcase(asked.path, place) else answer
-
-    return amend
 
 
 class Recorder:

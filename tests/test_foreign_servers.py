@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from amendments import says
 from fastmcp_server import Second, second_server
-from foreign_defects import AS, DEFECTS, MERELY_WARNED, leading, met, says
+from foreign_defects import AS, DEFECTS, MERELY_WARNED, leading, met
 from recorder import Asked, Recorder
 
 from mcp_oauth_nb import Debugger, Report

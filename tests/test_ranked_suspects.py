@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Iterator
 
 import pytest
-from foreign_defects import Change, challenges, meant, page, refuses
+from amendments import Change, challenges, meant, page, refuses
 from recorder import Amend, Asked, Instead, Recorder
 from wire.raw import response
 

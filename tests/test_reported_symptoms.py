@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 import pytest
-from foreign_defects import Change, challenges, meant, members, page, refuses, says
+from amendments import Change, challenges, meant, members, page, refuses, says
 from recorder import Asked, Recorder
 from staging import report_on
 
