@@ -20,7 +20,9 @@ from types import TracebackType
 from typing import Any
 from urllib.parse import parse_qsl, unquote_plus, urlsplit
 
-from wire.raw import RawServer
+from wire.raw import RawServer, response
+
+from mcp_oauth_nb.demo.answers import Answer
 
 RESOURCE, AUTHORIZATION = "MCP server", "authorization server"
 ANSWER_S = 20.0
@@ -105,6 +107,8 @@ class Asked:
 
 Instead = Callable[[Asked], bytes | None]
 """Answers in place of the server behind; None lets it answer."""
+Amend = Callable[[Asked, Answer], Answer]
+"""Changes an answer of the server behind, in which that server's own addresses still stand."""
 
 
 class Recorder:
@@ -115,6 +119,7 @@ class Recorder:
         apart: give the authorization server another address than the MCP server.
         issuer: a URL of the authorization server, where it is another process.
         instead: answers some requests itself.
+        amend: changes some answers on their way back; event streams then come in one piece.
 
     Attributes:
         asked: every request so far, in order, of both servers.
@@ -123,11 +128,17 @@ class Recorder:
     """
 
     def __init__(
-        self, url: str, *, apart: bool = False, issuer: str | None = None, instead: Instead | None = None
+        self,
+        url: str,
+        *,
+        apart: bool = False,
+        issuer: str | None = None,
+        instead: Instead | None = None,
+        amend: Amend | None = None,
     ) -> None:
         ports = urlsplit(url).port, urlsplit(issuer or url).port
         self._behind = dict(zip((RESOURCE, AUTHORIZATION), ports, strict=True))
-        self._instead = instead
+        self._instead, self._amend = instead, amend
         self.asked: list[Asked] = []
         self._open = ExitStack()
         resource = self._listen(RESOURCE)
@@ -181,7 +192,10 @@ class Recorder:
             behind.endheaders(inward.body)
             answer = behind.getresponse()
             asked.status = answer.status
-            self._pass_on(answer, connection)
+            if self._amend:
+                self._deliver(self._amend(inward, _read(answer)), asked, connection)
+            else:
+                self._pass_on(answer, connection)
         finally:
             behind.close()
 
@@ -200,6 +214,18 @@ class Recorder:
         lines = [*start, *([] if answer.status == 204 else [f"Content-Length: {len(body)}"]), "", ""]
         connection.sendall(self._outward("\r\n".join(lines).encode("latin-1")) + body)
 
+    def _deliver(self, answer: Answer, asked: Asked, connection: socket.socket) -> None:
+        asked.status = answer.status
+        if answer.delivery == "dropped":
+            connection.shutdown(socket.SHUT_RDWR)
+            return
+        lines = [f"{name}: {value}" for name, value in answer.headers]
+        status = f"{answer.status} {http.client.responses.get(answer.status, 'Unheard Of')}"
+        head = response(b"", *lines, status=status).removesuffix(b"Content-Length: 0\r\n\r\n")
+        body = self._outward(answer.body)
+        length = b"" if answer.status == 204 else b"Content-Length: %d\r\n" % len(body)
+        connection.sendall(self._outward(head) + length + b"\r\n" + body)
+
     def _outward(self, said: bytes) -> bytes:
         shared = len({*self._behind.values()}) == 1
         said = _moved(said, self._behind[RESOURCE], self._ports[RESOURCE], OF_THE_RESOURCE if shared else rb"\b")
@@ -209,6 +235,13 @@ class Recorder:
         for where, port in self._ports.items():
             said = _moved(said, port, self._behind[where])
         return said
+
+
+def _read(answer: http.client.HTTPResponse) -> Answer:
+    """A whole answer; the headers about its delivery are left to whoever delivers it."""
+    dropped = ("content-length", "transfer-encoding", "connection")
+    kept = ((name.lower(), value) for name, value in answer.getheaders() if name.lower() not in dropped)
+    return Answer(answer.status, tuple(kept), answer.read())
 
 
 def _moved(said: bytes, here: int, there: int, before: bytes = rb"\b") -> bytes:

@@ -78,6 +78,7 @@ from mcp_oauth_nb.rules.rule import (
     Verdict,
     level_in,
 )
+from mcp_oauth_nb.rules.unknown import UNTOLD, is_untelling
 from mcp_oauth_nb.rules.words import capped
 
 __all__ = ["LAST_RESORT", "MODULES", "ROUTE", "STEP_ORDER", "diagnose", "judge"]
@@ -177,7 +178,11 @@ def judge(trace: Trace) -> Verdict:
             outcomes[rule.id], reasons[rule.id] = "not tested", reason
         else:
             outcomes[rule.id] = "passed"
-    kept = [accused(case, one) for one in _without_last_resort(_what_stopped_the_flow(case, found))]
+    stopping = [accused(case, one) for one in _what_stopped_the_flow(case, found)]
+    untold = _untold(case, stopping)
+    kept = _without_last_resort([one for one in stopping if one not in untold])
+    for one in untold:
+        outcomes[one.rule], reasons[one.rule] = "not tested", UNTOLD
     for finding in kept:
         if outcomes[finding.rule] != "failed":
             outcomes[finding.rule] = finding.status
@@ -251,6 +256,17 @@ def _distinct(breaches: Iterable[Finding]) -> list[Finding]:
     for one in breaches:
         first.setdefault((one.step, one.part, one.expected, one.observed, one.summary), one)
     return list(first.values())
+
+
+def _untold(case: Case, found: Sequence[Finding]) -> list[Finding]:
+    """Breaches that rest on an answer which tells nobody what went wrong, where the last resort says just that."""
+    last = {one.step for one in found if one.rule == LAST_RESORT}
+    known = case.trace.exchanges
+    return [
+        one
+        for one in found
+        if one.step in last and one.rule != LAST_RESORT and one.exchange and is_untelling(one, known[one.exchange - 1])
+    ]
 
 
 def _without_last_resort(found: Sequence[Finding]) -> list[Finding]:

@@ -107,6 +107,7 @@ def _refreshed_after(case: Case) -> list[tuple[Exchange, Exchange]]:
     fix="Mark the grant as revoked where it is stored, and look at that mark whenever a token is issued from it.",
     spec=Spec("RFC 7009", "2.1"),
     over=Selector(_refreshed_after, "no refresh token was used after it had been revoked"),
+    explains=("revoked-token-accepted",),
 )
 def _(case: Case, found: tuple[Exchange, Exchange]) -> Iterator[Seen]:
     _, exchange = found

@@ -1,4 +1,4 @@
-"""What to ask next where no rule knows the cause: for each step the calls that would narrow it down.
+"""What nobody knows, and what to ask next: for each step the calls that would narrow it down.
 
 A diagnosis that has no cause must not invent one. It says what was expected, what came, and which calls would tell
 more; that is all that is honest.
@@ -7,6 +7,37 @@ more; that is all that is honest.
 from __future__ import annotations
 
 from collections.abc import Mapping
+
+from mcp_oauth_nb.records import Exchange
+from mcp_oauth_nb.rules.cause import is_symptom
+from mcp_oauth_nb.rules.edges import answered_by_edge
+from mcp_oauth_nb.rules.evidence import oauth_error
+from mcp_oauth_nb.rules.rule import Finding
+from mcp_oauth_nb.rules.words import kind_of
+
+TELLING = frozenset(
+    (
+        *(200, 201, 202, 204, 300, 301, 302, 303, 304, 305, 307, 308),
+        *(400, 401, 403, 404, 405, 406, 407, 408, 409, 410, 411, 413, 414, 415, 421, 422, 425, 426, 428, 429, 431, 451),
+        *(500, 501, 502, 503, 504, 511),
+    )
+)
+"""Statuses that say something about what went wrong; any other one (299, 418, 506) says that something did."""
+ANSWERED_AT_ALL = ("unauthenticated-status", "mcp-error", "authorization-page")
+"""Rules of steps in which an object that is none of the protocol's says nothing about what went wrong."""
+OF_JSON_RPC = frozenset(("jsonrpc", "id", "method", "params", "result", "error"))
+UNTOLD = "the answer says nothing by which this rule could judge it"
+
+
+def is_untelling(finding: Finding, exchange: Exchange) -> bool:
+    """Whether a breach rests on an answer that tells nobody what went wrong, and blames somebody all the same."""
+    if not is_symptom(finding.rule) or exchange.response is None or oauth_error(exchange) or answered_by_edge(exchange):
+        return False
+    if exchange.status not in TELLING:
+        return True
+    useless = kind_of(exchange) == "object" and not OF_JSON_RPC & (exchange.document or {}).keys()
+    return useless and finding.rule in ANSWERED_AT_ALL and not finding.suspects
+
 
 _GOOD_FOR = ("dbg.introspect()", "asks the authorization server what the token is good for")
 _WELL_KNOWN = ("dbg.well_known()", "asks every place where a metadata document may stand")

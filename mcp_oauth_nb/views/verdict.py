@@ -41,6 +41,7 @@ SURE = {
     "certain": "certain: the captured lines allow no other cause",
     "likely": "likely: the captured lines speak for it",
     "possible": "open: several causes look like this, and the captured lines do not tell them apart",
+    "unproven": "open: the captured lines show that it broke, and speak for no cause in particular",
     "unknown": "none: no rule knows this failure, and none is claimed",
 }
 """How sure a verdict is, in words."""
@@ -74,13 +75,15 @@ class Verdict:
 
     @property
     def confidence(self) -> str:
-        """How sure it is: ``certain``, ``likely``, ``possible`` (several causes fit) or ``unknown``."""
+        """How sure it is: ``certain``, ``likely``, ``possible`` (several fit), ``unproven`` (none), ``unknown``."""
         if self.is_unknown:
             return "unknown"
         suspects = self.finding.suspects
         if suspects and self.finding.cause == suspects[0].cause:
             return suspects[0].confidence
-        return "possible" if is_symptom(self.finding.rule) else "certain"
+        if not is_symptom(self.finding.rule):
+            return "certain"
+        return "possible" if suspects else "unproven"
 
     @property
     def others(self) -> Sequence[Suspect]:
@@ -120,8 +123,9 @@ class Verdict:
 
     @property
     def narrowing(self) -> tuple[tuple[str, str], ...]:
-        """Calls that would tell more, with what they tell; only where no cause is known."""
-        return NARROWED_BY.get(self.finding.step, ()) if self.is_unknown else ()
+        """Calls that would tell more, with what they tell; only where no cause is known, or none in particular."""
+        open_ended = self.confidence in ("unproven", "unknown")
+        return NARROWED_BY.get(self.finding.step, ()) if open_ended else ()
 
 
 def verdict_html(made: Verdict) -> Html:
@@ -131,8 +135,8 @@ def verdict_html(made: Verdict) -> Html:
         (unbroken(strong(name)), wire(value, LONGEST_EVIDENCE) if is_wire else text(value))
         for name, value, is_wire in made.rows()
     ]
-    rows.append((unbroken(strong("evidence")), below(*map(_quoted_html, made.evidence))))
     rows.append((unbroken(strong("rule")), _reference(finding)))
+    rows.append((unbroken(strong("evidence")), below(*map(_quoted_html, made.evidence))))
     head = words(badge(finding.status), strong(mask_text(vault, finding.summary)))
     further = [*_others_html(made), *_narrowing_html(made)]
     return stack(tag("div", quiet(made.label)), block(tag("div", head), table(rows), *further, status=finding.status))
@@ -148,10 +152,10 @@ def _lines(made: Verdict) -> Iterator[str]:
     yield f"  {made.label}"
     yield f"  [{finding.status.upper()}] {one_line(mask_text(vault, finding.summary))}"
     yield from (f"      {name}: {one_line(value, LONGEST_EVIDENCE)}" for name, value, _ in made.rows())
+    yield f"      rule: {finding.rule} ({finding.level}), {finding.spec} {finding.spec.url}"
     for one in made.evidence:
         yield f"      evidence: {one_line(one.asked)}"
         yield from (f"        {one_line(line)}" for line in (one.line, one.why and f"sent there by: {one.why}") if line)
-    yield f"      rule: {finding.rule} ({finding.level}), {finding.spec} {finding.spec.url}"
     if made.others:
         yield "      also fits"
     for other in made.others:

@@ -67,3 +67,4 @@ def test_refused_revocation(status: int, body: bytes, who: str, hint: str) -> No
     finding = found(failed("revoke", revocation(status, body)))["revocation-refused"]
     assert finding.who == who
     assert hint in finding.fix
+    assert (finding.cause == "revocation-endpoint-dead") is (status == 404)

@@ -31,7 +31,7 @@ from factories import (
 from mcp_oauth_nb.records import Exchange, Failure, Headers, Trace
 from mcp_oauth_nb.rules import diagnose
 from mcp_oauth_nb.rules.cause import SUSPECTS
-from mcp_oauth_nb.rules.causes import addresses, challenge, resource_metadata
+from mcp_oauth_nb.rules.causes import addresses, challenge, failing, resource_metadata
 from mcp_oauth_nb.rules.causes.addresses import is_inner
 from mcp_oauth_nb.rules.suspect import Suspect
 from rules.discovery_specimens import BARE
@@ -94,6 +94,19 @@ def tls_after_an_answer() -> Trace:
     return tflow(failed("resource_metadata", asked), upto="resource_metadata")
 
 
+def endpoint_at(url: str) -> Trace:
+    """A token endpoint that the metadata names, and that gives no answer."""
+    document = Piece("server_metadata", (server_document(asm(token_endpoint=url)),))
+    asked = texchange("token", url, method="POST", failure="connect")
+    return tflow(document, failed("token", asked), upto="token")
+
+
+def answered_in_browser(status: int) -> Trace:
+    """An authorization request that was answered with an error page."""
+    page = texchange("callback", f"{ISSUER}/authorize", status, PAGE, headers=HTML)
+    return tflow(failed("callback", page), upto="callback")
+
+
 OPENED = unauthenticated(200, None, b'{"jsonrpc":"2.0","id":1,"result":{}}')
 NOT_FOUND = (resource_document(b"", PRM_URL, 404), resource_document(b"", PRM_ROOT_URL, 404))
 REFUSED = resource_document(PAGE, status=403, headers=EDGE)
@@ -148,6 +161,11 @@ FITS: dict[str, tuple[Trace, Trace]] = {
     "resource-is-parent": (published("https://mcp.example.com"), published(f"{URL}/")),
     "resource-of-inner-address": (published("http://10.0.0.5:8000/mcp"), published("https://other.example/mcp")),
     "issuer-is-the-resource": (asked_server(URL), asked_server("https://auth.example.com")),
+    "endpoint-out-of-reach": (endpoint_at("http://10.0.0.5:8080/token"), endpoint_at(f"{ISSUER}/token")),
+    "mcp-server-crashes": (plain(500), plain(502)),
+    "gateway-without-mcp-server": (plain(502), plain(500)),
+    "authorization-endpoint-crashes": (answered_in_browser(500), answered_in_browser(502)),
+    "gateway-without-authorization-endpoint": (answered_in_browser(502), answered_in_browser(500)),
 }
 """By suspect: a trace that it fits, and one in which its rule is broken without it."""
 
@@ -157,7 +175,7 @@ def suspects(trace: Trace) -> dict[str, Suspect]:
 
 
 def test_every_suspect_of_discovery_has_its_traces() -> None:
-    areas = {module.__name__ for module in (addresses, challenge, resource_metadata)}
+    areas = {module.__name__ for module in (addresses, challenge, failing, resource_metadata)}
     assert {one.id for one in SUSPECTS.values() if one.weigh.__module__ in areas} == set(FITS)
 
 
@@ -178,12 +196,12 @@ def test_metadata_that_is_elsewhere_makes_the_named_url_the_certain_cause() -> N
     assert (lead.cause, lead.caused_in, lead.suspects[0].confidence) == ("metadata-url-wrong", "challenge", "certain")
 
 
-def test_nothing_anywhere_leaves_the_named_url_a_mere_possibility() -> None:
+def test_nothing_anywhere_acquits_the_named_url() -> None:
     trace = looked_up(tried(NOT_FOUND[0], named=PRM_URL), 404)
     lead = diagnose(trace).cause
     assert lead is not None
     assert lead.cause == "metadata-not-published"
-    assert [one.confidence for one in lead.suspects] == ["likely", "possible"]
+    assert [one.confidence for one in lead.suspects] == ["likely"]
 
 
 def test_silence_is_caused_in_the_step_in_which_it_shows() -> None:

@@ -281,7 +281,8 @@ def test_a_session_that_is_gone_at_once_or_later() -> None:
         (406, (), b"", "accept-changed-on-the-way", "gateway"),
         (429, (("Retry-After", "30"),), b"", "too-many-requests", "user"),
         (405, (("Allow", "GET"),), b"", "endpoint-takes-no-post", "user"),
-        (500, (), b"", "mcp-error", "MCP server"),
+        (500, (), b"", "mcp-server-crashes", "MCP server"),
+        (503, (), b"", "gateway-without-mcp-server", "gateway"),
     ],
 )
 def test_an_mcp_request_without_an_answer(status: int, headers: Headers, body: bytes, cause: str, who: str) -> None:

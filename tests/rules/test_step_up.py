@@ -159,4 +159,6 @@ class TestSuspects:
 
     def test_crash_of_everything_is_no_denial(self) -> None:
         crash = mcp_request(rpc("tools/call", 3, name="x"), 500, b"denied")
-        assert finding(tflow(failed("mcp", crash)), "mcp-error").suspects == ()
+        assert [one.cause for one in finding(tflow(failed("mcp", crash)), "mcp-error").suspects] == [
+            "mcp-server-crashes"
+        ]

@@ -157,6 +157,7 @@ def _(asked: Asked) -> Answer | None:
     phase="challenge",
     summary="A gateway answers 502, because the MCP server behind it is not running.",
     trips="unauthenticated-status",
+    cause="gateway-without-mcp-server",
     who="gateway",
 )
 def _(asked: Asked) -> Answer | None:

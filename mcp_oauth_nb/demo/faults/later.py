@@ -37,6 +37,8 @@ def _(asked: Asked, answer: Answer) -> Answer:
     phase="revoke",
     summary="The metadata names a revocation endpoint at which there is nothing.",
     trips="revocation-refused",
+    cause="revocation-endpoint-dead",
+    caused_in="server_metadata",
     who="authorization server",
 )
 def _(asked: Asked) -> Answer | None:

@@ -9,9 +9,10 @@ from mcp_oauth_nb.protocol.spec import Spec
 from mcp_oauth_nb.protocol.wellknown import is_loopback, same_origin, split
 from mcp_oauth_nb.records import Exchange
 from mcp_oauth_nb.rules.cause import Fit, line, suspect
-from mcp_oauth_nb.rules.evidence import named_metadata_url, resource_document, texts
+from mcp_oauth_nb.rules.evidence import named_metadata_url, resource_document, server_document, texts
 from mcp_oauth_nb.rules.rule import Case, Finding
 from mcp_oauth_nb.rules.suspect import Line
+from mcp_oauth_nb.rules.words import AUTHORIZATION_SERVER
 
 SILENCE = "unreachable"
 TLS = Spec("OAuth 2.1", "1.5")
@@ -83,6 +84,30 @@ def _(case: Case, finding: Finding) -> Iterator[Fit]:
     stale = _failure(exchange)[0] in ("dns", "connect", "address") or is_inner(exchange.request.url)
     quote = line(found[0], f"body:/authorization_servers/{named}", issuers[named])
     yield Fit("likely" if stale else "possible", (quote, _line_of(exchange)))
+
+
+@suspect(
+    "endpoint-out-of-reach",
+    of=SILENCE,
+    step="server_metadata",
+    who=AUTHORIZATION_SERVER,
+    summary="The metadata names an endpoint at another address than its own, and nobody answers there.",
+    fix="Set the public base URL of the authorization server: the endpoint was published with an address of its own "
+    "network, or with an outdated one.",
+    spec=Spec("RFC 8414", "2"),
+    apart="The same path on the host of the issuer gives an answer.",
+    call="dbg.config",
+)
+def _(case: Case, finding: Finding) -> Iterator[Fit]:
+    exchange, found = _silent(case, finding), server_document(case)
+    if exchange is None or found is None or same_origin(exchange.request.url, found[0].request.url):
+        return
+    asked = exchange.request.url.partition("?")[0]
+    named = next((name for name, value in found[1].items() if name.endswith("_endpoint") and value == asked), None)
+    if named and _failure(exchange)[0] in ("dns", "connect", "timeout", "address"):
+        certain_end = _failure(exchange)[0] != "timeout" or is_inner(asked)
+        quote = line(found[0], f"body:/{named}", asked)
+        yield Fit("likely" if certain_end else "possible", (quote, _line_of(exchange)))
 
 
 @suspect(

@@ -52,7 +52,7 @@ def _leads_to_itself(exchange: Exchange) -> bool:
     fix="Type the URL that the Location header names.",
     spec=ENDPOINT,
     apart="The redirect leads to the same path on the same host, so that no login page is meant.",
-    call="dbg.slash()",
+    call="dbg.probe('slash')",
 )
 def _(case: Case, finding: Finding) -> Iterator[Fit]:
     exchange = without_token(case)
@@ -69,7 +69,7 @@ def _(case: Case, finding: Finding) -> Iterator[Fit]:
     fix="Route the MCP path, with and without a slash at its end, to the MCP server, and exclude it from any login.",
     spec=ENDPOINT,
     apart="The same URL with or without its last slash may reach the MCP server; then the route is too narrow.",
-    call="dbg.slash()",
+    call="dbg.probe('slash')",
 )
 def _(case: Case, finding: Finding) -> Iterator[Fit]:
     exchange = without_token(case)
@@ -114,7 +114,7 @@ def _(case: Case, finding: Finding) -> Iterator[Fit]:
     fix="Route POST requests for the MCP path to the MCP server.",
     spec=ENDPOINT,
     apart="The metadata says that the server exists; only its endpoint is not reached.",
-    call="dbg.slash()",
+    call="dbg.probe('slash')",
 )
 def _(case: Case, finding: Finding) -> Iterator[Fit]:
     exchange = without_token(case)
@@ -179,7 +179,7 @@ def _(case: Case, finding: Finding) -> Iterator[Fit]:
     fix="Answer anonymous requests with 401 and a Bearer challenge; keep 403 for a token with too little scope.",
     spec=UNAUTHORIZED,
     apart="The answer is the application's own: no page, and no word of a host or an origin.",
-    call="dbg.without_token()",
+    call="dbg.probe('without_token')",
 )
 def _(case: Case, finding: Finding) -> Iterator[Fit]:
     exchange = without_token(case)
@@ -198,7 +198,7 @@ def _(case: Case, finding: Finding) -> Iterator[Fit]:
     fix="Answer 401 with a Bearer challenge; a JSON-RPC error with status 200 starts no login in any client.",
     spec=UNAUTHORIZED,
     apart="The body speaks of missing authentication while the status says that all is well.",
-    call="dbg.without_token()",
+    call="dbg.probe('without_token')",
 )
 def _(case: Case, finding: Finding) -> Iterator[Fit]:
     exchange = without_token(case)
@@ -220,7 +220,7 @@ def _(case: Case, finding: Finding) -> Iterator[Fit]:
     fix="Let the gateway pass on the server's own 401 with its WWW-Authenticate header.",
     spec=Spec("RFC 9110", "11.6.1"),
     apart="Asked behind the gateway, the server answers with a challenge.",
-    call="dbg.without_token()",
+    call="dbg.probe('without_token')",
 )
 def _(case: Case, finding: Finding) -> Iterator[Fit]:
     exchange = without_token(case)
@@ -242,7 +242,7 @@ def _(case: Case, finding: Finding) -> Iterator[Fit]:
     fix="Take the MCP path out of that protection, so that the MCP server itself can ask for a Bearer token.",
     spec=Spec("RFC 6750", "3"),
     apart="The challenge names a scheme that no MCP client speaks; whoever set it up knows whether it is meant.",
-    call="dbg.without_token()",
+    call="dbg.probe('without_token')",
 )
 def _(case: Case, finding: Finding) -> Iterator[Fit]:
     exchange = without_token(case)
@@ -279,7 +279,7 @@ def _(case: Case, finding: Finding) -> Iterator[Fit]:
     fix="Answer 401 with a challenge to the first request without a token, or at least to every protected tool call.",
     spec=Spec("RFC 9728", "5.1"),
     apart="A tool that is protected answers 401 when it is called without a token.",
-    call="dbg.without_token()",
+    call="dbg.probe('without_token')",
 )
 def _(case: Case, finding: Finding) -> Iterator[Fit]:
     exchange = without_token(case)

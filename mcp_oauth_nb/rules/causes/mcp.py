@@ -18,7 +18,7 @@ from mcp_oauth_nb.rules.causes.presented import (
     succeeded_before,
 )
 from mcp_oauth_nb.rules.conversation import posted
-from mcp_oauth_nb.rules.evidence import challenges, sent_json, sent_token, texts, without_token
+from mcp_oauth_nb.rules.evidence import challenges, is_edited, sent_json, sent_token, texts, without_token
 from mcp_oauth_nb.rules.rule import Case, Finding
 from mcp_oauth_nb.rules.suspect import Line
 from mcp_oauth_nb.rules.token_claims import scopes_in
@@ -64,11 +64,20 @@ def _(case: Case, finding: Finding) -> Iterator[Fit]:
         return
     if sent_token(one) is None or succeeded_before(case, one) or page(one):
         return
-    challenge = one.response.header("www-authenticate")
-    same = (bare.status, bare.response.header("www-authenticate")) == (one.status, challenge)
-    if same:
-        quote = challenge or "no WWW-Authenticate"
-        yield Fit("likely", (line(one, "header:WWW-Authenticate", f"as without a token: {quote}"), *edge(one)))
+    if _refusal(bare) != _refusal(one):
+        return
+    quote = one.response.header("www-authenticate") or "no WWW-Authenticate"
+    same = line(one, "header:WWW-Authenticate", f"as without a token: {quote}")
+    probed = case.answered("garbage_token")
+    if any(_refusal(other) != _refusal(one) for other in probed):
+        return
+    again = tuple(line(other, "header:WWW-Authenticate", "and as with a token that cannot be good") for other in probed)
+    yield Fit("certain" if again else "likely", (same, *again, *edge(one)))
+
+
+def _refusal(exchange: Exchange) -> tuple[int | None, str | None]:
+    """What a refusal says: its status and its challenge."""
+    return exchange.status, exchange.response.header("www-authenticate") if exchange.response else None
 
 
 @suspect(
@@ -262,3 +271,20 @@ def _(case: Case, finding: Finding) -> Iterator[Fit]:
     if one is not None and origin and not challenges(one).bearer():
         told = quoting(one, _ORIGIN)
         yield Fit("likely", (line(one, "header:Origin", origin), line(one, "status", came(one)), *told))
+
+
+@suspect(
+    "token-from-elsewhere",
+    of=REJECTED,
+    step="token",
+    who="user",
+    summary="The access token was not issued in this session: it may belong to another server or route.",
+    fix="Authorize at this very URL, and use the token that is issued then: a token works for the resource it is for.",
+    spec=Spec("MCP 2025-11-25", "Token Audience Binding and Validation"),
+    apart="A token that is issued for this URL works.",
+    call="dbg.authorize()",
+)
+def _(case: Case, finding: Finding) -> Iterator[Fit]:
+    token = presented(case, finding)
+    if token is not None and token.source is None and not is_edited(token.exchange, "authorization"):
+        yield Fit("possible" if token.jwt else "likely", (token.told("a token that no answer here carried"),))

@@ -59,7 +59,7 @@ def _(case: Case, finding: Finding) -> Iterator[Fit]:
         yield Fit("certain", (*lines, _url(elsewhere[0])))
     elif named not in {one.url for one in resource_metadata_candidates(case.url)}:
         yield Fit("likely", lines)
-    else:
+    elif not case.answered("well_known"):
         yield Fit("possible", lines)
 
 
@@ -83,6 +83,8 @@ def _is_metadata(exchange: Exchange) -> bool:
 def _(case: Case, finding: Finding) -> Iterator[Fit]:
     tried = _tried(case)
     if not tried or any(one.status not in (404, 410) for one in tried):
+        return
+    if any(_is_metadata(one) for one in case.answered("well_known")):
         return
     asked = {one.request.url for one in (*tried, *case.answered("well_known"))}
     if asked >= {one.url for one in resource_metadata_candidates(case.url)}:

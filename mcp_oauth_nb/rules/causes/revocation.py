@@ -83,6 +83,23 @@ def _(case: Case, finding: Finding) -> Iterator[Fit]:
         yield Fit("likely", (line(before, "status", came(before)),))
 
 
+@suspect(
+    "revocation-endpoint-dead",
+    of="revocation-refused",
+    step="server_metadata",
+    who=AUTHORIZATION_SERVER,
+    summary="The metadata names a revocation endpoint at which there is none.",
+    fix="Serve the revocation endpoint at this URL, or correct revocation_endpoint in the metadata.",
+    spec=Spec("RFC 8414", "2"),
+    apart="Another URL of the same server takes a revocation.",
+    call="dbg.config",
+)
+def _(case: Case, finding: Finding) -> Iterator[Fit]:
+    refused = shown_in(case, finding)
+    if refused is not None and refused.status in (404, 405, 410) and not oauth_error(refused):
+        yield Fit("likely", (line(refused, "status", came(refused)),))
+
+
 # --- a revoked token works --------------------------------------------------------------------------------------------
 
 

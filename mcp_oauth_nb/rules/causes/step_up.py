@@ -9,7 +9,15 @@ from mcp_oauth_nb.protocol.spec import Spec
 from mcp_oauth_nb.records import Exchange
 from mcp_oauth_nb.rules.cause import Fit, line, suspect
 from mcp_oauth_nb.rules.causes.refusals import EDGES, shown_in
-from mcp_oauth_nb.rules.evidence import challenges, query, resource_document, sent_token, server_document, texts
+from mcp_oauth_nb.rules.evidence import (
+    authorization_request,
+    challenges,
+    query,
+    resource_document,
+    sent_token,
+    server_document,
+    texts,
+)
 from mcp_oauth_nb.rules.resource import error_of
 from mcp_oauth_nb.rules.rule import Case, Finding
 from mcp_oauth_nb.rules.suspect import Line
@@ -40,8 +48,18 @@ def _held(case: Case, exchange: Exchange) -> tuple[Exchange, frozenset[str]] | N
 def _refused(case: Case, finding: Finding) -> tuple[Exchange, frozenset[str]] | None:
     """The refusal for scope behind a finding, with the scopes it asks for; None where it asks for none."""
     one = shown_in(case, finding)
+    if one is not None and finding.rule == "authorization-error":
+        one = _asked_for_after(case, one)
     scope = challenged_scope(one) if one is not None else None
     return (one, scope) if one is not None and scope else None
+
+
+def _asked_for_after(case: Case, back: Exchange) -> Exchange | None:
+    """The last refusal before an error in the redirect whose scope that very authorization request then asks for."""
+    request = authorization_request(case)
+    asked = set(query(request).get("scope", "").split()) if request else set()
+    earlier = (one for one in reversed(case.trace.exchanges[: back.id - 1]) if one.status == 403)
+    return next((one for one in earlier if asked & (challenged_scope(one) or frozenset())), None)
 
 
 @suspect(

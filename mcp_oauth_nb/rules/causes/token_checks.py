@@ -10,7 +10,7 @@ from mcp_oauth_nb.protocol.spec import Spec
 from mcp_oauth_nb.records import Exchange
 from mcp_oauth_nb.rules.cause import Fit, line, suspect
 from mcp_oauth_nb.rules.causes.presented import Presented, presented, quoting, refusal
-from mcp_oauth_nb.rules.evidence import challenges, server_document, text
+from mcp_oauth_nb.rules.evidence import challenges, form, server_document, text
 from mcp_oauth_nb.rules.resource import error_of
 from mcp_oauth_nb.rules.rule import Case, Finding
 from mcp_oauth_nb.rules.suspect import Line
@@ -58,7 +58,12 @@ def _(case: Case, finding: Finding) -> Iterator[Fit]:
     parts = token.told(f"{token.token.count('.') + 1} part(s), no JSON Web Token")
     keys = found is not None and text(found[1].get("jwks_uri")) and not text(found[1].get("introspection_endpoint"))
     published = (line(found[0], "body:/jwks_uri", "keys, and no introspection"),) if found and keys else ()
-    yield Fit("likely" if told or published else "possible", (parts, *told, *published))
+    inspected = [one for one in case.answered("introspect") if form(one).get("token") == token.token]
+    said = [(one, one.document.get("active")) for one in inspected if one.document is not None]
+    if any(active is False for _, active in said):
+        return
+    good = tuple(line(one, "body:/active", "active by introspection") for one, active in said if active is True)
+    yield Fit("likely" if told or published or good else "possible", (parts, *told, *published, *good))
 
 
 @suspect(
