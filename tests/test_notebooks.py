@@ -21,9 +21,10 @@ NOTEBOOKS = sorted((saved.REPOSITORY / "notebooks").glob("*.ipynb"))
 NAMES = [path.name for path in NOTEBOOKS]
 TELL_SECRETS = """
 import gc as _gc, json as _json, os as _os
-from mcp_oauth_nb import Debugger as _Debugger
-_all = [one for one in _gc.get_objects() if isinstance(one, _Debugger)]
-_known = [*demo.secrets_issued(), *(value for one in _all for value in one.trace.vault.values())]
+from mcp_oauth_nb import Debugger as _Debugger, DemoServer as _DemoServer
+_all = [one for one in _gc.get_objects() if isinstance(one, (_Debugger, _DemoServer))]
+_known = [secret for one in _all if isinstance(one, _DemoServer) for secret in one.secrets_issued()]
+_known += [secret for one in _all if isinstance(one, _Debugger) for secret in one.trace.vault.values()]
 _written = open(_os.environ["MCP_OAUTH_NB_SECRETS"], "w").write(_json.dumps(_known))
 """
 """Run behind the last cell: the secrets go to a file outside the notebook, to be searched for in it."""
@@ -73,7 +74,7 @@ def walkthrough(ran: Callable[[str], Ran]) -> Ran:
 
 
 def test_there_are_notebooks() -> None:
-    assert NAMES == ["machine_to_machine.ipynb", "versions.ipynb", "walkthrough.ipynb"]
+    assert NAMES == ["machine_to_machine.ipynb", "practice.ipynb", "versions.ipynb", "walkthrough.ipynb"]
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.name)
