@@ -13,6 +13,7 @@ import nbformat
 import papermill
 import pytest
 
+from mcp_oauth_nb.practice.puzzles import PUZZLES
 from mcp_oauth_nb.rules.rule import RULES
 from mcp_oauth_nb.steps import AFTERWARDS, ROUTE, STEPS
 from tests import saved
@@ -130,6 +131,19 @@ def test_the_machine_gets_its_token(ran: Callable[[str], Ran]) -> None:
     notebook = ran("machine_to_machine.ipynb")[0]
     assert saved.problems(notebook) == []
     assert saved.plain(notebook)[-2].startswith("[PASSED] all 8 steps")
+
+
+def test_practice_gives_away_nothing_but_in_its_solutions(ran: Callable[[str], Ran]) -> None:
+    notebook = ran("practice.ipynb")[0]
+    assert saved.problems(notebook) == []
+    shown = saved.plain(notebook)
+    solutions = [text for text in shown if text.startswith("Solution of incident ")]
+    others = "\n".join(text for text in shown if text not in solutions)
+    assert len(solutions) == len(PUZZLES) == others.count(": no guess yet.")
+    for puzzle, solution in zip(PUZZLES, solutions, strict=True):
+        assert puzzle.fault in solution
+        assert puzzle.fault not in others
+    assert shown[-1].startswith("0 of 12 incidents solved")
 
 
 def test_papermill_runs_it_with_parameters(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -147,7 +147,7 @@ def test_an_edited_request_is_marked_again_in_the_report(played: Mapping[int, pr
     report = played[10].report
     cards = [made for made, _ in Overview(report).cards]
     assert any(one.edited for made in cards for one in made.exchanges)
-    assert not any(one.edited for made in cards for one in unjudged(made).exchanges)
+    assert not any(one.edited for made in cards for one in unjudged("", made).exchanges)
 
 
 def test_no_secret_is_shown(fresh: Callable[[int], practice.Incident]) -> None:
@@ -159,7 +159,7 @@ def test_no_secret_is_shown(fresh: Callable[[int], practice.Incident]) -> None:
 
 
 def test_the_server_can_be_asked_further(played: Mapping[int, practice.Incident]) -> None:
-    assert practice.incident(5).dbg.probe("garbage_token").exchanges[-1].status == 401
+    assert {one.status for one in played[12].dbg.well_known().exchanges} >= {200, 404}
 
 
 def test_the_notebook_names_no_fault() -> None:

@@ -57,7 +57,7 @@ class Incident(Displayable):
 
     @cached_property
     def dbg(self) -> Debugger:
-        """The debugger that met it, to ask further: ``dbg.introspect()``. ``dbg.diagnose()`` would give it away."""
+        """The debugger that met it, to ask further: ``dbg.well_known()``. ``dbg.diagnose()`` would give it away."""
         return staged(self._puzzle.fault)
 
     @cached_property

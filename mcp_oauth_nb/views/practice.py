@@ -10,6 +10,7 @@ from mcp_oauth_nb.redact import Shown
 from mcp_oauth_nb.rules.rule import Report
 from mcp_oauth_nb.views.html import (
     Html,
+    below,
     block,
     bundle,
     card,
@@ -39,7 +40,8 @@ class Reading(Displayable):
     @property
     def cards(self) -> Sequence[tuple[Card, tuple[Shown, ...]]]:
         """The card of each step, unjudged, with its exchanges."""
-        made = [unjudged(one) for one, _ in Overview(self.report).cards]
+        overview = Overview(self.report)
+        made = [unjudged(step, one) for step, (one, _) in zip(overview.route, overview.cards, strict=True)]
         return [(one, one.shown()) for one in made]
 
 
@@ -93,12 +95,16 @@ class Solution(Displayable):
         return f'practice.staged("{self.fault}").diagnose()'
 
 
-def unjudged(made: Card) -> Card:
-    """The card without what a rule or the client made of the step: only whether it went on, and the exchanges."""
+def unjudged(step: str, made: Card) -> Card:
+    """The card without what a rule or the client made of the step: only whether it went on, and the exchanges.
+
+    Its title is the name of the step, which is what one guesses.
+    """
     run = made.run
     status = "not run" if run is None else "done" if run.achieved else "stopped"
     return replace(
         made,
+        title=step,
         status=status,
         run=replace(run, stopped="", learned=()) if run else None,
         exchanges=tuple(replace(one, edited=()) for one in made.exchanges),
@@ -129,7 +135,7 @@ def _answer_html(answer: Answer) -> Html:
         names = [(strong(name), text(", ".join(known))) for name, known in _open(answer)]
         return card(tag("div", text(f"incident {answer.number}: no guess yet. Fill in one or both:")), table(names))
     rows = [
-        (unbroken(strong(half.what)), wire(half.guess), unbroken(strong(half.told[0])), text(half.told[1]))
+        (unbroken(strong(half.what)), unbroken(text(half.guess)), below(strong(half.told[0]), text(half.told[1])))
         for half in answer.halves
     ]
     right = all(half.right for half in answer.halves)
