@@ -31,17 +31,19 @@ def test_the_list_has_every_fault_with_step_party_and_summary(capsys: pytest.Cap
             "other-token-revoked",
             ["dbg.revoke(form={'token': 'a-value-that-was-never-issued'})", "dbg.revoked()"],
         ),
+        ("code-works-twice", ["dbg.probe('code_replay')"]),
         ("no-refresh-token-without-offline-access", ["Debugger(url, protocol='2025-11-25')", "dbg.refresh()"]),
     ],
 )
 def test_a_fault_that_needs_more_says_with_which_calls_it_shows(name: str, calls: list[str]) -> None:
-    assert list(shown_with(FAULTS[name])) == calls
+    assert list(shown_with(FAULTS[name], "http://h")) == calls
 
 
 @pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS)
 def test_the_calls_that_are_told_exist(fault: Any) -> None:
-    for call in shown_with(fault):
+    for call in shown_with(fault, "http://h"):
         name = re.match(r"Debugger\(url, |dbg\.(\w+)\(", call)
         assert name, call
         assert name[1] is None or callable(getattr(Debugger, name[1]))
+        assert "{origin}" not in call
         compile(call, "call", "eval")

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from mcp_oauth_nb.commands.terminal import PASSED, complain, progress, say
+from mcp_oauth_nb.steps.probes import PROBES
 
 
 def add_options(demo: argparse.ArgumentParser) -> None:
@@ -35,7 +36,7 @@ def demo(options: argparse.Namespace) -> int:
     with server:
         say(server.url)
         progress(f"{server!r}; Ctrl-C stops it")
-        if options.fault and (calls := "; ".join(shown_with(server.faults[options.fault]))):
+        if options.fault and (calls := "; ".join(shown_with(server.faults[options.fault], server.issuer))):
             progress(f"it shows with {calls}")
         try:
             threading.Event().wait()
@@ -53,12 +54,19 @@ def listed(faults: Any) -> Iterator[str]:
         yield "  ".join((*padded, summary))
 
 
-def shown_with(fault: Any) -> Iterator[str]:
-    """The calls that a fault needs to show beside an ordinary run; none where it shows by itself."""
+def shown_with(fault: Any, origin: str) -> Iterator[str]:
+    """The calls that a fault needs to show beside an ordinary run; none where it shows by itself.
+
+    Args:
+        fault: as the demo declares it.
+        origin: where the server is, for arguments that name it.
+    """
     if fault.how:
-        yield f"Debugger(url, {_arguments(fault.how)})"
+        yield f"Debugger(url, {_arguments(fault.how)})".replace("{origin}", origin)
     for step in dict.fromkeys((*fault.edits, *fault.then)):
-        yield f"dbg.{step}({_arguments(fault.edits.get(step, {}))})"
+        first = "probe" if step in PROBES else "mcp" if step == "call" else step
+        name = repr(step) if step in PROBES else "'tools/list'" if step == "call" else ""
+        yield f"dbg.{first}({', '.join(filter(None, (name, _arguments(fault.edits.get(step, {})))))})"
 
 
 def _steps(fault: Any) -> str:
