@@ -35,10 +35,10 @@ def demo(options: argparse.Namespace) -> int:
         return complain(f"port {options.port} cannot be listened on ({error.strerror})")
     with server:
         say(server.url)
-        progress(f"{server!r}; Ctrl-C stops it")
-        if options.fault and (calls := "; ".join(shown_with(server.faults[options.fault], server.issuer))):
-            progress(f"it shows with {calls}")
         try:
+            progress(f"{server!r}; Ctrl-C stops it")
+            if options.fault and (calls := "; ".join(shown_with(server.faults[options.fault], server.issuer))):
+                progress(f"it shows with {calls}")
             threading.Event().wait()
         except KeyboardInterrupt:
             progress("stopped")
