@@ -20,7 +20,7 @@ FLOORS = (
     ("stepping",),
     ("auditing",),
     ("debugger", "single"),
-    ("widgets", "commands"),
+    ("widgets", "commands", "practice"),
     ("__main__",),
     ("__init__",),
 )

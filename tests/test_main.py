@@ -229,6 +229,16 @@ def test_demo_runs_until_it_is_interrupted() -> None:
         assert "stopped" in process.stderr.read()
 
 
+def test_demo_tells_how_a_fault_shows_that_does_not_by_itself() -> None:
+    command = [sys.executable, "-m", "mcp_oauth_nb", "demo", "--fault", "no-code-challenge"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        process.stdout.readline()
+        process.stderr.readline()
+        assert process.stderr.readline().startswith("it shows with dbg.authorize(params={'code_challenge': None")
+        process.send_signal(signal.SIGINT)
+        assert process.wait(30) == 0
+
+
 def test_importing_it_is_light() -> None:
     code = f"import sys, mcp_oauth_nb.__main__; print([name for name in {HEAVY} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -13,6 +13,7 @@ import nbformat
 import papermill
 import pytest
 
+from mcp_oauth_nb.practice.puzzles import PUZZLES
 from mcp_oauth_nb.rules.rule import RULES
 from mcp_oauth_nb.steps import AFTERWARDS, ROUTE, STEPS
 from tests import saved
@@ -21,9 +22,10 @@ NOTEBOOKS = sorted((saved.REPOSITORY / "notebooks").glob("*.ipynb"))
 NAMES = [path.name for path in NOTEBOOKS]
 TELL_SECRETS = """
 import gc as _gc, json as _json, os as _os
-from mcp_oauth_nb import Debugger as _Debugger
-_all = [one for one in _gc.get_objects() if isinstance(one, _Debugger)]
-_known = [*demo.secrets_issued(), *(value for one in _all for value in one.trace.vault.values())]
+from mcp_oauth_nb import Debugger as _Debugger, DemoServer as _DemoServer
+_all = [one for one in _gc.get_objects() if isinstance(one, (_Debugger, _DemoServer))]
+_known = [secret for one in _all if isinstance(one, _DemoServer) for secret in one.secrets_issued()]
+_known += [secret for one in _all if isinstance(one, _Debugger) for secret in one.trace.vault.values()]
 _written = open(_os.environ["MCP_OAUTH_NB_SECRETS"], "w").write(_json.dumps(_known))
 """
 """Run behind the last cell: the secrets go to a file outside the notebook, to be searched for in it."""
@@ -73,7 +75,7 @@ def walkthrough(ran: Callable[[str], Ran]) -> Ran:
 
 
 def test_there_are_notebooks() -> None:
-    assert NAMES == ["machine_to_machine.ipynb", "versions.ipynb", "walkthrough.ipynb"]
+    assert NAMES == ["machine_to_machine.ipynb", "practice.ipynb", "versions.ipynb", "walkthrough.ipynb"]
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.name)
@@ -113,7 +115,11 @@ def test_no_folder_of_this_machine_is_in_the_file(name: str, ran: Callable[[str]
 def test_every_version_and_way_passes(ran: Callable[[str], Ran]) -> None:
     notebook = ran("versions.ipynb")[0]
     shown = saved.plain(notebook)
-    assert [text.count("passed") for text in shown[1:3]] == [5, 3]
+    _, _, _, grid, standing, broken, graver, _ = shown
+    assert grid.count("passed") == 5 * 4
+    assert "2026-07-28" in standing
+    assert broken.startswith("'no rule is broken")
+    assert [graver.count(word) for word in ("passed", "warned", "failed")] == [2, 5, 5]
     assert shown[-1].startswith("[PASSED] all 9 steps")
     assert [output for output in saved.outputs(notebook) if output["output_type"] == "error"] == []
 
@@ -129,6 +135,19 @@ def test_the_machine_gets_its_token(ran: Callable[[str], Ran]) -> None:
     notebook = ran("machine_to_machine.ipynb")[0]
     assert saved.problems(notebook) == []
     assert saved.plain(notebook)[-2].startswith("[PASSED] all 8 steps")
+
+
+def test_practice_gives_away_nothing_but_in_its_solutions(ran: Callable[[str], Ran]) -> None:
+    notebook = ran("practice.ipynb")[0]
+    assert saved.problems(notebook) == []
+    shown = saved.plain(notebook)
+    solutions = [text for text in shown if text.startswith("Solution of incident ")]
+    others = "\n".join(text for text in shown if text not in solutions)
+    assert len(solutions) == len(PUZZLES) == others.count(": no guess yet.")
+    for puzzle, solution in zip(PUZZLES, solutions, strict=True):
+        assert puzzle.fault in solution
+        assert puzzle.fault not in others
+    assert shown[-1].startswith("0 of 12 incidents solved")
 
 
 def test_papermill_runs_it_with_parameters(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

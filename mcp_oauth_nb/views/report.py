@@ -204,7 +204,7 @@ def _flow_html(overview: Overview) -> Html:
         _headline_html(overview),
         *_further_html(overview),
         *_tables_html(overview),
-        _steps_html(overview.cards),
+        steps_html(overview.cards),
         *(card_html(made, shown, unfold=False) for made, shown in overview.cards if made.run is not None),
         *_rules_html(overview),
     )
@@ -229,7 +229,8 @@ def _cause_html(cause: Finding, overview: Overview) -> Html:
     return verdict_html(Verdict(overview.report, cause))
 
 
-def _steps_html(cards: Sequence[tuple[Card, tuple[Shown, ...]]]) -> Html:
+def steps_html(cards: Sequence[tuple[Card, tuple[Shown, ...]]]) -> Html:
+    """The steps below each other: how each went, and what went over the wire for it."""
     rows = [
         (text(made.name), badge(made.status), _sent(shown), unbroken(text(_total_ms(shown)))) for made, shown in cards
     ]

@@ -203,7 +203,7 @@ def _learned_html(made: Card) -> list[Html]:
 def _exchanges_html(made: Card, shown: Sequence[Shown]) -> list[Html]:
     if not shown:
         return []
-    return [heading("Exchanges"), exchanges_html(shown, unfold_last=made.status == "failed")]
+    return [heading("Exchanges"), exchanges_html(shown, unfold_last=made.status in ("failed", "stopped"))]
 
 
 def _preview_html(made: Card) -> list[Html]:

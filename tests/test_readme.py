@@ -1,0 +1,61 @@
+"""The README speaks of what there is: its faults, its words for a verdict, its notebooks, its commands."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from mcp_oauth_nb import practice
+from mcp_oauth_nb.__main__ import main
+from mcp_oauth_nb.demo import FAULTS
+from mcp_oauth_nb.views.verdict import SURE, Verdict
+from tests.saved import REPOSITORY
+
+README = (REPOSITORY / "README.md").read_text()
+
+
+def test_every_fault_it_names_exists() -> None:
+    named = re.findall(r"""(?:DemoServer\(|staged\(|faults\[|break_with\(|--fault )["']?([a-z0-9-]+)""", README)
+    assert len(set(named)) >= 3
+    assert [name for name in named if name not in FAULTS] == []
+
+
+def test_every_word_of_confidence_is_explained() -> None:
+    for said in SURE.values():
+        assert f"| {said.partition(':')[0]} | " in README
+
+
+def test_every_line_of_the_verdict_is_explained() -> None:
+    report = practice.staged("client-unknown-to-tokens").diagnose()
+    labels = [name for name, _, _ in Verdict(report, report.cause).rows()]
+    explained = {one for line in re.findall(r"^\| ([a-z ,]+) \|", README, re.M) for one in line.split(", ")}
+    assert {*labels, "evidence", "rule", "other causes that fit", "would tell more"} <= explained
+
+
+def test_every_notebook_is_named_and_every_named_one_exists() -> None:
+    there = {path.name for path in (REPOSITORY / "notebooks").glob("*.ipynb")}
+    assert set(re.findall(r"(\w+\.ipynb)", README)) == there
+
+
+def test_what_programs_read_exists() -> None:
+    cause = practice.staged("client-unknown-to-tokens").diagnose().cause
+    text = README[README.index("For programs the same is data") : README.index("## Practise")]
+    names = re.findall(r"`\.(\w+)`", text)
+    assert len(names) > 15
+    assert [name for name in names if not hasattr(cause, name) and not hasattr(cause.suspects[0], name)] == []
+
+
+@pytest.mark.parametrize("command", ["login", "metadata", "request", "demo"])
+def test_every_command_is_shown(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert f"mcp-oauth-nb {command}" in README
+    with pytest.raises(SystemExit) as left:
+        main([command, "--help"])
+    assert left.value.code == 0
+    options = capsys.readouterr().out
+    shown = re.findall(rf"^mcp-oauth-nb {command}\b(.*(?:\\\n.*)*)", README, re.M)
+    assert [one for one in re.findall(r" (--[a-z-]+)", " ".join(shown).split("  #")[0]) if one not in options] == []
+
+
+def test_it_stays_readable() -> None:
+    assert README.count("\n") < 250
