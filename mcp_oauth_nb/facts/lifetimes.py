@@ -40,7 +40,9 @@ def _(case: Case) -> Table | None:
         return None
     made = tuple(row for life in lives[:MOST] for row in _rows(case, life))
     notes = (f"{len(lives) - MOST} further ones are not listed.",) if len(lives) > MOST else ()
-    return Table(f"Lifetimes: {_outcome(lives)}", COLUMNS, made, notes, mark=worst(row[5].mark for row in made))
+    mark = worst(row[5].mark for row in made)
+    refused = "; refused" if mark == "bad" else ""
+    return Table(f"Lifetimes: {_outcome(lives)}{refused}", COLUMNS, made, notes, mark=mark)
 
 
 def _lives(exchanges: tuple[Exchange, ...]) -> Iterator[Life]:

@@ -71,7 +71,9 @@ class Verdict:
     @property
     def label(self) -> str:
         """What to call it."""
-        return UNKNOWN if self.is_unknown else LABELS[self.finding.status]
+        if self.is_unknown:
+            return UNKNOWN
+        return LABELS["failed" if self.report.status == "failed" else self.finding.status]
 
     @property
     def confidence(self) -> str:

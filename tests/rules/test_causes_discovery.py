@@ -32,7 +32,7 @@ from mcp_oauth_nb.records import Exchange, Failure, Headers, Trace
 from mcp_oauth_nb.rules import diagnose
 from mcp_oauth_nb.rules.cause import SUSPECTS
 from mcp_oauth_nb.rules.causes import addresses, challenge, failing, resource_metadata
-from mcp_oauth_nb.rules.causes.addresses import is_inner
+from mcp_oauth_nb.rules.hosts import is_inside
 from mcp_oauth_nb.rules.suspect import Suspect
 from rules.discovery_specimens import BARE
 
@@ -222,7 +222,7 @@ def test_silence_is_caused_in_the_step_in_which_it_shows() -> None:
     ],
 )
 def test_an_inner_address(url: str, inner: bool) -> None:
-    assert is_inner(url) == inner
+    assert is_inside(url) == inner
 
 
 def test_a_healthy_document_of_an_own_authorization_server_is_nobodys_fault() -> None:

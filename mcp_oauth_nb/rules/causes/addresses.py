@@ -6,10 +6,11 @@ import re
 from collections.abc import Iterator
 
 from mcp_oauth_nb.protocol.spec import Spec
-from mcp_oauth_nb.protocol.wellknown import is_loopback, same_origin, split
+from mcp_oauth_nb.protocol.wellknown import is_loopback, same_origin
 from mcp_oauth_nb.records import Exchange
 from mcp_oauth_nb.rules.cause import Fit, line, suspect
 from mcp_oauth_nb.rules.evidence import named_metadata_url, resource_document, server_document, texts
+from mcp_oauth_nb.rules.hosts import is_inside
 from mcp_oauth_nb.rules.rule import Case, Finding
 from mcp_oauth_nb.rules.suspect import Line
 from mcp_oauth_nb.rules.words import AUTHORIZATION_SERVER
@@ -17,18 +18,6 @@ from mcp_oauth_nb.rules.words import AUTHORIZATION_SERVER
 SILENCE = "unreachable"
 TLS = Spec("OAuth 2.1", "1.5")
 REACHED = Spec("RFC 9110", "3.3")
-_INNER_ADDRESS = re.compile(r"(10|192\.168|172\.(1[6-9]|2\d|3[01])|169\.254)(\.\d{1,3}){2,3}")
-_INNER_NAMES = (".internal", ".local", ".lan", ".svc", ".cluster.local", ".localdomain", ".corp", ".intranet")
-
-
-def is_inner(url: str) -> bool:
-    """Whether a URL's host, as written, means something only inside some network: an inner address or name."""
-    parts = split(url)
-    if parts is None:
-        return False
-    host = re.sub(r":\d+$", "", parts.origin.lower().partition("://")[2].rpartition("@")[2])
-    has_no_domain = "." not in host and not host.startswith("[")
-    return is_loopback(url) or bool(_INNER_ADDRESS.fullmatch(host)) or host.endswith(_INNER_NAMES) or has_no_domain
 
 
 def _silent(case: Case, finding: Finding) -> Exchange | None:
@@ -57,7 +46,7 @@ def _is_typed(case: Case, exchange: Exchange) -> bool:
 )
 def _(case: Case, finding: Finding) -> Iterator[Fit]:
     exchange, named = _silent(case, finding), named_metadata_url(case)
-    if exchange and named == exchange.request.url and is_inner(named) and not _is_typed(case, exchange):
+    if exchange and named == exchange.request.url and is_inside(named) and not _is_typed(case, exchange):
         yield Fit("likely", (line(exchange, "url", named), _line_of(exchange)))
 
 
@@ -81,7 +70,7 @@ def _(case: Case, finding: Finding) -> Iterator[Fit]:
     named = next((place for place, one in enumerate(issuers) if same_origin(one, exchange.request.url)), None)
     if named is None or _failure(exchange)[0] not in ("dns", "connect", "timeout", "address"):
         return
-    stale = _failure(exchange)[0] in ("dns", "connect", "address") or is_inner(exchange.request.url)
+    stale = _failure(exchange)[0] in ("dns", "connect", "address") or is_inside(exchange.request.url)
     quote = line(found[0], f"body:/authorization_servers/{named}", issuers[named])
     yield Fit("likely" if stale else "possible", (quote, _line_of(exchange)))
 
@@ -105,7 +94,7 @@ def _(case: Case, finding: Finding) -> Iterator[Fit]:
     asked = exchange.request.url.partition("?")[0]
     named = next((name for name, value in found[1].items() if name.endswith("_endpoint") and value == asked), None)
     if named and _failure(exchange)[0] in ("dns", "connect", "timeout", "address"):
-        certain_end = _failure(exchange)[0] != "timeout" or is_inner(asked)
+        certain_end = _failure(exchange)[0] != "timeout" or is_inside(asked)
         quote = line(found[0], f"body:/{named}", asked)
         yield Fit("likely" if certain_end else "possible", (quote, _line_of(exchange)))
 
@@ -261,7 +250,7 @@ def _(case: Case, finding: Finding) -> Iterator[Fit]:
 )
 def _(case: Case, finding: Finding) -> Iterator[Fit]:
     exchange = _silent(case, finding)
-    if exchange and _failure(exchange)[0] == "dns" and _is_typed(case, exchange) and is_inner(case.url):
+    if exchange and _failure(exchange)[0] == "dns" and _is_typed(case, exchange) and is_inside(case.url):
         yield Fit("likely", (line(exchange, "url", case.url), _line_of(exchange)))
 
 

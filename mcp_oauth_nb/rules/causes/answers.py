@@ -14,8 +14,6 @@ from mcp_oauth_nb.rules.words import capped
 READ = 20_000
 """Characters of a body that are searched for words."""
 _TAGS = re.compile(r"(?is)<(script|style)\b.*?</\1>|<[^>]{0,300}>")
-_EDGE = ("cf-ray", "cf-mitigated", "x-amzn-waf-action", "x-sucuri-id", "x-akamai-request-id", "x-iinfo", "x-cdn", "via")
-_EDGE_SERVERS = ("cloudflare", "akamaighost", "awselb", "cloudfront", "imperva", "sucuri", "fastly", "bigip")
 
 
 def shown_in(case: Case, finding: Finding) -> Exchange | None:
@@ -45,14 +43,3 @@ def quoting(exchange: Exchange, pattern: re.Pattern[str]) -> tuple[Line, ...]:
     part = "url" if exchange.direction == "in" else "body:"
     first, last = text.rfind(" ", 0, max(0, found.start() - 40)) + 1, text.find(" ", found.end() + 80)
     return (line(exchange, part, capped(text[first : last if last > 0 else len(text)])),)
-
-
-def edge(exchange: Exchange) -> tuple[Line, ...]:
-    """Headers with which a gateway, a firewall or a delivery network gives itself away."""
-    response = exchange.response
-    if response is None:
-        return ()
-    server = (response.header("server") or "").lower()
-    told = [line(exchange, "header:Server", server)] if any(name in server for name in _EDGE_SERVERS) else []
-    told += [line(exchange, f"header:{name}", response.header(name) or "") for name in _EDGE if response.header(name)]
-    return tuple(told)

@@ -10,9 +10,9 @@ from mcp_oauth_nb.protocol.spec import Spec
 from mcp_oauth_nb.protocol.wellknown import PROTECTED_RESOURCE, is_loopback, split
 from mcp_oauth_nb.records import Exchange
 from mcp_oauth_nb.rules.cause import Fit, line, suspect
-from mcp_oauth_nb.rules.causes.addresses import is_inner
 from mcp_oauth_nb.rules.edges import answered_by_edge, edge_lines, page_lines
 from mcp_oauth_nb.rules.evidence import challenges, named_metadata_url, without_token
+from mcp_oauth_nb.rules.hosts import is_inside
 from mcp_oauth_nb.rules.rule import Case, Finding
 from mcp_oauth_nb.rules.suspect import Line
 from mcp_oauth_nb.rules.words import capped, kind_of
@@ -305,7 +305,7 @@ def _(case: Case, finding: Finding) -> Iterator[Fit]:
     if exchange is None or named is None or here is None or there is None:
         return
     same_name = _name(here.origin) == _name(there.origin)
-    if same_name or (is_inner(named) and not is_inner(case.url)) or (is_loopback(named) and is_loopback(case.url)):
+    if same_name or (is_inside(named) and not is_inside(case.url)) or (is_loopback(named) and is_loopback(case.url)):
         yield Fit("likely", (line(exchange, "header:WWW-Authenticate", capped(named, 160)),))
 
 

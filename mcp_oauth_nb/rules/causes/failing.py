@@ -7,7 +7,8 @@ from dataclasses import replace
 
 from mcp_oauth_nb.protocol.spec import Spec
 from mcp_oauth_nb.rules.cause import Fit, line, suspect
-from mcp_oauth_nb.rules.causes.answers import edge, shown_in
+from mcp_oauth_nb.rules.causes.answers import shown_in
+from mcp_oauth_nb.rules.edges import edge_lines
 from mcp_oauth_nb.rules.rule import Case, Finding
 from mcp_oauth_nb.rules.words import AUTHORIZATION_SERVER, MCP_SERVER, Kind, came, kind_of
 
@@ -21,7 +22,7 @@ NOT_IN_ITS_LOG = "The log of the server has no entry for this request, that of t
 def _answered(case: Case, finding: Finding, kind: Kind) -> Iterator[Fit]:
     one = shown_in(case, finding)
     if one is not None and kind_of(one) == kind:
-        yield Fit("likely", (line(one, "status", came(one)), *edge(one)))
+        yield Fit("likely", (line(one, "status", came(one)), *edge_lines(one)))
 
 
 @suspect(

@@ -8,7 +8,8 @@ from mcp_oauth_nb.protocol.spec import Spec
 from mcp_oauth_nb.records import Exchange
 from mcp_oauth_nb.rules.attempts import attempts
 from mcp_oauth_nb.rules.cause import Fit, line, suspect
-from mcp_oauth_nb.rules.causes.answers import edge, shown_in
+from mcp_oauth_nb.rules.causes.answers import shown_in
+from mcp_oauth_nb.rules.edges import edge_lines
 from mcp_oauth_nb.rules.evidence import server_document, text
 from mcp_oauth_nb.rules.rule import Case, Finding
 from mcp_oauth_nb.rules.suspect import Line
@@ -79,8 +80,8 @@ def _(case: Case, finding: Finding) -> Iterator[Fit]:
     exchange = refused(case, finding, 400, 401, 403, 405, 406, 451)
     if exchange is not None and is_of_edge(exchange):
         page = line(exchange, "header:Content-Type", "text/html, and no answer of OAuth")
-        likely = edge(exchange) or exchange.status in (403, 406, 451)
-        yield Fit("likely" if likely else "possible", (*answer(exchange), page, *edge(exchange)))
+        likely = edge_lines(exchange) or exchange.status in (403, 406, 451)
+        yield Fit("likely" if likely else "possible", (*answer(exchange), page, *edge_lines(exchange)))
 
 
 @suspect(
@@ -96,7 +97,7 @@ def _(case: Case, finding: Finding) -> Iterator[Fit]:
 def _(case: Case, finding: Finding) -> Iterator[Fit]:
     exchange = refused(case, finding, 502, 503, 504)
     if exchange is not None:
-        yield Fit("likely", (*answer(exchange), *edge(exchange)))
+        yield Fit("likely", (*answer(exchange), *edge_lines(exchange)))
 
 
 @suspect(

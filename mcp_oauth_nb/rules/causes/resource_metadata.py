@@ -9,9 +9,9 @@ from mcp_oauth_nb.protocol.spec import Spec
 from mcp_oauth_nb.protocol.wellknown import PROTECTED_RESOURCE, resource_metadata_candidates, same_origin, split
 from mcp_oauth_nb.records import Exchange
 from mcp_oauth_nb.rules.cause import Fit, line, suspect
-from mcp_oauth_nb.rules.causes.addresses import is_inner
 from mcp_oauth_nb.rules.edges import answered_by_edge, edge_lines, page_lines
 from mcp_oauth_nb.rules.evidence import challenges, named_metadata_url, resource_document, text, texts, without_token
+from mcp_oauth_nb.rules.hosts import is_inside
 from mcp_oauth_nb.rules.rule import Case, Finding
 from mcp_oauth_nb.rules.suspect import Line
 from mcp_oauth_nb.rules.words import capped, kind_of
@@ -231,7 +231,7 @@ def _(case: Case, finding: Finding) -> Iterator[Fit]:
     if not found or not resource or not here or not there or same_origin(resource, case.url):
         return
     same_host = here.origin.partition("://")[2].lower() == there.origin.partition("://")[2].lower()
-    if same_host or (is_inner(resource) and not is_inner(case.url)):
+    if same_host or (is_inside(resource) and not is_inside(case.url)):
         yield Fit("likely", (line(found[0], "body:/resource", capped(resource, 160)),))
 
 

@@ -9,7 +9,7 @@ from mcp_oauth_nb.protocol.wellknown import OPENID_CONFIGURATION, split
 from mcp_oauth_nb.records import Exchange
 from mcp_oauth_nb.rules.attempts import attempts
 from mcp_oauth_nb.rules.cause import Fit, line, suspect
-from mcp_oauth_nb.rules.causes.answers import edge
+from mcp_oauth_nb.rules.edges import edge_lines
 from mcp_oauth_nb.rules.evidence import expected_issuer
 from mcp_oauth_nb.rules.rule import Case, Finding
 from mcp_oauth_nb.rules.suspect import Line
@@ -32,7 +32,7 @@ def _lines(exchange: Exchange) -> tuple[Line, ...]:
 
 def _is_edge(exchange: Exchange) -> bool:
     """A page, or a refusal that is no JSON, with the marks of something in front of the server."""
-    return bool(edge(exchange)) and exchange.status in REFUSALS and exchange.document is None
+    return bool(edge_lines(exchange)) and exchange.status in REFUSALS and exchange.document is None
 
 
 @suspect(
@@ -49,7 +49,7 @@ def _is_edge(exchange: Exchange) -> bool:
 def _(case: Case, finding: Finding) -> Iterator[Fit]:
     for one in _tried(case):
         if one.status in REFUSALS:
-            yield Fit("likely" if _is_edge(one) else "possible", (*_lines(one), *edge(one)))
+            yield Fit("likely" if _is_edge(one) else "possible", (*_lines(one), *edge_lines(one)))
             return
 
 
@@ -101,7 +101,7 @@ def _(case: Case, finding: Finding) -> Iterator[Fit]:
 def _(case: Case, finding: Finding) -> Iterator[Fit]:
     for one in _tried(case):
         if one.status in (502, 503, 504):
-            yield Fit("likely", (*_lines(one), *edge(one)))
+            yield Fit("likely", (*_lines(one), *edge_lines(one)))
             return
 
 

@@ -8,7 +8,8 @@ from typing import Any
 from mcp_oauth_nb.protocol.spec import Spec
 from mcp_oauth_nb.records import Exchange
 from mcp_oauth_nb.rules.cause import Fit, line, suspect
-from mcp_oauth_nb.rules.causes.answers import edge, shown_in
+from mcp_oauth_nb.rules.causes.answers import shown_in
+from mcp_oauth_nb.rules.edges import edge_lines
 from mcp_oauth_nb.rules.evidence import is_at_idp, oauth_error, text
 from mcp_oauth_nb.rules.rule import Case, Finding
 from mcp_oauth_nb.rules.words import AUTHORIZATION_SERVER, answer, capped, is_page, kind_of, shown
@@ -43,7 +44,7 @@ def _(case: Case, finding: Finding) -> Iterator[Fit]:
     exchange = _without_error(case, finding)
     if exchange is None or exchange.response is None or exchange.status not in (403, 405, 406, 429, 503):
         return
-    page, lines = is_page(exchange.response), edge(exchange)
+    page, lines = is_page(exchange.response), edge_lines(exchange)
     if exchange.status in (405, 503) and not lines:
         return
     if page or lines or exchange.status == 429:
@@ -66,7 +67,7 @@ def _(case: Case, finding: Finding) -> Iterator[Fit]:
 def _(case: Case, finding: Finding) -> Iterator[Fit]:
     exchange = _without_error(case, finding)
     if exchange is not None and kind_of(exchange) == "gateway error":
-        yield Fit("likely", (line(exchange, "status", answer(exchange)), *edge(exchange)))
+        yield Fit("likely", (line(exchange, "status", answer(exchange)), *edge_lines(exchange)))
 
 
 @suspect(
@@ -82,7 +83,11 @@ def _(case: Case, finding: Finding) -> Iterator[Fit]:
 )
 def _(case: Case, finding: Finding) -> Iterator[Fit]:
     exchange = _without_error(case, finding)
-    if exchange is not None and exchange.status in (301, 302, 303, 307, 308, 404, 405, 410, 501) and not edge(exchange):
+    if (
+        exchange is not None
+        and exchange.status in (301, 302, 303, 307, 308, 404, 405, 410, 501)
+        and not edge_lines(exchange)
+    ):
         yield Fit("likely", (line(exchange, "status", answer(exchange)),))
 
 
@@ -206,7 +211,7 @@ def _(case: Case, finding: Finding) -> Iterator[Fit]:
 def _(case: Case, finding: Finding) -> Iterator[Fit]:
     exchange = shown_in(case, finding)
     if exchange is not None and exchange.response is not None and is_page(exchange.response):
-        yield Fit("likely", (line(exchange, "body:", answer(exchange)), *edge(exchange)))
+        yield Fit("likely", (line(exchange, "body:", answer(exchange)), *edge_lines(exchange)))
 
 
 @suspect(
