@@ -17,6 +17,7 @@ from mcp_oauth_nb.protocol.probes import NOT_TESTED, PROBES
 from mcp_oauth_nb.protocol.spec import Spec
 from mcp_oauth_nb.records import Exchange, Run, Trace
 from mcp_oauth_nb.rules import judge
+from mcp_oauth_nb.rules.levels import levels_of
 from mcp_oauth_nb.rules.requirements import decided_by
 from mcp_oauth_nb.rules.rule import ANY, RULES, Case, Finding, Level, Rule, Status, Verdict, level_in
 from mcp_oauth_nb.rules.suspect import Who
@@ -166,7 +167,7 @@ class Audit(Framed):
             requirements=tuple(row.id for row in decided_by(rule.id)),
             step=step,
             tried=STEPS[step].title if step in STEPS else "Every request",
-            level=found.level if found else level_in(rule.level, version),
+            level=found.level if found else level_in(levels_of(rule.id), version),
             who=found.who if found else rule.who,
             outcome=outcome,
             reason=self._reason(rule) if outcome == "not tested" else "",

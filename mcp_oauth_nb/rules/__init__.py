@@ -60,6 +60,7 @@ from mcp_oauth_nb.rules import (
 )
 from mcp_oauth_nb.rules.cause import accused
 from mcp_oauth_nb.rules.causes import AREAS as AREAS
+from mcp_oauth_nb.rules.levels import levels_of
 from mcp_oauth_nb.rules.probes import bearer as probes_bearer
 from mcp_oauth_nb.rules.probes import documents as probes_documents
 from mcp_oauth_nb.rules.probes import server as probes_server
@@ -210,7 +211,7 @@ def _examine(rule: Rule, case: Case) -> tuple[list[Finding], str]:
 
 
 def _finding(rule: Rule, seen: Seen, version: str) -> Finding:
-    levels = rule.level if seen.level is None else seen.level
+    levels = levels_of(rule.id) if seen.level is None else seen.level
     return Finding(
         rule=rule.id,
         step=seen.step or _step_of(rule, seen),

@@ -27,6 +27,8 @@ from factories import (
 from mcp_oauth_nb.protocol.profiles import PROFILES
 from mcp_oauth_nb.records import Trace
 from mcp_oauth_nb.rules import diagnose, judge
+from mcp_oauth_nb.rules.levels import levels_of
+from mcp_oauth_nb.rules.requirements import decided_by
 from mcp_oauth_nb.rules.rule import RULES, Finding, level_in, since
 
 from .specimens import BREAKING
@@ -180,3 +182,22 @@ def test_levels_hold_up_to_the_next_version_named() -> None:
     assert [level_in(levels, version) for version in VERSIONS] == [S, S, M, M, M]
     assert level_in(levels, "") == M
     assert level_in("SHOULD", "draft") == S
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_no_must_is_broken_in_a_version_without_the_duty(rule: str) -> None:
+    levels = levels_of(rule)
+    if not isinstance(RULES[rule].level, str) or not decided_by(rule):
+        assert levels == RULES[rule].level
+        return
+    for version in VERSIONS:
+        has_duty = any(row.level(version) != "-" for row in decided_by(rule))
+        assert level_in(levels, version) == (RULES[rule].level if has_duty else S)
+
+
+def test_a_duty_of_later_versions_is_a_warning_in_earlier_ones() -> None:
+    for version, level in (("2025-06-18", S), ("2026-07-28", M)):
+        finding = found(at(BREAKING["discover-missing"], version), "discover-missing")
+        assert finding is None or finding.level == level
+    assert level_in(levels_of("discover-missing"), "2025-06-18") == S
+    assert level_in(levels_of("initialize-not-first"), "2026-07-28") == S

@@ -28,6 +28,8 @@ from mcp_oauth_nb.rules.words import AUTHORIZATION_SERVER, MCP_SERVER, shown
 REJECTED, TIMELY = "token-rejected", "token-times"
 KEYS, ASK = "dbg.probe('jwks')", "dbg.introspect()"
 SIGNATURE = Spec("RFC 9068", "4")
+SLACK_S = 2
+"""Seconds by which a Date header may lag behind: it has no fractions, and many servers renew it once a second."""
 AT_ONCE_S = 5
 """A token that lives no longer than this is gone before anybody can use it."""
 _DECODE = re.compile(r"(?i)\bjwt\b|json web token|segments|decod|malformed|compact|parse|three parts")
@@ -157,7 +159,7 @@ def _ahead(token: Presented, now: float | None) -> tuple[str, float] | None:
 def _(case: Case, finding: Finding) -> Iterator[Fit]:
     token = presented(case, finding)
     ahead = _ahead(token, clock_of(token.source)) if token and token.source else None
-    if token is not None and ahead is not None and ahead[1] > 1:
+    if token is not None and ahead is not None and ahead[1] > SLACK_S:
         yield Fit("certain", (token.told(f"{ahead[0]} lies {ahead[1]:.0f} s ahead of its answer"),))
 
 
@@ -178,7 +180,9 @@ def _(case: Case, finding: Finding) -> Iterator[Fit]:
     if token is None or refused is None or refused.response is None or refused.response.header("date") is None:
         return
     ahead, at_source = _ahead(token, clock_of(refused)), clock_of(token.source) if token.source else None
-    if ahead is None or (at_source is not None and (_ahead(token, at_source) or ("", 0.0))[1] > 1):
+    if ahead is None or ahead[1] <= SLACK_S:
+        return
+    if at_source is not None and (_ahead(token, at_source) or ("", 0.0))[1] > SLACK_S:
         return
     date = refused.response.header("date") or ""
     yield Fit("certain", (token.told(f"{ahead[0]} lies {ahead[1]:.0f} s ahead"), line(refused, "header:Date", date)))
