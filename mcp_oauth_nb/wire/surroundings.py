@@ -13,7 +13,7 @@ import platform
 import socket
 import sys
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -29,11 +29,12 @@ CA_VARIABLES = ("SSL_CERT_FILE", "SSL_CERT_DIR")
 
 def surroundings(listener: Listener, verify: bool | str | Path) -> dict[str, str]:
     """Each by name; what is not set is left out, except for the listener and the certificates."""
+    proxies = urllib.request.getproxies_environment()
     told = {
         "listener": ", ".join(listener.bound) or f"none ({listener.problem or 'closed'})",
         "redirect host": _redirect_host(listener.redirect_uri),
-        "proxy": ", ".join(_proxies()),
-        "no proxy for": "set" if urllib.request.getproxies_environment().get("no") else "",
+        "proxy": ", ".join(_named(proxies)),
+        "no proxy for": "set" if proxies.get("no") else "",
         "certificates": _certificates(verify),
         **_versions(),
     }
@@ -64,9 +65,9 @@ def _addresses(name: str) -> tuple[str, ...]:
     )
 
 
-def _proxies() -> Iterator[str]:
+def _named(proxies: Mapping[str, str]) -> Iterator[str]:
     """The variables that are set, with scheme, host and port of what they name."""
-    for scheme, url in urllib.request.getproxies_environment().items():
+    for scheme, url in proxies.items():
         if scheme in PROXIES:
             yield f"{scheme}_proxy to {origin_of(url if '://' in url else f'http://{url}')}"
 
