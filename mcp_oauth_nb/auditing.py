@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Iterable
 
 from mcp_oauth_nb.arguments import brief
 from mcp_oauth_nb.audit import Audit
 from mcp_oauth_nb.errors import BadSetting, NotYet
-from mcp_oauth_nb.evidence.junit import junit
-from mcp_oauth_nb.evidence.sarif import sarif
 from mcp_oauth_nb.protocol.flow import Flow
 from mcp_oauth_nb.protocol.probes import FRESH, FRESH_GRANT, PROBES, SPENDING
 from mcp_oauth_nb.protocol.step import Override
 from mcp_oauth_nb.stepping import Stepper
 from mcp_oauth_nb.steps import AFTERWARDS, STEPS, route_for
 
-WRITERS = {"junit": junit, "sarif": sarif}
+WRITTEN = ("junit", "sarif")
+"""The formats for machines; each has a module of its name, which only audits need."""
 NOBODY = "it needs an authorization of its own, so somebody who consents: Debugger(url, browser='follow')"
 LEFT_OUT = "it may end a grant, and the audit was told to leave such checks out (destructive=False)"
 ONLY = "the audit was limited to other checks (only=)"
@@ -52,7 +52,9 @@ class Auditor(Stepper):
                 skipped.update(self._tried(name))
         if only is None or FRESH_GRANT in wanted:
             skipped.update(self._later(destructive=destructive))
-        return Audit(self.trace, wanted if only is not None else (), skipped, WRITERS)
+        importlib.import_module("mcp_oauth_nb.views.audit")  # how an audit is shown, which only audits need
+        writers = {name: getattr(importlib.import_module(f"mcp_oauth_nb.evidence.{name}"), name) for name in WRITTEN}
+        return Audit(self.trace, wanted if only is not None else (), skipped, writers)
 
     @property
     def _consents(self) -> bool:

@@ -2,6 +2,8 @@
 
 import pytest
 
+import mcp_oauth_nb.rules.judging  # noqa: F401 - declares every rule, for tests that look at all of them
+
 LEAKING = (
     *(f"{scheme}_proxy" for scheme in ("http", "https", "all", "no")),
     *(f"{scheme}_PROXY" for scheme in ("HTTP", "HTTPS", "ALL", "NO")),

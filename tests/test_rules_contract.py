@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from rules.specimens import BREAKING, CLEAN, HEALTHY_FLOW
 
 from mcp_oauth_nb.records import Exchange, Failure, Request, Response, Trace
-from mcp_oauth_nb.rules import STEP_ORDER, diagnose, judge
+from mcp_oauth_nb.rules import diagnose, judge
+from mcp_oauth_nb.rules.judging import STEP_ORDER
 from mcp_oauth_nb.rules.rule import ANY, RULES, Case
 
 WHO = {"MCP server", "authorization server", "client", "gateway", "network", "user", "nobody known"}

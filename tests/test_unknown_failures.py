@@ -37,9 +37,9 @@ from mcp_oauth_nb.mime import render
 from mcp_oauth_nb.protocol.grants import ROUTE
 from mcp_oauth_nb.protocol.probes import PROBES
 from mcp_oauth_nb.records import Exchange, Trace
-from mcp_oauth_nb.rules import LAST_RESORT, diagnose
+from mcp_oauth_nb.rules import diagnose
 from mcp_oauth_nb.rules.cause import SUSPECTS
-from mcp_oauth_nb.rules.rule import Report
+from mcp_oauth_nb.rules.rule import LAST_RESORT, Report
 from mcp_oauth_nb.rules.transport import EXPECTED
 from mcp_oauth_nb.rules.unknown import NARROWED_BY
 from mcp_oauth_nb.views.verdict import SURE

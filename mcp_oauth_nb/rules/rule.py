@@ -151,6 +151,9 @@ class Rule:
     check: Callable[[Case, Any], Iterable[Seen]]
 
 
+LAST_RESORT = "unexpected-answer"
+"""The rule that speaks only where no other one found a broken MUST in the step."""
+
 RULES: dict[str, Rule] = {}
 """Every rule by id, in the order of the flow."""
 

@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from mcp_oauth_nb.redact import mask_text
-from mcp_oauth_nb.rules import LAST_RESORT
 from mcp_oauth_nb.rules.cause import is_symptom
-from mcp_oauth_nb.rules.rule import Finding, Report
+from mcp_oauth_nb.rules.rule import LAST_RESORT, Finding, Report
 from mcp_oauth_nb.rules.suspect import Suspect
 from mcp_oauth_nb.rules.unknown import NARROWED_BY
 from mcp_oauth_nb.steps import STEPS

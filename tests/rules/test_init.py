@@ -9,7 +9,8 @@ import pytest
 from factories import Piece, asm, failed, prm, resource_document, server_document, tflow, token_request, unauthenticated
 
 from mcp_oauth_nb.records import Trace
-from mcp_oauth_nb.rules import MODULES, STEP_ORDER, diagnose, judge
+from mcp_oauth_nb.rules import diagnose, judge
+from mcp_oauth_nb.rules.judging import MODULES, STEP_ORDER
 from mcp_oauth_nb.rules.rule import RULES, Case, Report, Seen
 
 

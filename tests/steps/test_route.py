@@ -6,7 +6,7 @@ import pytest
 
 from mcp_oauth_nb import Debugger
 from mcp_oauth_nb.protocol.probes import PROBES
-from mcp_oauth_nb.rules import STEP_ORDER
+from mcp_oauth_nb.rules.judging import STEP_ORDER
 from mcp_oauth_nb.steps import AFTERWARDS, ASIDE, ROUTE, STEPS
 
 

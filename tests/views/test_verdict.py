@@ -9,7 +9,7 @@ import pytest
 from mcp_oauth_nb.mime import render
 from mcp_oauth_nb.protocol.spec import Spec
 from mcp_oauth_nb.records import Failure, Request, Response, Trace
-from mcp_oauth_nb.rules import LAST_RESORT
+from mcp_oauth_nb.rules.rule import LAST_RESORT
 from mcp_oauth_nb.rules.suspect import Line, Suspect
 from mcp_oauth_nb.rules.unknown import NARROWED_BY
 from mcp_oauth_nb.vault import Vault
