@@ -130,7 +130,7 @@ class Overview:
         told = [f"{count} {status}" for status, count in counts if count or status in ("passed", "failed")]
         return "rules: " + ", ".join(told)
 
-    @property
+    @cached_property
     def untested(self) -> tuple[tuple[str, str], ...]:
         """The rules that nothing could be held against, with the reason."""
         verdict = self.report.verdict
