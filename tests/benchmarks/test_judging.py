@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -30,9 +31,10 @@ def best_ms(trace: Trace, times: int, read: Callable[[Trace], object] = judge) -
     for _ in range(times):
         # What was parsed is kept by the records, so that each reading gets records that nobody has read.
         fresh = replace(trace, exchanges=tuple(_unread(one) for one in trace.exchanges))
-        begun = time.perf_counter()
+        gc.collect()
+        begun = time.process_time()
         read(fresh)
-        took.append((time.perf_counter() - begun) * 1000)
+        took.append((time.process_time() - begun) * 1000)
     return min(took)
 
 
