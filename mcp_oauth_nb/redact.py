@@ -389,7 +389,7 @@ def _mask_places(vault: Vault, text: str) -> str:
 def _masked_place(vault: Vault, read: Callable[[str], str], match: re.Match[str]) -> str:
     name, value = read(match["name"]), read(match["value"])
     in_url = match.string[match.start() - 1 : match.start()] in ("?", "&") and is_secret_name(name)
-    if not value or not (in_url or is_secret_member(name, value)):
+    if not value.strip(".") or not (in_url or is_secret_member(name, value)):  # "token=..." is advice, not a token
         return match[0]
     return _replaced(match, _mask_named(vault, name, value))
 
