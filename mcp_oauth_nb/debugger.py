@@ -31,6 +31,7 @@ from mcp_oauth_nb.arguments import (
 from mcp_oauth_nb.auditing import Auditor
 from mcp_oauth_nb.errors import BadSetting, NotYet
 from mcp_oauth_nb.evidence.curl import curl_script
+from mcp_oauth_nb.evidence.save import save
 from mcp_oauth_nb.facts import FLOW, TABLES, table_of
 from mcp_oauth_nb.jose import new_key, secret_parts
 from mcp_oauth_nb.link import AuthorizationLink
@@ -498,6 +499,17 @@ class Debugger(Auditor):
         if step is not None and (not isinstance(step, str) or step not in STEPS):
             raise BadSetting("curl(step)", brief(step), "one of " + ", ".join(STEPS))
         return Script(curl_script(self.trace, step))
+
+    def save(self, path: str | Path) -> Path:
+        """Write everything so far to a file, without a secret: ``.ipynb``, ``.json``, ``.md`` or ``.html``.
+
+        `mcp_oauth_nb.load` reads the first two, and ``diagnose(load(path))`` gives the report that is given now. The
+        file is for its owner alone, and written whole or not at all.
+
+        Raises:
+            BadSetting: another suffix, a file that cannot be written, or ``.html`` without nbconvert.
+        """
+        return save(self.diagnose(), path)
 
     def again(self) -> Debugger:
         """A new debugger with the same settings, before its first step."""

@@ -193,9 +193,7 @@ def schema() -> Mapping[str, Any]:
 
 def _check(document: Any, name: str) -> None:
     """Held against the schema. What is told of a mismatch is its place, because what stands there is not ours."""
-    from jsonschema import (  # type: ignore[import-untyped]  # noqa: PLC0415 - costly, and only a file to be read needs it
-        Draft202012Validator,
-    )
+    from jsonschema import Draft202012Validator  # noqa: PLC0415 - costly, and only reading a file needs it
 
     if not isinstance(document, dict) or document.get("format") != MIME:
         seen = "a JSON object of another kind" if isinstance(document, dict) else f"a {type(document).__name__}"
