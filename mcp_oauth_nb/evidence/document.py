@@ -20,7 +20,7 @@ from urllib.parse import quote_plus, unquote_plus
 
 from mcp_oauth_nb.errors import NotOurs
 from mcp_oauth_nb.evidence.recall import Recall
-from mcp_oauth_nb.evidence.secrets import facts_of_secrets
+from mcp_oauth_nb.evidence.secrets import facts_of_secrets, learn_from_places
 from mcp_oauth_nb.records import Exchange, Failure, Headers, Request, Response, Run, Trace, read_json
 from mcp_oauth_nb.redact import Shown, learn, mask_text, redact
 from mcp_oauth_nb.vault import Vault
@@ -53,6 +53,8 @@ def document_of(trace: Trace, *, now: datetime | None = None) -> dict[str, Any]:
     exchanges = [replace(one, vault=vault) for one in trace.exchanges]
     for one in exchanges:
         learn(one)
+    while learn_from_places(vault, json.dumps([_exchange(one, redact(one)) for one in exchanges], ensure_ascii=False)):
+        pass
     document: dict[str, Any] = {
         "format": MIME,
         "version": SCHEMA_VERSION,

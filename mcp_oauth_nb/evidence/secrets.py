@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -27,8 +28,30 @@ PERSONAL = frozenset(
     birthdate phone_number address upn unique_name username""".split()
 )
 """Claims about a person (OpenID Connect Core 5.1, and what common servers add)."""
+SHORTEST = 7
+"""Characters; what is shorter and was hidden in its own place only is not searched for elsewhere."""
 MOST_PARTS = 5
 """Parts of an encrypted JWT; what has more is no token of JOSE (RFC 7516 3.1)."""
+
+
+def learn_from_places(vault: Vault, masked: str) -> bool:
+    """Learn what was hidden in its own place only, so that it is hidden, and stays equal, wherever it stands.
+
+    Mere words and numbers stay what they are: to hide them everywhere would make the rest unreadable.
+
+    Returns:
+        whether there was anything to learn, so that there may be more to hide.
+    """
+    known = set(vault.values())
+    found = [(tag, vault.behind(tag)) for tag in TAG.findall(masked)]
+    more = {value: tag for tag, value in found if value and value not in known and _is_telling(value)}
+    for value, tag in more.items():
+        vault.learn(value, tag[1:].partition("#")[0])
+    return bool(more)
+
+
+def _is_telling(value: str) -> bool:
+    return len(value) >= SHORTEST and any(map(str.isdigit, value)) and any(map(str.isalpha, value))
 
 
 def facts_of_secrets(vault: Vault, masked: str) -> dict[str, dict[str, Any]]:
@@ -73,15 +96,20 @@ def _part(vault: Vault, part: str, masked: str) -> dict[str, Any]:
 
 
 def _impersonal(vault: Vault, claims: Mapping[str, Any], masked: str) -> dict[str, Any]:
-    return {name: _hidden(vault, value, masked) if name in PERSONAL else value for name, value in claims.items()}
+    rest = {name: value for name, value in claims.items() if name not in PERSONAL}
+    in_the_open = f"{masked}\n{json.dumps(rest, ensure_ascii=False)}"
+    return {name: _hidden(vault, value, in_the_open) if name in PERSONAL else value for name, value in claims.items()}
 
 
-def _hidden(vault: Vault, value: Any, masked: str) -> Any:
+def _hidden(vault: Vault, value: Any, in_the_open: str) -> Any:
     if isinstance(value, Mapping):
-        return {name: _hidden(vault, one, masked) for name, one in value.items()}
-    if not isinstance(value, str) or not value or TAG.search(value) or json.dumps(value) in masked:
+        return {name: _hidden(vault, one, in_the_open) for name, one in value.items()}
+    if not isinstance(value, str) or not value or TAG.search(value):
         return value
-    return vault.tag(value, "claim")
+    stands = re.search(
+        rf"(?<![0-9A-Za-z]){re.escape(json.dumps(value, ensure_ascii=False)[1:-1])}(?![0-9A-Za-z])", in_the_open
+    )
+    return value if stands else vault.tag(value, "claim")
 
 
 def _object(part: str) -> dict[str, Any] | None:
