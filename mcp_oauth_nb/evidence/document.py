@@ -23,6 +23,7 @@ from mcp_oauth_nb.evidence.recall import Recall
 from mcp_oauth_nb.evidence.secrets import facts_of_secrets, learn_from_places
 from mcp_oauth_nb.records import Exchange, Failure, Headers, Request, Response, Run, Trace, read_json
 from mcp_oauth_nb.redact import Shown, learn, mask_text, redact
+from mcp_oauth_nb.steps import STEPS
 from mcp_oauth_nb.vault import Vault
 from mcp_oauth_nb.views.body import mask_pair
 
@@ -206,6 +207,8 @@ def _check(document: Any, name: str) -> None:
     if problem is not None:
         place = "/".join(str(one) if isinstance(one, int) else one for one in problem.schema_path)
         raise NotOurs(name, "evidence that breaks its schema", f"what {SCHEMA.name} says at {place}")
+    if not {one["step"] for one in document["runs"]} <= STEPS.keys():
+        raise NotOurs(name, "a step that is not known here", "the steps of this version of mcp-oauth-nb")
     ids = [one["id"] for one in document["exchanges"]]
     if ids != list(range(1, len(ids) + 1)) or any(
         not 1 <= one <= len(ids) for run in document["runs"] for one in run["exchanges"]

@@ -19,7 +19,7 @@ CLASSES = {"0-9": "0123456789", "a-f": "abcdef", "g-z": "ghijklmnopqrstuvwxyz", 
 """The kinds of letters and digits; hexadecimal digits are told from others."""
 VISIBLE, INVISIBLE = "!", "\u00e9"
 """What stands for a visible ASCII character that is no mark, and for any other character."""
-LONGEST = 1 << 24
+LONGEST = 1 << 20
 """Characters; no stand-in is made longer, whatever a file says."""
 _ALNUM = re.compile(r"[0-9A-Za-z]+")
 _RUN = re.compile(r"x\{([0-9]{1,8})\}")

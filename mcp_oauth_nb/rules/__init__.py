@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
-from mcp_oauth_nb.protocol.grants import ROUTE, route_of
+from mcp_oauth_nb.protocol.grants import AFTERWARDS, ROUTE, route_of
 from mcp_oauth_nb.protocol.probes import CLIENT_DOCUMENT, PROBES
 from mcp_oauth_nb.records import Trace
 from mcp_oauth_nb.rules import (
@@ -163,7 +163,8 @@ LAST_RESORT = "unexpected-answer"
 
 def diagnose(trace: Trace) -> Report:
     """The report on a whole trace: what was found, causes first."""
-    return Report(trace, route=route_of(ROUTE, trace.settings.get("grant", "authorization_code")), judge=judge)
+    route = route_of(ROUTE, trace.settings.get("grant", "authorization_code"))
+    return Report(trace, route=route + tuple(name for name in AFTERWARDS if trace.run(name)), judge=judge)
 
 
 def judge(trace: Trace) -> Verdict:
