@@ -29,6 +29,7 @@ _HOME = {
     "Report": "rules.rule",
     "Trace": "records",
     "diagnose": "rules",
+    "load": "evidence.load",
     "metadata": "single",
     "request": "single",
 }

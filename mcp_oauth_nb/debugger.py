@@ -499,6 +499,19 @@ class Debugger(Auditor):
             raise BadSetting("curl(step)", brief(step), "one of " + ", ".join(STEPS))
         return Script(curl_script(self.trace, step))
 
+    def save(self, path: str | Path) -> Path:
+        """Write everything so far to a file, without a secret: ``.ipynb``, ``.json``, ``.md`` or ``.html``.
+
+        `mcp_oauth_nb.load` reads the first two, and ``diagnose(load(path))`` gives the report that is given now. The
+        file is for its owner alone, and written whole or not at all.
+
+        Raises:
+            BadSetting: another suffix, a file that cannot be written, or ``.html`` without nbconvert.
+        """
+        from mcp_oauth_nb.evidence.save import save  # noqa: PLC0415 - what only saving needs, and a good deal of it
+
+        return save(self.diagnose(), path)
+
     def again(self) -> Debugger:
         """A new debugger with the same settings, before its first step."""
         return self._same()

@@ -389,7 +389,8 @@ def _mask_places(vault: Vault, text: str) -> str:
 def _masked_place(vault: Vault, read: Callable[[str], str], match: re.Match[str]) -> str:
     name, value = read(match["name"]), read(match["value"])
     in_url = match.string[match.start() - 1 : match.start()] in ("?", "&") and is_secret_name(name)
-    if not value or not (in_url or is_secret_member(name, value)):
+    is_advice = not in_url and (not value.strip(".") or value in ("True", "False", "None"))  # Debugger(url, dpop=True)
+    if not value or is_advice or not (in_url or is_secret_member(name, value)):
         return match[0]
     return _replaced(match, _mask_named(vault, name, value))
 

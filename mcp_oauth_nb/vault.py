@@ -76,7 +76,7 @@ class Vault:
         }
         self._beginnings: dict[str, list[str]] = {}
         self._longest = 0
-        self._issued: set[str] = set()
+        self._issued: dict[str, str] = {}
         self._names: set[str] = set()
 
     def __repr__(self) -> str:
@@ -106,6 +106,15 @@ class Vault:
         """Whether a header field of this name is to be hidden."""
         return name.lower() in self._names
 
+    @property
+    def hidden(self) -> tuple[str, ...]:
+        """The names of the header fields whose values are to be hidden, in lower case."""
+        return tuple(sorted(self._names))
+
+    def behind(self, tag: str) -> str | None:
+        """The value that a tag stands for; None for a tag that this vault did not make. Not for display."""
+        return self._issued.get(tag)
+
     def values(self) -> tuple[str, ...]:
         """Every secret learned, for handing to a leak check. Not for display."""
         return tuple(self._kinds)
@@ -114,7 +123,7 @@ class Vault:
         """The tag of a value, learned or not."""
         digest = hmac.new(self._key, value.encode("utf-8", "surrogatepass"), hashlib.sha256).hexdigest()
         tag = f"‹{self._kinds.get(value, kind)}#{digest[:6]} {len(value)} chars›"
-        self._issued.add(tag)
+        self._issued[tag] = value
         return tag
 
     def mask(self, text: str, *, cut: bool = False) -> str:

@@ -16,7 +16,8 @@ FLOORS = (
     ("steps", "rules", "wire"),
     ("facts", "audit"),
     ("views",),
-    ("evidence", "link", "arguments"),
+    ("link", "arguments"),
+    ("evidence",),
     ("stepping",),
     ("auditing",),
     ("debugger", "single"),
@@ -34,11 +35,13 @@ ONLY_IN = {
     "traitlets": ("widgets.py",),
     "pandas": ("views/frames.py",),
     "nbformat": ("evidence/notebook.py",),
+    "nbconvert": ("evidence/notebook.py",),
+    "jsonschema": ("evidence/document.py",),
     "mcp": ("demo/",),
     "uvicorn": ("demo/",),
     "joserfc": ("jose.py", "demo/"),
 }
-LAZY = ("pandas", "nbformat")
+LAZY = ("pandas", "nbformat", "nbconvert", "jsonschema")
 """Costly to import, so reached inside the function that needs them."""
 PURE = ("steps", "rules", "protocol", "facts", "views")
 IMPURE = {"time", "socket", "threading", "os", "secrets", "random", "asyncio", "subprocess", "ssl", "select"}

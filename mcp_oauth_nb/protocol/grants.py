@@ -74,6 +74,10 @@ ROUTE = (
 the steps take it and the rules judge by it, and neither knows the other."""
 
 
+AFTERWARDS = ("refresh", "replay", "revoke", "revoked")
+"""What a token goes through later; ``replay`` and ``revoked`` are probes."""
+
+
 def route_of(steps: tuple[str, ...], grant: str) -> tuple[str, ...]:
     """Those of these steps that a grant takes."""
     return steps if grant == "authorization_code" else tuple(step for step in steps if step not in IN_THE_BROWSER)

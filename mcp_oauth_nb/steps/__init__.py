@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from mcp_oauth_nb.protocol.grants import AFTERWARDS as AFTERWARDS
 from mcp_oauth_nb.protocol.grants import ROUTE as ROUTE
 from mcp_oauth_nb.protocol.grants import route_of
 from mcp_oauth_nb.protocol.step import Step
 from mcp_oauth_nb.steps import authorization, discovery, inspection, management, mcp, registration, tokens
 from mcp_oauth_nb.steps.probes import PROBES
-
-AFTERWARDS = ("refresh", "replay", "revoke", "revoked")
-"""What a token goes through later; ``replay`` and ``revoked`` are probes."""
 
 
 def route_for(grant: str, *, afterwards: bool = False) -> tuple[str, ...]:

@@ -63,6 +63,15 @@ class LearningVault(Vault):
         self._catch_up()
         return super().hides(name)
 
+    @property
+    def hidden(self) -> tuple[str, ...]:
+        self._catch_up()
+        return super().hidden
+
+    def behind(self, tag: str) -> str | None:
+        self._catch_up()
+        return super().behind(tag)
+
     def values(self) -> tuple[str, ...]:
         self._catch_up()
         return super().values()

@@ -1,0 +1,53 @@
+"""`save`: a session as a file. What kind of file, its name says."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from pathlib import Path
+
+from mcp_oauth_nb.arguments import brief
+from mcp_oauth_nb.errors import BadSetting
+from mcp_oauth_nb.evidence.document import to_json
+from mcp_oauth_nb.evidence.files import written
+from mcp_oauth_nb.evidence.notebook import html, notebook
+from mcp_oauth_nb.evidence.pages import TITLE, Page, pages
+from mcp_oauth_nb.rules.rule import Report
+
+KINDS = (".ipynb", ".json", ".md", ".html")
+
+
+def save(report: Report, path: str | Path) -> Path:
+    """Write all that a report is about, no secret in it; returns the path.
+
+    Args:
+        report: the report on a whole flow.
+        path: where to; its suffix is the format: ``.ipynb`` and ``.json`` can be loaded again, ``.md`` and ``.html``
+            are to be read.
+
+    Raises:
+        BadSetting: the suffix is another one, the file cannot be written, or ``.html`` needs nbconvert.
+    """
+    if not isinstance(path, (str, Path)):
+        raise BadSetting("save(path)", brief(path), "the path of a file", "save('incident.ipynb')")
+    target = Path(path)
+    kind = target.suffix.lower()
+    if kind not in KINDS:
+        raise BadSetting("save(path)", f"the suffix {kind or '(none)'}", "one of " + ", ".join(KINDS))
+    if kind == ".json":
+        text = to_json(report.trace)
+    else:
+        write = {".ipynb": notebook, ".md": markdown, ".html": html}[kind]
+        text = write(pages(report, target.name))
+    written(text, target)
+    return target
+
+
+def markdown(shown: Iterable[Page]) -> str:
+    """The pages as Markdown: each in a fence that nothing in it can close."""
+    lines = [f"# {TITLE}"]
+    for page in shown:
+        plain = str(page.shown["text/plain"])
+        fence = "`" * max(3, 1 + max((len(run) for run in re.findall("`+", plain)), default=0))
+        lines += ["", f"## {page.heading}", "", f"{fence}text", plain, fence]
+    return "\n".join(lines) + "\n"
