@@ -28,9 +28,11 @@ _HOME = {
     "NotYet": "errors",
     "Report": "rules.rule",
     "Trace": "records",
+    "check": "evidence.search",
     "diagnose": "rules",
     "metadata": "single",
     "request": "single",
+    "scrub": "evidence.scrub",
 }
 """The module that each public name lives in."""
 
