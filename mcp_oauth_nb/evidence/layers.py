@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections.abc import Iterator
-from itertools import accumulate
 
 from mcp_oauth_nb.vault import LAYERS, TAG, unescape_once
 
@@ -27,7 +26,8 @@ class View:
         here: places in it from which on it runs along with what it was made of, ascending.
         there: those places in what it was made of.
         above: the reading it was made of; None for the text itself.
-        cut: it was made by leaving something out, which no stretch has at its end.
+        cut: it was made by leaving this out; the places are worked out when one is asked for. No stretch has at its end
+            what was left out.
     """
 
     def __init__(
@@ -36,8 +36,7 @@ class View:
         here: list[int] | None = None,
         there: list[int] | None = None,
         above: View | None = None,
-        *,
-        cut: bool = False,
+        cut: re.Pattern[str] | None = None,
     ) -> None:
         self.text = text
         self._here = here or [0]
@@ -47,6 +46,8 @@ class View:
 
     def back(self, start: int, end: int) -> tuple[int, int]:
         """Where a stretch of this reading, of one character at least, stands in the text itself."""
+        if self._cut and self._above and len(self._here) == 1:
+            self._here, self._there = _places(self._above.text, self._cut)
         first, last = self._at(start), self._at(end - 1) + 1 if self._cut else self._at(end)
         return self._above.back(first, last) if self._above else (first, last)
 
@@ -80,10 +81,15 @@ def joined_up(view: View) -> View | None:
 
 def without(view: View, pattern: re.Pattern[str]) -> View | None:
     """The reading without what matches; None where nothing does."""
-    cuts = [match.span() for match in pattern.finditer(view.text)]
-    if not cuts:
-        return None
-    starts = [0, *(end for _, end in cuts)]
-    pieces = [view.text[start:end] for start, end in zip(starts, [*(start for start, _ in cuts), None], strict=True)]
-    here = [0, *accumulate(map(len, pieces[:-1]))]
-    return View("".join(pieces), here, starts, view, cut=True)
+    left = pattern.sub("", view.text)
+    return View(left, above=view, cut=pattern) if len(left) < len(view.text) else None
+
+
+def _places(text: str, pattern: re.Pattern[str]) -> tuple[list[int], list[int]]:
+    """Where what is left goes on, in what is left and in the text, behind everything that matches."""
+    here, there, left = [0], [0], 0
+    for match in pattern.finditer(text):
+        left += match.start() - there[-1]
+        here.append(left)
+        there.append(match.end())
+    return here, there

@@ -70,7 +70,7 @@ def search(text: str, vaults: Iterable[Vault]) -> tuple[Document, list[Found]]:
     found: list[Found] = []
     taken: dict[int, list[tuple[int, int]]] = {}
     seen: dict[tuple[str, str, bool], list[Hit]] = {}
-    for unit in made.units:
+    for unit in sorted(made.units, key=lambda unit: len(unit.pieces) == 1):  # what is split is one, before its parts
         content = unit.text
         key = (content, unit.name, unit.is_lines)
         hits = seen.get(key)
@@ -105,7 +105,7 @@ def file_vault(found: Iterable[Found]) -> Vault:
     if not values:
         return Vault(b"no secret")
     joined = "\0".join(values).encode("utf-8", "surrogatepass")
-    return Vault(hashlib.scrypt(joined, salt=b"mcp-oauth-nb tags of a file", n=2**14, r=8, p=1, dklen=16))
+    return Vault(hashlib.scrypt(joined, salt=b"mcp-oauth-nb tags of a file", n=2**13, r=8, p=1, dklen=16))
 
 
 def vaults_of(known: HasTrace | Trace | None) -> tuple[Vault, ...]:
@@ -180,14 +180,14 @@ def _hits(unit: Unit, content: str, known: Known) -> Iterator[Hit]:
             if joined is not None:
                 yield from (_back(joined.back(hit.start, hit.end), hit) for hit in known.find(joined.text))
     if len(content) >= 24:
-        yield from _in_base64(content)
+        yield from _in_base64(content, known)
 
 
 def _back(place: tuple[int, int], hit: Hit) -> Hit:
     return hit._replace(start=place[0], end=place[1])
 
 
-def _in_base64(content: str) -> Iterator[Hit]:
+def _in_base64(content: str, known: Known) -> Iterator[Hit]:
     """A secret in a text that stands in base64: in an attachment, the body of a HAR, or a data URI."""
     whole = content.strip()
     runs = [(0, len(content), "".join(whole.split()))] if not whole.startswith("<") else []
@@ -201,12 +201,9 @@ def _in_base64(content: str) -> Iterator[Hit]:
             ).decode()
         except (binascii.Error, ValueError):
             continue
-        inner = (*find_shapes(text), *(hit for unit in document(text).units for hit in _named_hits(unit)))
-        yield from (Hit(start, end, hit.value, hit.kind, None) for hit in inner)
-
-
-def _named_hits(unit: Unit) -> Iterator[Hit]:
-    return secret_in_header(unit.name, unit.text) if unit.name else iter(())
+        for unit in document(text).units:
+            for hit in _hits(unit, unit.text, known):
+                yield hit._replace(start=start, end=end)
 
 
 def _united(hits: Iterable[Hit]) -> list[Hit]:

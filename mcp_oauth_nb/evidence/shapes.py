@@ -42,10 +42,12 @@ _ISSUED = re.compile(
     r"\b(?:gh[pousr]_[A-Za-z0-9]{36,}+|github_pat_\w{22,}+|glpat-[\w-]{20,}+|xox[abeprs]-[\w-]{10,}+"
     r"|AKIA[0-9A-Z]{16}\b|AIza[\w-]{35}|sk-[A-Za-z0-9_-]{20,}+|sk_live_\w{16,}+)"
 )
-_NAMED = re.compile(
-    r"(?<![A-Za-z0-9_.%-])(?P<name>[A-Za-z][A-Za-z0-9_.-]{1,60}+)"
-    r"[\"'\]]{0,3}+[ \t]{0,8}+(?:=>|[:=])[ \t]{0,8}+[\"']?+(?P<value>[^\s\"'<>&;,)\\\x00{}]{8,65536}+)"
+_BEGINNINGS = ("gh", "glpat-", "xox", "AKIA", "AIza", "sk-", "sk_live_")
+_NAME = re.compile(
+    r"(?<![A-Za-z0-9_.%-])(?P<name>[A-Za-z][A-Za-z0-9_.-]{1,60}+)[\"'\]]{0,3}+[ \t]{0,8}+(?:=>|[:=])[ \t]{0,8}+[\"']?+"
 )
+_VALUE = re.compile(r"[^\s\"'<>&;,)\\\x00{}]{8,4096}+")
+_REST = re.compile(r"[^\s\"'<>&;,)\\\x00{}]*+")
 _IN_URL = re.compile(r"[?&#](?P<name>[A-Za-z][A-Za-z0-9_.-]{1,60}+)=(?P<value>[^\s\"'<>&#;,)\\\x00]{6,65536}+)")
 _COOKIE_LINE = re.compile(
     r"(?im)(?<![\w-])(?P<set>set-)?cookie[\"']?\s{0,4}:\s{0,4}[\"']?(?P<value>[^\r\n\"'<>\x00]{4,8192}+)"
@@ -64,11 +66,14 @@ def find_shapes(text: str) -> Iterator[Hit]:
         yield from _jwts(text)
     if "PRIVATE KEY" in text:
         yield from (_hit(match, "private_key") for match in _PEM.finditer(text) if _KEY_TEXT.search(match["value"]))
-    yield from (_hit(match, "private_key") for match in _PRIVATE_MEMBER.finditer(text))
-    yield from (Hit(*match.span(), match[0], "token", None) for match in _ISSUED.finditer(text))
-    yield from _credentials(text)
-    yield from _named(text)
+    if '"d"' in text:
+        yield from (_hit(match, "private_key") for match in _PRIVATE_MEMBER.finditer(text))
+    if any(beginning in text for beginning in _BEGINNINGS):
+        yield from (Hit(*match.span(), match[0], "token", None) for match in _ISSUED.finditer(text))
     lower = text.lower()
+    yield from _credentials(text, lower)
+    if ":" in text or "=" in text:
+        yield from _named(text)
     if "cookie" in lower:
         yield from _cookies(text)
     if "@" in text:
@@ -122,17 +127,20 @@ def _jwts(text: str) -> Iterator[Hit]:
         at = text.find("eyJ", match.end() if match else run.end() if run else at + 3)
 
 
-def _credentials(text: str) -> Iterator[Hit]:
-    for match in _BEARER.finditer(text):
-        if is_drawn(match[1], 12):
-            yield Hit(*match.span(1), match[1], "token", None)
-    for match in _BASIC.finditer(text):
-        if _is_basic("basic", match["value"]):
-            yield _hit(match, "basic")
-    for match in _CREDENTIAL_LINE.finditer(text):
-        scheme, _, value = match["value"].partition(" ")
-        if is_drawn(value, 12):
-            yield Hit(match.start("value") + len(scheme) + 1, match.end("value"), value, "token", None)
+def _credentials(text: str, lower: str) -> Iterator[Hit]:
+    if "bearer" in lower or "dpop" in lower:
+        for match in _BEARER.finditer(text):
+            if is_drawn(match[1], 12):
+                yield Hit(*match.span(1), match[1], "token", None)
+    if "basic" in lower:
+        for match in _BASIC.finditer(text):
+            if _is_basic("basic", match["value"]):
+                yield _hit(match, "basic")
+    if "authorization" in lower:
+        for match in _CREDENTIAL_LINE.finditer(text):
+            scheme, _, value = match["value"].partition(" ")
+            if is_drawn(value, 12):
+                yield Hit(match.start("value") + len(scheme) + 1, match.end("value"), value, "token", None)
 
 
 def _is_basic(scheme: str, credentials: str) -> bool:
@@ -157,9 +165,15 @@ def _named(text: str) -> Iterator[Hit]:
     for match in _IN_URL.finditer(text):
         if telling(match["name"]) and is_secret_under(match["name"], match["value"], in_url=True):
             yield _hit(match, kind_of(match["name"]))
-    for match in _NAMED.finditer(text):
-        if telling(match["name"]) and is_secret_under(match["name"], match["value"]):
-            yield _hit(match, kind_of(match["name"]))
+    done = 0
+    for match in _NAME.finditer(text):
+        if match.start() < done or not telling(match["name"]):
+            continue
+        value = _VALUE.match(text, match.end())
+        if value and is_secret_under(match["name"], value[0]):
+            rest = _REST.match(text, value.end())
+            done = rest.end() if rest else value.end()
+            yield Hit(value.start(), done, text[value.start() : done], kind_of(match["name"]), None)
 
 
 def _cookies(text: str) -> Iterator[Hit]:
