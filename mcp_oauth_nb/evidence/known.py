@@ -19,6 +19,8 @@ GRAM = 6
 STRIDE = SHORTEST_FRAGMENT - GRAM + 1
 MOST_FORM = 65_536
 """Characters of a form that are indexed."""
+MOST_FORMS = 16
+"""Forms that are tried where the same six characters stand in many; their other characters tell them apart."""
 _WORDS = re.compile(r"\w")
 
 
@@ -67,10 +69,10 @@ class Known:
         grams, done = self._grams, 0
         for at in range(0, len(text) - GRAM + 1, STRIDE):
             if at >= done and text[at : at + GRAM] in grams:
-                hit = self._longest(text, at)
+                hit, end = self._longest(text, at)
                 if hit is not None:
                     yield hit
-                    done = hit.end
+                done = end if hit else end - SHORTEST_FRAGMENT
 
     def _learn(self, value: str, vault: Vault) -> None:
         for form in dict.fromkeys((*forms_of(value), value.translate(self._last_gap))):
@@ -80,19 +82,24 @@ class Known:
                     self._short.append(made)
                 continue
             for at in range(min(len(form), MOST_FORM) - GRAM + 1):
-                self._grams.setdefault(form[at : at + GRAM], []).append((made, at))
+                where = self._grams.setdefault(form[at : at + GRAM], [])
+                if len(where) < MOST_FORMS:
+                    where.append((made, at))
 
-    def _longest(self, text: str, at: int) -> Hit | None:
+    def _longest(self, text: str, at: int) -> tuple[Hit | None, int]:
+        """The longest hit around a place, and where the longest run ends that was looked at."""
         best: Hit | None = None
-        for form, offset in self._grams[text[at : at + GRAM]][:64]:
+        furthest = at
+        for form, offset in self._grams[text[at : at + GRAM]]:
             start, end = _grown(form.text, offset, text, at)
+            furthest = max(furthest, end)
             if best is not None and end - start <= best.end - best.start:
                 continue
             whole = end - start == len(form.text)
             if whole or (end - start >= form.least and _is_telling(text[start:end], form)):
                 kind = form.vault.kind(form.value)
                 best = Hit(start, end, form.value, kind if whole else f"{kind} fragment", form.vault)
-        return best
+        return best, furthest
 
 
 def _grown(form: str, offset: int, text: str, at: int) -> tuple[int, int]:

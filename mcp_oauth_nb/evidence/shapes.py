@@ -24,6 +24,8 @@ from mcp_oauth_nb.telltale import (
     normal,
 )
 
+LONGEST_LOOK = 512
+"""Characters of a value that decide whether it looks drawn."""
 _DRAWN = re.compile(r"[A-Za-z0-9._~+/=:$!*@^|-]{8,65536}")
 _DIGIT = re.compile(r"[0-9]")
 _LETTER = re.compile(r"[A-Za-z]")
@@ -46,7 +48,7 @@ _BEGINNINGS = ("gh", "glpat-", "xox", "AKIA", "AIza", "sk-", "sk_live_")
 _NAME = re.compile(
     r"(?<![A-Za-z0-9_.%-])(?P<name>[A-Za-z][A-Za-z0-9_.-]{1,60}+)[\"'\]]{0,3}+[ \t]{0,8}+(?:=>|[:=])[ \t]{0,8}+[\"']?+"
 )
-_VALUE = re.compile(r"[^\s\"'<>&;,)\\\x00{}]{8,4096}+")
+_VALUE = re.compile(r"[^\s\"'<>&;,)\\\x00{}]{8,512}+")
 _REST = re.compile(r"[^\s\"'<>&;,)\\\x00{}]*+")
 _IN_URL = re.compile(r"[?&#](?P<name>[A-Za-z][A-Za-z0-9_.-]{1,60}+)=(?P<value>[^\s\"'<>&#;,)\\\x00]{6,65536}+)")
 _COOKIE_LINE = re.compile(
@@ -84,10 +86,11 @@ def find_shapes(text: str) -> Iterator[Hit]:
 
 def is_drawn(value: str, least: int = 8) -> bool:
     """Whether a value looks drawn at random by a machine, or chosen by somebody to be a secret; no example."""
+    value = value[:LONGEST_LOOK]
     value = unquote_plus(value) if "%" in value else value
-    if len(value) < least or value.lower() in PLAIN_WORDS or _EXAMPLE.search(value):
+    if len(value) < least or not _DIGIT.search(value) or value.lower() in PLAIN_WORDS or _EXAMPLE.search(value):
         return False
-    return bool(_DRAWN.fullmatch(value.ljust(8, "0")) and _DIGIT.search(value) and looks_random(value))
+    return bool(_DRAWN.fullmatch(value.ljust(8, "0")) and looks_random(value))
 
 
 def is_secret_under(name: str, value: str, *, in_url: bool = False) -> bool:

@@ -17,10 +17,10 @@ from urllib.parse import quote
 import nbformat
 import pytest
 
-from mcp_oauth_nb import BadSetting, Debugger, Trace, check, scrub
+from mcp_oauth_nb import BadSetting, Debugger, DemoServer, Trace, check, scrub
 from mcp_oauth_nb.mime import render
 from mcp_oauth_nb.vault import TAG
-from tests.leaks import assert_no_leak
+from tests.leaks import assert_no_leak, shown
 
 ROOT = Path(__file__).parents[2]
 SECRET = "k9Qz-marked/0WnV+7b3Xy_LpT5rM2eH8"
@@ -112,11 +112,13 @@ CORNERS = (
 )  # fmt: skip
 
 OUTPUTS = ("text/plain", "text/html", "application/json", "another mimetype", "image/svg+xml", "output metadata")
+IN_CODE = ("source", "cell metadata", "output 1, stream text", "output 3, error", "output 3, traceback")
 PLACES = {
     *((1, f"output 2, {name}") for name in OUTPUTS),
-    (1, "source"), (1, "cell metadata"), (1, "output 1, stream text"), (1, "output 3, error"),
-    (1, "output 3, traceback"),    (2, "source"), (2, "attachment"), (None, "notebook metadata"), (None, "widget state"),
-}  # fmt: skip
+    *((1, name) for name in IN_CODE),
+    *((2, name) for name in ("source", "attachment")),
+    *((None, name) for name in ("notebook metadata", "widget state")),
+}
 
 
 def knows(*secrets: str) -> Trace:
@@ -242,6 +244,21 @@ def test_a_har_is_read_by_its_pairs(tmp_path):
     after = mend(file, UNKNOWN)
     assert_no_leak([after], ["Zx81kkq0pp", "tok-01x23-a8cd", "vErif1er-vErif1er", "at-77xKq0pLmN42"])
     json.loads(after)
+
+
+def test_a_debugging_session_leaves_a_clean_page_and_its_raw_traffic_is_none(tmp_path):
+    with DemoServer() as server:
+        dbg = Debugger(server.url, browser="follow")
+        dbg.run(afterwards=True)
+    page = put(tmp_path, notebook(html="\n".join(shown(dbg)), plain=repr(dbg)))
+    assert check(page, dbg).leaks == check(page, UNKNOWN).leaks == ()
+    raw = [[one.request.url, one.request.headers, one.request.body.decode()] for one in dbg.exchanges]
+    raw += [[one.response.headers, one.response.body.decode()] for one in dbg.exchanges if one.response]
+    for known in (dbg.trace, UNKNOWN):
+        file = put(tmp_path, {"raw": raw}, "raw.json")
+        assert len(check(file, known).leaks) > 20
+        after = mend(file, known)
+        assert_no_leak([after], server.secrets_issued())
 
 
 def test_what_was_typed_into_a_password_field_is_dropped(tmp_path):
@@ -411,6 +428,21 @@ def test_five_megabytes_are_searched_in_a_few_seconds(tmp_path):
     began = time.process_time()
     assert check(file, known).clean
     assert time.process_time() - began < 10, "about 2 s on an idle machine"
+
+
+HOSTILE = (
+    "eyJ", "token=", "a=", '\\"', "cookie: ", "&amp;", "<a", "%25", "-----BEGIN PRIVATE KEY-----", "a", "?code=",
+    "basic ", "bearer ", "authorization: a ", "://", "\x1b[", "eyJaaaaaaaaa.", "[", '{"a":', "['", "‹a#", '"d":',
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("text", HOSTILE, ids=range(len(HOSTILE)))
+def test_no_text_takes_for_ever(tmp_path, text):
+    known = knows("a" * 11 + "b1" + "a" * 4000, SECRET)
+    file = put(tmp_path, text * (150_000 // len(text)), "a.txt")
+    began = time.process_time()
+    check(file, known)
+    assert time.process_time() - began < 10, "below 1 s on an idle machine"
 
 
 def run(*arguments: str, given: bytes = b"", **environment: str) -> subprocess.CompletedProcess[bytes]:
