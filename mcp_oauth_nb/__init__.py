@@ -28,10 +28,12 @@ _HOME = {
     "NotYet": "errors",
     "Report": "rules.rule",
     "Trace": "records",
+    "check": "evidence.search",
     "diagnose": "rules",
     "load": "evidence.load",
     "metadata": "single",
     "request": "single",
+    "scrub": "evidence.scrub",
 }
 """The module that each public name lives in."""
 

@@ -7,6 +7,8 @@ from mcp_oauth_nb.errors import McpOAuthError as McpOAuthError
 from mcp_oauth_nb.errors import NotOurs as NotOurs
 from mcp_oauth_nb.errors import NotYet as NotYet
 from mcp_oauth_nb.evidence.load import load as load
+from mcp_oauth_nb.evidence.scrub import scrub as scrub
+from mcp_oauth_nb.evidence.search import check as check
 from mcp_oauth_nb.protocol.flow import Client as Client
 from mcp_oauth_nb.protocol.grants import Enterprise as Enterprise
 from mcp_oauth_nb.records import Exchange as Exchange

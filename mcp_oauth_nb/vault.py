@@ -27,6 +27,7 @@ from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 from urllib.parse import unquote
+from weakref import WeakSet
 
 SHORTEST_ANYWHERE = 8
 """Values of at least this many characters are replaced wherever they stand, also inside a longer word."""
@@ -50,6 +51,14 @@ _ESCAPE = re.compile(
 )
 _CUT_ESCAPE = re.compile(r"(?:(?:%[0-9A-Fa-f]{0,2})+|\\u?[0-9A-Fa-f]{0,3}|&#?\w{0,8}|\ufffd+)\Z")
 _CONTROLS = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
+
+
+_ALIVE: WeakSet[Vault] = WeakSet()
+
+
+def living_vaults() -> tuple[Vault, ...]:
+    """The vaults of this process that are still in use and hold a secret."""
+    return tuple(vault for vault in tuple(_ALIVE) if len(vault))
 
 
 class Span(NamedTuple):
@@ -78,6 +87,7 @@ class Vault:
         self._longest = 0
         self._issued: dict[str, str] = {}
         self._names: set[str] = set()
+        _ALIVE.add(self)
 
     def __repr__(self) -> str:
         return f"<Vault of {len(self._kinds)} secrets>"
@@ -93,7 +103,7 @@ class Vault:
         if not value or value in self._kinds:
             return
         self._kinds[value] = kind
-        for form in _forms(value):
+        for form in forms_of(value):
             last = max(0, len(form) - PIECE)
             for start in (*range(0, last, PIECE), last):
                 self._index(form[start : start + PIECE], value)
@@ -118,6 +128,10 @@ class Vault:
     def values(self) -> tuple[str, ...]:
         """Every secret learned, for handing to a leak check. Not for display."""
         return tuple(self._kinds)
+
+    def kind(self, value: str) -> str:
+        """The kind that a secret was learned under; ``secret`` where it was not."""
+        return self._kinds.get(value, "secret")
 
     def tag(self, value: str, kind: str) -> str:
         """The tag of a value, learned or not."""
@@ -160,8 +174,8 @@ class Vault:
 
     def _spans(self, text: str, cut: bool) -> Iterator[Span]:
         """Secrets in the text as it stands and under its escapes, placed in the text as it stands."""
-        layers: list[_Layer] = []
-        layer: _Layer | None = _Layer(text, [0], [0])
+        layers: list[Layer] = []
+        layer: Layer | None = Layer(text, [0], [0])
         while layer is not None and len(layers) <= LAYERS:
             layers.append(layer)
             for span in (*self._found(layer.text), *(self._tail(layer.text) if cut else ())):
@@ -169,7 +183,7 @@ class Vault:
                 for above in reversed(layers):
                     start, end = above.back(start), above.back(end)
                 yield Span(start, end, span.value)
-            layer = _unescaped(layer.text)
+            layer = unescape_once(layer.text)
 
     def _found(self, text: str) -> Iterator[Span]:
         for size, heads in self._heads.items():
@@ -195,7 +209,7 @@ class Vault:
                         return
 
 
-class _Layer(NamedTuple):
+class Layer(NamedTuple):
     """A text with escapes undone. At `here[i]` in it the text it came from continues at `there[i]`."""
 
     text: str
@@ -207,7 +221,7 @@ class _Layer(NamedTuple):
         return self.there[i] + at - self.here[i]
 
 
-def _unescaped(text: str) -> _Layer | None:
+def unescape_once(text: str) -> Layer | None:
     """Undo one layer of escapes of every kind; None where there is none."""
     pieces: list[str] = []
     here, there, end, length = [0], [0], 0, 0
@@ -218,7 +232,7 @@ def _unescaped(text: str) -> _Layer | None:
         there += [match.start(), match.end()]
         pieces += [text[end : match.start()], character]
         length, end = length + len(character), match.end()
-    return _Layer("".join((*pieces, text[end:])), here, there) if pieces else None
+    return Layer("".join((*pieces, text[end:])), here, there) if pieces else None
 
 
 def _character(escape: str) -> str:
@@ -246,7 +260,7 @@ def _stands_alone(text: str, start: int, end: int) -> bool:
     return not _WORD.match(text[start - 1 : start]) and not _WORD.match(text[end : end + 1])
 
 
-def _forms(value: str) -> Iterable[str]:
+def forms_of(value: str) -> Iterable[str]:
     """The forms of a value that no undoing of escapes uncovers: with ``+`` for blanks, in hex, in base64."""
     if len(value) < SHORTEST_AS_WORD:
         return

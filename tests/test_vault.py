@@ -185,8 +185,8 @@ def test_it_never_shows_copies_or_stores_its_secrets():
 
 def test_forms_are_worked_out_once_per_secret_and_not_per_text(monkeypatch):
     asked = []
-    forms = module._forms
-    monkeypatch.setattr(module, "_forms", lambda value: asked.append(value) or forms(value))
+    forms = module.forms_of
+    monkeypatch.setattr(module, "forms_of", lambda value: asked.append(value) or forms(value))
     vault = vault_of(*(f"{n}-{TOKEN}" for n in range(40)), TOKEN, TOKEN)
     for _ in range(3):
         vault.mask(f"a text with {TOKEN} in it")

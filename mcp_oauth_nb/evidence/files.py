@@ -17,18 +17,38 @@ def written(text: str, path: str | Path | None) -> str:
     """
     if path is None:
         return text
+    try:
+        put(text.encode(), Path(path))
+    except (TypeError, ValueError) as error:
+        if isinstance(error, BadSetting):
+            raise
+        raise _not_written(type(error).__name__) from None
+    return text
+
+
+def put(data: bytes, target: Path, *, mode: int = 0o600) -> None:
+    """Put bytes in the place of whatever was there, whole or not at all: a process that is killed leaves the old file.
+
+    Raises:
+        BadSetting: they cannot be written there.
+    """
     made = None
     try:
-        target = Path(path)
-        handle, made = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)  # created with mode 0600
-        with os.fdopen(handle, "w", encoding="utf-8") as stream:
-            stream.write(text)
+        handle, made = tempfile.mkstemp(prefix=f".{target.name[:100]}.", dir=target.parent)  # created with mode 0600
+        with os.fdopen(handle, "wb") as stream:
+            stream.write(data)
             stream.flush()
             os.fsync(stream.fileno())
+        Path(made).chmod(mode)
         Path(made).replace(target)
-    except (OSError, TypeError, ValueError) as error:
+    except OSError as error:
+        raise _not_written(error.strerror or type(error).__name__) from None
+    else:
+        made = None
+    finally:
         if made is not None:
             Path(made).unlink(missing_ok=True)
-        why = error.strerror if isinstance(error, OSError) else type(error).__name__
-        raise BadSetting("path", "a file that cannot be written", f"one that can ({why})") from None
-    return text
+
+
+def _not_written(why: str) -> BadSetting:
+    return BadSetting("path", "a file that cannot be written", f"one that can ({why})")
