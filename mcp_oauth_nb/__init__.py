@@ -29,6 +29,7 @@ _HOME = {
     "Report": "rules.rule",
     "Trace": "records",
     "diagnose": "rules",
+    "load_har": "evidence.har",
     "metadata": "single",
     "request": "single",
 }

@@ -31,6 +31,7 @@ from mcp_oauth_nb.arguments import (
 from mcp_oauth_nb.auditing import Auditor
 from mcp_oauth_nb.errors import BadSetting, NotYet
 from mcp_oauth_nb.evidence.curl import curl_script
+from mcp_oauth_nb.evidence.har import Har, har_of
 from mcp_oauth_nb.facts import FLOW, TABLES, table_of
 from mcp_oauth_nb.jose import new_key, secret_parts
 from mcp_oauth_nb.link import AuthorizationLink
@@ -498,6 +499,14 @@ class Debugger(Auditor):
         if step is not None and (not isinstance(step, str) or step not in STEPS):
             raise BadSetting("curl(step)", brief(step), "one of " + ", ".join(STEPS))
         return Script(curl_script(self.trace, step))
+
+    def har(self, path: str | Path | None = None) -> Har:
+        """Every exchange as an HTTP archive (HAR 1.2) for other tools, secrets masked; with a path it is written there.
+
+        Raises:
+            BadSetting: it cannot be written there.
+        """
+        return har_of(self.trace, path)
 
     def again(self) -> Debugger:
         """A new debugger with the same settings, before its first step."""

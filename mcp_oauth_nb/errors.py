@@ -57,10 +57,10 @@ class CallbackTimeout(McpOAuthError, TimeoutError):
 
 
 class NotOurs(McpOAuthError, ValueError):
-    """A file that holds no trace of this package."""
+    """A file that holds no trace of this package: names it, says what was seen and what was expected."""
 
-    def __init__(self, name: str, why: str) -> None:
-        super().__init__(f"{name} holds no trace: {why}. Expected a file written by this package.")
+    def __init__(self, name: str, seen: str, expected: str = "a file written by this package") -> None:
+        super().__init__(f"{name} holds no trace: {seen}. Expected {expected}.")
 
 
 def _said_again(kind: type[McpOAuthError], message: str) -> McpOAuthError:
