@@ -175,15 +175,15 @@ def _failure(entry: Mapping[str, Any]) -> Failure | None:
     said = next((_text(one.get(name)) for name in ("_error", "_failureText") for one in places if one.get(name)), "")
     if not said:
         return None
-    kind = next((kind for kind, words in FAILED if any(word in said.upper() for word in words)), "protocol")
-    return Failure(kind, f"the recorder noted {' '.join(said.split())[:200]}")
+    kinds = [kind for kind, words in FAILED if any(word in said.upper() for word in words)]
+    return Failure(kinds[0] if kinds else "protocol", f"the recorder noted {' '.join(said.split())[:200]}")
 
 
 def _own_failure(told: object) -> Failure | None:
     if not isinstance(told, Mapping):
         return None
     kinds: tuple[FailureKind, ...] = get_args(FailureKind)
-    kind = next((kind for kind in kinds if kind == told.get("kind")), None)
+    kind = next((known for known in kinds if known == told.get("kind")), None)
     return Failure(kind, _text(told.get("message"))) if kind else None
 
 
