@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, quote
 
+import mcp_oauth_nb.views  # noqa: F401 - registers the displays: what is loaded needs no debugger
 from mcp_oauth_nb.errors import BadSetting, NotOurs
 from mcp_oauth_nb.evidence.files import written
 from mcp_oauth_nb.evidence.har_entries import OURS, exchanges_in, told_in
@@ -179,9 +180,11 @@ def _request(request: Request) -> dict[str, Any]:
 def _response(response: Response | None) -> dict[str, Any]:
     """Without an answer the status is 0, as browsers have it."""
     known = response or Response(0, http_version="")
-    content: dict[str, Any] = {"size": len(known.body), "mimeType": known.header("content-type") or "x-unknown"}
-    if known.body:
-        content["text"] = known.body.decode("utf-8", "replace")
+    content: dict[str, Any] = {
+        "size": len(known.body),
+        "mimeType": known.header("content-type") or "x-unknown",
+        "text": known.body.decode("utf-8", "replace"),
+    }
     if known.truncated:
         content["comment"] = "cut"
     return {
