@@ -24,7 +24,7 @@ from mcp_oauth_nb.vault import TAG
 Members = Mapping[str, Any]
 OPENINGS = ("initialize", "server/discover")
 """Methods that a conversation begins with, by protocol version."""
-_MARK = re.compile(r"(?i)[\[<({]*[\w .-]*(?:redacted|removed|masked|hidden)[\w .-]*[\])}>]*|[*x.\u2022\u2026]{3,}")
+_MARK = re.compile(r"(?i)[\[<({]*[\w .-]*(?:redacted|removed|masked|hidden)[\w .-]*[\])}>]*|[*\u2022\u2026]{3,}")
 """What recorders that leave secrets out put in their place."""
 
 

@@ -12,11 +12,11 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from mcp_oauth_nb.protocol.grants import JWT_BEARER, ROUTE, TOKEN_EXCHANGE, Grant
 from mcp_oauth_nb.protocol.jsonrpc import messages
 from mcp_oauth_nb.protocol.probes import NOT_TESTED
-from mcp_oauth_nb.protocol.profiles import LATEST, MODERN, PROFILES
+from mcp_oauth_nb.protocol.profiles import LATEST, MODERN, OLDEST, PROFILES
 from mcp_oauth_nb.protocol.resource import resource_match
 from mcp_oauth_nb.records import Exchange, Run, Trace
 from mcp_oauth_nb.rules.classify import OTHER, classify, is_rpc, mcp_url, sent_messages
-from mcp_oauth_nb.rules.evidence import form, oauth_error, query, text, texts
+from mcp_oauth_nb.rules.evidence import challenges, form, oauth_error, query, text, texts
 from mcp_oauth_nb.rules.timeline import granted
 from mcp_oauth_nb.rules.words import came
 from mcp_oauth_nb.vault import Vault
@@ -242,13 +242,24 @@ def protocol_of(exchanges: Sequence[Exchange]) -> tuple[str, str]:
             agreed = text(result.get("protocolVersion")) if isinstance(result, dict) else None
             if agreed in PROFILES:
                 return agreed, "initialize was answered with it"
-    for one in reversed(spoken):
+    for one in reversed(exchanges):
         for said in (one.request.header("mcp-protocol-version"), *_versions_in(one)):
             if said in PROFILES:
                 return said, "the client spoke it"
         if any(message.get("method") == "server/discover" for message in sent_messages(one)):
             return MODERN.version, "the client asked server/discover"
-    return LATEST, "not told yet"
+    if any(one.step in ("resource_metadata", "server_metadata") or _names_resource(one) for one in exchanges):
+        return LATEST, "not told yet"
+    return OLDEST.version, "nothing in the recording is of a later one"
+
+
+def _names_resource(one: Exchange) -> bool:
+    """Whether it shows what later versions brought: the resource indicator, metadata of the resource.
+
+    The first version says itself in every request for metadata.
+    """
+    bearer = challenges(one).bearer()
+    return bool("resource" in query(one) or "resource" in form(one) or (bearer and bearer.get("resource_metadata")))
 
 
 def _versions_in(one: Exchange) -> Iterable[str | None]:

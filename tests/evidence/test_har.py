@@ -94,6 +94,22 @@ def test_a_healthy_flow_of_another_tool_trips_no_rule() -> None:
         assert report.trace.settings[name] == dbg.trace.settings[name]
 
 
+@pytest.mark.parametrize("protocol", ["2025-03-26", "2025-11-25", "2026-07-28"])
+def test_a_piece_of_a_healthy_recording_trips_no_rule(protocol: str) -> None:
+    """What came before or after is not known, so nothing may be said of it."""
+    with DemoServer(require_resource=protocol != "2025-03-26") as server:
+        dbg = Debugger(server.url, browser="follow", protocol=protocol)
+        dbg.run()
+        dbg.refresh()
+        dbg.revoke()
+    entries = foreign_har(dbg.trace)["log"]["entries"]
+    for first in range(len(entries)):
+        for last in range(first + 1, len(entries) + 1):
+            report = diagnose(load_har(archive(entries[first:last])))
+            assert [finding.rule for finding in report.findings] == [], (first, last)
+            assert report.failing_step is None
+
+
 def test_a_reader_of_others_opens_what_is_written(walked: Debugger, tmp_path: Path) -> None:
     file = tmp_path / "flow.har"
     har = walked.har(file)

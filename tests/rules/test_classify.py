@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from factories import ACCESS, ASM_URL, CHALLENGE, ISSUER, JSON, PRM_URL, REDIRECT_URI, URL, asm, prm
@@ -18,6 +20,7 @@ AUTHORIZE = f"{ISSUER}/authorize?response_type=code&client_id=c&redirect_uri={RE
 BACK = f"{REDIRECT_URI}?code=code-1&state=s"
 FORM: Headers = (("Content-Type", "application/x-www-form-urlencoded"),)
 BEARER: Headers = (("Authorization", f"Bearer {ACCESS}"),)
+VERIFIER_RULES = ("pkce-mismatch", "verifier-malformed", "verifier-not-checked")
 OPENED = {"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": {"protocolVersion": "2025-06-18"}}
 AGREED = {"jsonrpc": "2.0", "id": 1, "result": {"protocolVersion": "2025-06-18"}}
 
@@ -156,3 +159,13 @@ def test_what_holds_no_flow_has_no_runs(exchanges: tuple[Exchange, ...]) -> None
     trace = trace_of(exchanges, Vault())
     assert trace.runs == ()
     assert diagnose(trace).status == "incomplete"
+
+
+@pytest.mark.parametrize("mark", ["‹code_verifier#3f9a1c 43 chars›", "REDACTED", "[redacted]", "*****"])
+def test_a_verifier_that_was_masked_is_not_held_against_the_challenge(mark: str) -> None:
+    body = REDEEMED.request.body + f"&code_verifier={quote(mark)}".encode()
+    cleaned = replace(REDEEMED, request=replace(REDEEMED.request, body=body))
+    report = diagnose(trace_of((*FLOW[:9], cleaned), Vault()))
+    assert {rule: report.verdict.outcomes[rule] for rule in VERIFIER_RULES} == dict.fromkeys(
+        VERIFIER_RULES, "not tested"
+    )
