@@ -134,7 +134,7 @@ def test_what_is_written_and_loaded_again_is_the_same_trace(walked: Debugger) ->
     assert [(run.step, run.exchanges, run.achieved) for run in loaded.runs] == [
         (run.step, run.exchanges, run.achieved) for run in walked.trace.runs
     ]
-    assert loaded.settings["url"] == walked.trace.settings["url"]
+    assert har_of(loaded) == walked.har()
     assert (diagnose(loaded).status, diagnose(loaded).findings) == ("passed", ())
 
 
