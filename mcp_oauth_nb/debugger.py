@@ -31,7 +31,6 @@ from mcp_oauth_nb.arguments import (
 from mcp_oauth_nb.auditing import Auditor
 from mcp_oauth_nb.errors import BadSetting, NotYet
 from mcp_oauth_nb.evidence.curl import curl_script
-from mcp_oauth_nb.evidence.har import Har, har_of
 from mcp_oauth_nb.facts import FLOW, TABLES, table_of
 from mcp_oauth_nb.jose import new_key, secret_parts
 from mcp_oauth_nb.link import AuthorizationLink
@@ -500,12 +499,14 @@ class Debugger(Auditor):
             raise BadSetting("curl(step)", brief(step), "one of " + ", ".join(STEPS))
         return Script(curl_script(self.trace, step))
 
-    def har(self, path: str | Path | None = None) -> Har:
+    def har(self, path: str | Path | None = None) -> dict[str, Any]:
         """Every exchange as an HTTP archive (HAR 1.2) for other tools, secrets masked; with a path it is written there.
 
         Raises:
             BadSetting: it cannot be written there.
         """
+        from mcp_oauth_nb.evidence.har import har_of  # noqa: PLC0415 - reaches rules, which a flow does without
+
         return har_of(self.trace, path)
 
     def again(self) -> Debugger:

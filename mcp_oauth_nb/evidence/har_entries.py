@@ -24,8 +24,8 @@ from mcp_oauth_nb.records import (
     Response,
     Run,
 )
-from mcp_oauth_nb.rules import STEP_ORDER
 from mcp_oauth_nb.rules.classify import OTHER
+from mcp_oauth_nb.steps import STEPS
 from mcp_oauth_nb.vault import Vault
 
 OURS = "_mcp_oauth_nb"
@@ -73,11 +73,11 @@ def told_in(log: Mapping[str, Any], entries: Sequence[object], found: Sequence[E
 
 def _is_ours(entry: object) -> bool:
     told = entry.get(OURS) if isinstance(entry, Mapping) else None
-    return isinstance(told, Mapping) and told.get("step") in (*STEP_ORDER, OTHER)
+    return isinstance(told, Mapping) and told.get("step") in (*STEPS, OTHER)
 
 
 def _run(told: object, most: int) -> Run | None:
-    if not isinstance(told, Mapping) or told.get("step") not in STEP_ORDER:
+    if not isinstance(told, Mapping) or told.get("step") not in tuple(STEPS):
         return None
     numbers = [one for one in _list(told.get("exchanges")) if type(one) is int and 0 < one <= most]
     pairs = [one for one in _list(told.get("learned")) if isinstance(one, list) and len(one) == 2]
