@@ -31,6 +31,7 @@ _HOME = {
     "check": "evidence.search",
     "diagnose": "rules",
     "load": "evidence.load",
+    "load_har": "evidence.har",
     "metadata": "single",
     "request": "single",
     "scrub": "evidence.scrub",

@@ -512,6 +512,16 @@ class Debugger(Auditor):
 
         return save(self.diagnose(), path)
 
+    def har(self, path: str | Path | None = None) -> dict[str, Any]:
+        """Every exchange as an HTTP archive (HAR 1.2) for other tools, secrets masked; with a path it is written there.
+
+        Raises:
+            BadSetting: it cannot be written there.
+        """
+        from mcp_oauth_nb.evidence.har import har_of  # noqa: PLC0415 - reaches rules, which a flow does without
+
+        return har_of(self.trace, path)
+
     def again(self) -> Debugger:
         """A new debugger with the same settings, before its first step."""
         return self._same()

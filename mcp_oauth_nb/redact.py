@@ -368,7 +368,7 @@ def _mask_parameters(vault: Vault, text: str) -> str:
         name = unquote_plus(match["name"])
         if not is_secret_name(name):
             return match[0]
-        return _replaced(match, vault.tag(unquote_plus(match["value"]), kind_of(name)))
+        return _replaced(match, _tagged(vault, unquote_plus(match["value"]), kind_of(name)))
 
     return PARAMETER.sub(masked, text)
 

@@ -25,6 +25,7 @@ def shown(dbg: Debugger) -> Iterator[str]:
             yield from render(thing).values()
         except TypeError:
             continue
+    yield dbg.har().text
     if dbg.trace.runs:
         yield str(dbg.curl())
     for run in dbg.trace.runs:

@@ -6,6 +6,7 @@ here is read back from the captured request. Nothing here raises, whatever a ser
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import parse_qsl
@@ -18,10 +19,13 @@ from mcp_oauth_nb.protocol.profiles import LATEST
 from mcp_oauth_nb.protocol.wellknown import split
 from mcp_oauth_nb.records import Exchange, Run
 from mcp_oauth_nb.rules.rule import Case, Selector
+from mcp_oauth_nb.vault import TAG
 
 Members = Mapping[str, Any]
 OPENINGS = ("initialize", "server/discover")
 """Methods that a conversation begins with, by protocol version."""
+_MARK = re.compile(r"(?i)[\[<({]*[\w .-]*(?:redacted|removed|masked|hidden)[\w .-]*[\])}>]*|[*\u2022\u2026]{3,}")
+"""What recorders that leave secrets out put in their place."""
 
 
 # --- selectors --------------------------------------------------------------------------------------------------------
@@ -202,6 +206,16 @@ def sent_token(exchange: Exchange) -> str | None:
     """The access token that a request carried, also one that is bound to a key (RFC 9449 7.1)."""
     scheme, _, token = (exchange.request.header("authorization") or "").partition(" ")
     return token.strip() or None if scheme.lower() in ("bearer", "dpop") else None
+
+
+def is_masked(value: str) -> bool:
+    """Whether a mark stands in the place of a secret, as in a recording that was cleaned: nothing follows from it."""
+    return bool(TAG.search(value) or _MARK.fullmatch(value))
+
+
+def shows_verifier(exchange: Exchange) -> bool:
+    """Whether it shows which code verifier was sent, or that none was."""
+    return not is_masked(form(exchange).get("code_verifier", ""))
 
 
 def is_edited(exchange: Exchange, name: str) -> bool:

@@ -147,8 +147,12 @@ def _(case: Case, piece: tuple[str, Exchange, Found]) -> Iterator[Seen]:
 
 
 def _without_metadata(case: Case) -> list[tuple[str, Exchange]]:
-    """Requests to endpoints of an authorization server whose metadata was never read."""
-    if any(case.documents("server_metadata")) or case.version not in PROFILES:
+    """Requests to endpoints of an authorization server whose metadata was never read.
+
+    What was recorded from the middle on does not show what was read before.
+    """
+    looked = case.exchanges("challenge", "resource_metadata", "server_metadata")
+    if any(case.documents("server_metadata")) or case.version not in PROFILES or not looked:
         return []
     return _to_endpoints(case)
 

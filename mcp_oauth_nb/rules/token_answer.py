@@ -15,6 +15,7 @@ from mcp_oauth_nb.rules.evidence import (
     jwt_claims,
     oauth_error,
     query,
+    shows_verifier,
     text,
     texts,
     without_nonces,
@@ -131,7 +132,7 @@ def _unfitting(case: Case) -> list[Exchange]:
     """Answered token requests whose verifier is not the one of the authorization request."""
     asked = authorization_request(case)
     challenge = query(asked).get("code_challenge") if asked else None
-    sent = [one for one in case.answered("token") if challenge and form(one).get("code")]
+    sent = [one for one in case.answered("token") if challenge and form(one).get("code") and shows_verifier(one)]
     return [one for one in sent if s256(form(one).get("code_verifier", "")) != challenge]
 
 

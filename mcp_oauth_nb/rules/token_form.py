@@ -16,6 +16,7 @@ from mcp_oauth_nb.rules.evidence import (
     query,
     redirect,
     server_document,
+    shows_verifier,
     text,
 )
 from mcp_oauth_nb.rules.rule import MUST, Case, Seen, Selector, rule
@@ -176,7 +177,7 @@ def _(case: Case, exchange: Exchange) -> Iterator[Seen]:
     "base64url.",
     spec=Spec("RFC 7636", "4.1"),
     over=Selector(
-        lambda case: [one for one in code_requests(case) if form(one).get("code_verifier")],
+        lambda case: [one for one in code_requests(case) if form(one).get("code_verifier") and shows_verifier(one)],
         "no code verifier was sent yet",
     ),
 )

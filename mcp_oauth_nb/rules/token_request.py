@@ -8,7 +8,7 @@ from mcp_oauth_nb.protocol.pkce import s256
 from mcp_oauth_nb.protocol.spec import Spec
 from mcp_oauth_nb.records import Exchange
 from mcp_oauth_nb.rules.authorization import sender
-from mcp_oauth_nb.rules.evidence import authorization_request, form, oauth_error, query, redirect
+from mcp_oauth_nb.rules.evidence import authorization_request, form, oauth_error, query, redirect, shows_verifier
 from mcp_oauth_nb.rules.rule import ANY, MUST, SHOULD, Case, Seen, Selector, rule, since
 from mcp_oauth_nb.rules.words import quoted
 
@@ -80,7 +80,10 @@ def _misses_resource(case: Case, exchange: Exchange) -> tuple[str, ...]:
     summary="The code verifier does not belong to the code challenge of the authorization request.",
     fix="Send the verifier whose S256 hash was in the authorization URL: run pkce, authorize and callback again.",
     spec=Spec("RFC 7636", "4.6"),
-    over=WITH_REQUEST,
+    over=Selector(
+        lambda case: [one for one in WITH_REQUEST.pick(case) if shows_verifier(one)],
+        "no code verifier can be held against the code challenge",
+    ),
 )
 def _(case: Case, exchange: Exchange) -> Iterator[Seen]:
     asked, verifier = authorization_request(case), form(exchange).get("code_verifier")

@@ -10,7 +10,7 @@ from mcp_oauth_nb.protocol.spec import Spec
 from mcp_oauth_nb.records import Exchange
 from mcp_oauth_nb.rules.cause import Fit, line, suspect
 from mcp_oauth_nb.rules.causes.presented import Presented, presented, quoting, refusal
-from mcp_oauth_nb.rules.evidence import challenges, form, server_document, text
+from mcp_oauth_nb.rules.evidence import challenges, form, is_masked, server_document, text
 from mcp_oauth_nb.rules.resource import error_of
 from mcp_oauth_nb.rules.rule import Case, Finding
 from mcp_oauth_nb.rules.suspect import Line
@@ -39,6 +39,11 @@ _SCOPE = re.compile(r"(?i)\bscopes?\b|permission")
 # --- what kind of token it is -----------------------------------------------------------------------------------------
 
 
+def _hides_claims(token: str) -> bool:
+    """Whether it may be a JWT whose claims cannot be read here."""
+    return is_encrypted(token) or is_masked(token)
+
+
 @suspect(
     "opaque-token",
     of=REJECTED,
@@ -54,7 +59,7 @@ _SCOPE = re.compile(r"(?i)\bscopes?\b|permission")
 def _(case: Case, finding: Finding) -> Iterator[Fit]:
     token = presented(case, finding)
     refused = refusal(case, token.token) if token else None
-    if token is None or refused is None or token.jwt is not None or is_encrypted(token.token):
+    if token is None or refused is None or token.jwt is not None or _hides_claims(token.token):
         return
     found, told = server_document(case), quoting(refused, _DECODE)
     parts = token.told(f"{token.token.count('.') + 1} part(s), no JSON Web Token")

@@ -10,7 +10,7 @@ from mcp_oauth_nb.protocol.pkce import s256
 from mcp_oauth_nb.protocol.probes import PLAIN_REDIRECT, UNKNOWN_CLIENT, UNREGISTERED_REDIRECT
 from mcp_oauth_nb.protocol.spec import Spec
 from mcp_oauth_nb.records import Exchange
-from mcp_oauth_nb.rules.evidence import form, query, sent_json
+from mcp_oauth_nb.rules.evidence import form, query, sent_json, shows_verifier
 from mcp_oauth_nb.rules.probes.evidence import gives_token, probed, redeems
 from mcp_oauth_nb.rules.rule import MUST, SHOULD, Case, Seen, Selector, rule
 from mcp_oauth_nb.rules.words import AUTHORIZATION_SERVER, came, shown
@@ -33,7 +33,8 @@ def _judged(exchange: Exchange) -> bool:
 def _with_wrong_verifier(case: Case, exchange: Exchange) -> bool:
     verifier = form(exchange).get("code_verifier")
     challenges = _challenges(case, exchange.step)
-    return _judged(exchange) and verifier is not None and bool(challenges) and s256(verifier) not in challenges
+    shows = verifier is not None and shows_verifier(exchange) and bool(challenges)
+    return _judged(exchange) and shows and s256(verifier or "") not in challenges
 
 
 @rule(

@@ -1,0 +1,223 @@
+"""HAR 1.2 both ways: what was recorded here for other tools, and what other tools recorded for our rules.
+
+What goes out is masked first, so that a HAR may be handed on. HAR knows no steps, no failures and no redirect that
+comes in; these stand in fields of our own, which begin with an underscore as the format wants it, and other readers
+skip them. What comes in is learned into the vault of its trace before anybody sees it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qsl, quote
+
+import mcp_oauth_nb.views  # noqa: F401 - registers the displays: what is loaded needs no debugger
+from mcp_oauth_nb.errors import BadSetting, NotOurs
+from mcp_oauth_nb.evidence.files import written
+from mcp_oauth_nb.evidence.har_entries import OURS, exchanges_in, told_in
+from mcp_oauth_nb.records import NEVER, Headers, Request, Response, Run, Trace, read_json
+from mcp_oauth_nb.redact import Shown, learn, learn_settings, mask_json, mask_text, redact
+from mcp_oauth_nb.rules.recorded import trace_of
+from mcp_oauth_nb.vault import TAG, Vault
+
+VERSION = 1
+"""Of our own fields."""
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+EXPECTED = "a HAR file: JSON with log.entries, as browsers, Playwright, Charles and proxies write it"
+MOST_BYTES = 512 * 1024 * 1024
+
+
+class Har(dict[str, Any]):
+    """An HTTP archive (HAR 1.2) as JSON holds it: one member, ``log``. Its repr is one line."""
+
+    def __repr__(self) -> str:
+        return f"<Har of {len(self['log']['entries'])} exchanges>"
+
+    @property
+    def text(self) -> str:
+        """The text of a HAR file."""
+        return json.dumps(self, indent=1, ensure_ascii=False)
+
+
+def har_of(trace: Trace, path: str | Path | None = None) -> Har:
+    """All exchanges of a trace as HAR 1.2, secrets masked; with a path it is also written there, whole or not at all.
+
+    Our own fields, ``_mcp_oauth_nb``: in an entry ``step``, ``run`` (whether the step's current run made it), ``why``,
+    ``direction``, ``hop``, ``edited``, ``answered`` and ``failure`` (``kind`` and ``message``); in the log ``version``,
+    ``settings`` and ``runs`` with the numbers of their entries, from 1.
+
+    Raises:
+        BadSetting: it cannot be written there.
+    """
+    current = {number for run in trace.runs for number in run.exchanges}
+    entries = [_entry(redact(one), is_current=one.id in current) for one in trace.exchanges]
+    package = trace.settings.get("package", "mcp-oauth-nb").partition(",")[0].partition(" ")
+    har = Har(
+        log={
+            "version": "1.2",
+            "creator": {"name": package[0], "version": package[2] or "0"},
+            "pages": [],
+            "entries": entries,
+            OURS: {
+                "version": VERSION,
+                "settings": mask_json(trace.vault, dict(trace.settings)),
+                "runs": [_run(trace.vault, run) for run in trace.runs],
+            },
+        }
+    )
+    if path is not None:
+        written(har.text, path)
+    return har
+
+
+def load_har(source: str | Path | Mapping[str, Any]) -> Trace:
+    """The trace that a HAR amounts to: its secrets masked in every display, its steps told by what each exchange is.
+
+    Args:
+        source: a HAR file, or what it holds, of any tool. One that was written here keeps its steps.
+
+    Raises:
+        NotOurs: it is no HAR, or there is no request in it.
+        BadSetting: the file cannot be read.
+    """
+    name, value = _read(source)
+    log = value.get("log") if isinstance(value, Mapping) else None
+    entries = log.get("entries") if isinstance(log, Mapping) else None
+    if not isinstance(log, Mapping) or not isinstance(entries, list):
+        raise NotOurs(name, _kind(value), EXPECTED)
+    vault = Vault()
+    found = exchanges_in(entries, vault)
+    if not found:
+        raise NotOurs(name, f"none of its {len(entries)} entries holds a request", EXPECTED)
+    ours = told_in(log, entries, found)
+    trace = Trace(found, ours.runs, ours.settings, vault) if ours else trace_of(found, vault)
+    learn_settings(vault, {}, trace.settings.get("url", ""))
+    for one in trace.exchanges:
+        learn(one)
+    return trace
+
+
+def _read(source: str | Path | Mapping[str, Any]) -> tuple[str, Any]:
+    """What the source is called, and what it holds."""
+    if isinstance(source, Mapping):
+        return "this mapping", source
+    try:
+        path = Path(source)
+        if path.stat().st_size > MOST_BYTES:
+            raise NotOurs(path.name, f"it has more than {MOST_BYTES >> 20} MiB", EXPECTED)
+        parsed = read_json(path.read_bytes())
+    except (OSError, TypeError, ValueError) as error:
+        if isinstance(error, NotOurs):
+            raise
+        why = error.strerror if isinstance(error, OSError) else type(error).__name__
+        raise BadSetting("load_har(source)", f"a file that cannot be read ({why})", "a HAR file") from None
+    if parsed.problem:
+        raise NotOurs(path.name, parsed.problem.replace("the body", "it"), EXPECTED)
+    return path.name, parsed.value
+
+
+def _kind(value: object) -> str:
+    if isinstance(value, Mapping):
+        return "a JSON object without log.entries"
+    return f"JSON, but {'a list' if isinstance(value, list) else 'no object'}"
+
+
+# --- out --------------------------------------------------------------------------------------------------------------
+
+
+def _entry(shown: Shown, *, is_current: bool) -> dict[str, Any]:
+    started = EPOCH if shown.started == NEVER else shown.started
+    elapsed = max(shown.elapsed_ms, 0)
+    entry = {
+        "startedDateTime": started.isoformat(timespec="milliseconds"),
+        "time": elapsed,
+        "request": _request(shown.request),
+        "response": _response(shown.response),
+        "cache": {},
+        "timings": {"send": 0, "wait": elapsed, "receive": 0},
+        OURS: {
+            "step": shown.step,
+            "run": is_current,
+            "why": shown.why,
+            "direction": shown.direction,
+            "hop": shown.hop,
+            "edited": list(shown.edited),
+            "answered": shown.response is not None,
+            "failure": _failure(shown),
+        },
+    }
+    return {**entry, "_error": shown.failure.message} if shown.failure else entry
+
+
+def _failure(shown: Shown) -> dict[str, str] | None:
+    return {"kind": shown.failure.kind, "message": shown.failure.message} if shown.failure else None
+
+
+def _request(request: Request) -> dict[str, Any]:
+    url = _encoded(request.url)
+    query = url.partition("#")[0].partition("?")[2]
+    told: dict[str, Any] = {
+        "method": request.method,
+        "url": url,
+        "httpVersion": "HTTP/1.1",
+        "cookies": [],
+        "headers": _headers(request.headers),
+        "queryString": _pairs(parse_qsl(query, keep_blank_values=True)),
+        "headersSize": -1,
+        "bodySize": len(request.body),
+    }
+    if request.body:
+        told["postData"] = {
+            "mimeType": request.header("content-type") or "",
+            "text": request.body.decode("utf-8", "replace"),
+        }
+    return told
+
+
+def _response(response: Response | None) -> dict[str, Any]:
+    """Without an answer the status is 0, as browsers have it."""
+    known = response or Response(0, http_version="")
+    content: dict[str, Any] = {
+        "size": len(known.body),
+        "mimeType": known.header("content-type") or "x-unknown",
+        "text": known.body.decode("utf-8", "replace"),
+    }
+    if known.truncated:
+        content["comment"] = "cut"
+    return {
+        "status": known.status,
+        "statusText": known.reason,
+        "httpVersion": known.http_version,
+        "cookies": [],
+        "headers": _headers(known.headers),
+        "content": content,
+        "redirectURL": _encoded(known.header("location") or ""),
+        "headersSize": -1,
+        "bodySize": len(known.body) if response else -1,
+    }
+
+
+def _headers(headers: Headers) -> list[dict[str, str]]:
+    return _pairs([(name, _encoded(value) if name.lower() == "location" else value) for name, value in headers])
+
+
+def _pairs(pairs: Sequence[tuple[str, str]]) -> list[dict[str, str]]:
+    return [{"name": name, "value": value} for name, value in pairs]
+
+
+def _encoded(url: str) -> str:
+    """A masked URL that is still one: a tag holds a number sign and blanks."""
+    return TAG.sub(lambda match: quote(match[0], safe=""), url)
+
+
+def _run(vault: Vault, run: Run) -> dict[str, Any]:
+    return {
+        "step": run.step,
+        "exchanges": list(run.exchanges),
+        "achieved": run.achieved,
+        "stopped": mask_text(vault, run.stopped),
+        "learned": [[name, mask_json(vault, value, name)] for name, value in run.learned],
+    }
