@@ -17,8 +17,6 @@ from mcp_oauth_nb.protocol.probes import NOT_TESTED, PROBES
 from mcp_oauth_nb.protocol.spec import Spec
 from mcp_oauth_nb.records import Exchange, Run, Trace
 from mcp_oauth_nb.rules import judge
-from mcp_oauth_nb.rules.levels import levels_of
-from mcp_oauth_nb.rules.requirements import decided_by
 from mcp_oauth_nb.rules.rule import ANY, RULES, Case, Finding, Level, Rule, Status, Verdict, level_in
 from mcp_oauth_nb.rules.suspect import Who
 from mcp_oauth_nb.steps import STEPS
@@ -159,6 +157,9 @@ class Audit(Framed):
         return (rule.who not in OURS and rule.step != ANY) or self.verdict.outcomes[rule.id] in ("warned", "failed")
 
     def _check(self, case: Case, rule: Rule, found: Finding | None) -> Check:
+        from mcp_oauth_nb.rules.levels import levels_of  # noqa: PLC0415 - both reach all requirements,
+        from mcp_oauth_nb.rules.requirements import decided_by  # noqa: PLC0415 - which only audits need
+
         version = self.trace.settings.get("protocol", "")
         outcome = self.verdict.outcomes[rule.id]
         step = found.step if found else rule.step

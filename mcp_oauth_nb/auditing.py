@@ -52,7 +52,6 @@ class Auditor(Stepper):
                 skipped.update(self._tried(name))
         if only is None or FRESH_GRANT in wanted:
             skipped.update(self._later(destructive=destructive))
-        importlib.import_module("mcp_oauth_nb.views.audit")  # how an audit is shown, which only audits need
         writers = {name: getattr(importlib.import_module(f"mcp_oauth_nb.evidence.{name}"), name) for name in WRITTEN}
         return Audit(self.trace, wanted if only is not None else (), skipped, writers)
 

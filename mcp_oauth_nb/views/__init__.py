@@ -1,10 +1,7 @@
-"""What a reader sees. Importing the package registers a display for every record that has one.
-
-That of audits is imported with the first of them, because nothing else needs it.
-"""
+"""What a reader sees. Importing the package registers a display for every record that has one."""
 
 from __future__ import annotations
 
-from mcp_oauth_nb.views import client_document, config, exchange, report, tables, token_details
+from mcp_oauth_nb.views import audit, check, client_document, config, exchange, report, tables, token_details
 
-__all__ = ["client_document", "config", "exchange", "report", "tables", "token_details"]
+__all__ = ["audit", "check", "client_document", "config", "exchange", "report", "tables", "token_details"]

@@ -72,6 +72,10 @@ class LearningVault(Vault):
         self._catch_up()
         return super().behind(tag)
 
+    def kind(self, value: str) -> str:
+        self._catch_up()
+        return super().kind(value)
+
     def values(self) -> tuple[str, ...]:
         self._catch_up()
         return super().values()
