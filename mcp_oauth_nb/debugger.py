@@ -31,7 +31,7 @@ from mcp_oauth_nb.arguments import (
 from mcp_oauth_nb.auditing import Auditor
 from mcp_oauth_nb.errors import BadSetting, NotYet
 from mcp_oauth_nb.evidence.curl import curl_script
-from mcp_oauth_nb.facts import FLOW, TABLES, table_of
+from mcp_oauth_nb.facts import FLOW, every_table, table_of
 from mcp_oauth_nb.jose import new_key, secret_parts
 from mcp_oauth_nb.link import AuthorizationLink
 from mcp_oauth_nb.protocol.client_document import LOCAL_PATH, document_for
@@ -481,11 +481,11 @@ class Debugger(Auditor):
             BadSetting: there is no such table; the message lists those there are.
             NotYet: nothing has run that it could be worked out of.
         """
-        if not isinstance(name, str) or name not in TABLES:
-            raise BadSetting("table(name)", brief(name), "one of " + ", ".join(TABLES))
+        if not isinstance(name, str) or name not in every_table():
+            raise BadSetting("table(name)", brief(name), "one of " + ", ".join(every_table()))
         made = table_of(self.trace, name)
         if made is None:
-            step = next((step for step in TABLES[name].steps if step != FLOW), "run")
+            step = next((step for step in every_table()[name].steps if step != FLOW), "run")
             raise NotYet(f"table {name}", f"dbg.{step}()")
         return TableView(made, self._vault)
 

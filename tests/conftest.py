@@ -2,6 +2,7 @@
 
 import pytest
 
+import mcp_oauth_nb.facts.declared
 import mcp_oauth_nb.rules.judging  # noqa: F401 - declares every rule, for tests that look at all of them
 
 LEAKING = (

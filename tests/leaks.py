@@ -7,7 +7,8 @@ from collections.abc import Iterable, Iterator
 from urllib.parse import quote
 
 from mcp_oauth_nb import Debugger
-from mcp_oauth_nb.facts import TABLES, table_of
+from mcp_oauth_nb.facts import table_of
+from mcp_oauth_nb.facts.table import TABLES
 from mcp_oauth_nb.mime import render
 
 

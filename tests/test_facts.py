@@ -28,7 +28,8 @@ from factories import (
 
 from mcp_oauth_nb import Debugger
 from mcp_oauth_nb.demo import DemoServer
-from mcp_oauth_nb.facts import FLOW, TABLES, table_of, tables_for
+from mcp_oauth_nb.facts import FLOW, table_of, tables_for
+from mcp_oauth_nb.facts.table import TABLES
 from mcp_oauth_nb.mime import render
 from mcp_oauth_nb.protocol.profiles import PROFILES
 from mcp_oauth_nb.records import Trace

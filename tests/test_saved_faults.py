@@ -13,7 +13,8 @@ from staging import report_on
 from mcp_oauth_nb import Report, diagnose
 from mcp_oauth_nb.demo import FAULTS, Fault
 from mcp_oauth_nb.evidence.document import from_json, schema, to_json
-from mcp_oauth_nb.facts import TABLES, table_of
+from mcp_oauth_nb.facts import table_of
+from mcp_oauth_nb.facts.table import TABLES
 from mcp_oauth_nb.mime import render
 from mcp_oauth_nb.records import Trace
 from mcp_oauth_nb.redact import mask_text

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from mcp_oauth_nb.evidence.document import MIME, document_of
-from mcp_oauth_nb.facts import TABLES, Cell, Table, table_of
+from mcp_oauth_nb.facts import Cell, Table, every_table, table_of
 from mcp_oauth_nb.mime import render
 from mcp_oauth_nb.records import Trace
 from mcp_oauth_nb.rules.rule import Report
@@ -62,7 +62,7 @@ def pages(report: Report, name: str) -> Iterator[Page]:
     trace = report.trace
     yield Page("Verdict", BEGINNING.format(name=name), render(report))
     yield Page("Settings and versions", "provenance(report.trace)", render(provenance(trace)))
-    for table in TABLES:
+    for table in every_table():
         made = derived(report, table)
         if made is not None:
             yield Page(f"Derived: {table}", f"derived(report, {table!r})", render(made))

@@ -6,6 +6,7 @@ its place, such as a member of a document, is said through `said`, because a cel
 
 from __future__ import annotations
 
+import importlib
 import json
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -103,13 +104,19 @@ def derived(
     return declare
 
 
+def every_table() -> Mapping[str, Derived]:
+    """Every derived table by name, in the order in which they are shown."""
+    importlib.import_module("mcp_oauth_nb.facts.declared")  # declares them all, which nobody needs before
+    return TABLES
+
+
 def tables_for(trace: Trace, step: str, *, whole: bool = True) -> tuple[Table, ...]:
     """The tables that belong under the card of a step (`FLOW`: of the whole flow), as far as the trace has any.
 
     Without `whole` those are left out that stand in the report on the whole flow as well.
     """
     case = Case(trace)  # one for all of them, so that what several look at is read once
-    wanted = [one.name for one in TABLES.values() if step in one.steps and (whole or FLOW not in one.steps)]
+    wanted = [one.name for one in every_table().values() if step in one.steps and (whole or FLOW not in one.steps)]
     return tuple(made for name in wanted if (made := _made(case, name)) is not None)
 
 
@@ -121,7 +128,7 @@ def table_of(trace: Trace, name: str) -> Table | None:
 def _made(case: Case, name: str) -> Table | None:
     """Never raises: a table that trips over what a server sent says so in its place, and takes no report down."""
     try:
-        return TABLES[name].make(case)
+        return every_table()[name].make(case)
     except Exception as error:  # noqa: BLE001 - whatever a server sent, the rest of the report stays
         return Table(name, (), notes=(f"The table could not be worked out ({type(error).__name__}).",))
 

@@ -19,7 +19,8 @@ from staging import TOOL, report_on
 from mcp_oauth_nb import BadSetting, Debugger, DemoServer, NotOurs, Report, Trace, diagnose, load_har
 from mcp_oauth_nb.demo import FAULTS
 from mcp_oauth_nb.evidence.har import har_of
-from mcp_oauth_nb.facts import TABLES, table_of
+from mcp_oauth_nb.facts import table_of
+from mcp_oauth_nb.facts.table import TABLES
 from mcp_oauth_nb.mime import render
 from mcp_oauth_nb.protocol.grants import ROUTE
 

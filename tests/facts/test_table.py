@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from factories import located, tflow, ttrace, unauthenticated
 
-from mcp_oauth_nb.facts import FLOW, TABLES, Cell, Table, derived, table_of, tables_for
-from mcp_oauth_nb.facts.table import LONGEST_CELL, Derived, said
+from mcp_oauth_nb.facts import FLOW, Cell, Table, derived, table_of, tables_for
+from mcp_oauth_nb.facts.table import LONGEST_CELL, TABLES, Derived, said
 from mcp_oauth_nb.records import Trace
 from mcp_oauth_nb.rules.rule import Case
 from mcp_oauth_nb.steps import STEPS

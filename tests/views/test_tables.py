@@ -7,8 +7,8 @@ import json
 import pytest
 from factories import ASM_URL, OIDC_URL, asm, located, ttrace, unauthenticated
 
-from mcp_oauth_nb.facts import FLOW, TABLES, Cell, Table
-from mcp_oauth_nb.facts.table import Derived
+from mcp_oauth_nb.facts import FLOW, Cell, Table
+from mcp_oauth_nb.facts.table import TABLES, Derived
 from mcp_oauth_nb.mime import render
 from mcp_oauth_nb.rules import diagnose, judge
 from mcp_oauth_nb.rules.rule import Report
