@@ -22,6 +22,8 @@ from typing import Any
 import ipywidgets
 from IPython.display import display
 
+import mcp_oauth_nb.facts.declared
+import mcp_oauth_nb.rules.judging  # noqa: F401 - all that is reached late, here, where one thread imports: not two at once
 from mcp_oauth_nb.debugger import Debugger
 from mcp_oauth_nb.errors import CallbackTimeout, McpOAuthError
 from mcp_oauth_nb.mime import Bundle
