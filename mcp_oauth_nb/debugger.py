@@ -30,7 +30,6 @@ from mcp_oauth_nb.arguments import (
 )
 from mcp_oauth_nb.auditing import Auditor
 from mcp_oauth_nb.errors import BadSetting, NotYet
-from mcp_oauth_nb.evidence.curl import curl_script
 from mcp_oauth_nb.facts import FLOW, every_table, table_of
 from mcp_oauth_nb.jose import new_key, secret_parts
 from mcp_oauth_nb.link import AuthorizationLink
@@ -497,6 +496,8 @@ class Debugger(Auditor):
         """
         if step is not None and (not isinstance(step, str) or step not in STEPS):
             raise BadSetting("curl(step)", brief(step), "one of " + ", ".join(STEPS))
+        from mcp_oauth_nb.evidence.curl import curl_script  # noqa: PLC0415 - what only scripts need
+
         return Script(curl_script(self.trace, step))
 
     def save(self, path: str | Path) -> Path:

@@ -9,12 +9,10 @@ from __future__ import annotations
 import functools
 import ipaddress
 import os
-import platform
 import socket
 import sys
 import urllib.request
 from collections.abc import Iterator, Mapping
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from mcp_oauth_nb.protocol.wellknown import is_loopback
@@ -83,6 +81,8 @@ def _certificates(verify: bool | str | Path) -> str:
 
 @functools.cache
 def _versions() -> dict[str, str]:
+    import platform  # noqa: PLC0415 - only what is looked at needs it
+
     libraries = ", ".join(f"{name} {_version(name)}" for name in ("httpx", "httpcore"))
     return {
         "package": f"{dict(DEFAULT_HEADERS)['User-Agent'].replace('/', ' ')}, {libraries}",
@@ -92,6 +92,8 @@ def _versions() -> dict[str, str]:
 
 
 def _version(name: str) -> str:
+    from importlib.metadata import PackageNotFoundError, version  # noqa: PLC0415 - only what is looked at needs it
+
     try:
         return version(name)
     except PackageNotFoundError:
