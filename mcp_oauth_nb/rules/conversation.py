@@ -47,7 +47,7 @@ def is_modern(case: Case, exchange: Exchange) -> bool:
     if sent_json(exchange).get("method") == "initialize":
         return False
     told = exchange.request.header("mcp-protocol-version") or text(meta(exchange).get(f"{META}protocolVersion"))
-    return (told or case.trace.settings.get("protocol", "")) >= MODERN.version
+    return (told or case.version) >= MODERN.version
 
 
 def modern(case: Case) -> list[Exchange]:

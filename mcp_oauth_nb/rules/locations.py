@@ -58,7 +58,7 @@ def _answered(case: Case) -> Attempts:
 )
 def _(case: Case, found: Attempts) -> Iterator[Seen]:
     """Without any metadata MCP 2025-03-26 goes on with default endpoints."""
-    if case.trace.settings.get("protocol") == "2025-03-26" or any(one.document is not None for one in found):
+    if case.version == "2025-03-26" or any(one.document is not None for one in found):
         return
     first = found[0].exchange
     yield Seen(

@@ -93,7 +93,7 @@ def _(case: Case, found: Found) -> Iterator[Seen]:
 def _looked_up(case: Case) -> list[tuple[Exchange, ...]]:
     """The attempts at the well-known URLs of the resource, where the version has no other way than them."""
     tried = tuple(one for one in case.answered("well_known") if PROTECTED_RESOURCE in one.request.url)
-    return [tried] if tried and case.trace.settings.get("protocol") == "2025-06-18" else []
+    return [tried] if tried and case.version == "2025-06-18" else []
 
 
 @rule(

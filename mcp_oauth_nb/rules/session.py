@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from mcp_oauth_nb.protocol.jsonrpc import messages
+from mcp_oauth_nb.protocol.profiles import LATEST, PROFILES, spoken
 from mcp_oauth_nb.protocol.spec import Spec
 from mcp_oauth_nb.records import Exchange
 from mcp_oauth_nb.rules.authorization import sender
@@ -15,7 +16,8 @@ from mcp_oauth_nb.rules.rule import MAY, MUST, SHOULD, Case, Seen, Selector, rul
 from mcp_oauth_nb.rules.words import MCP_SERVER, came, shown
 
 META_VERSION = "io.modelcontextprotocol/protocolVersion"
-KNOWN_VERSIONS = ("2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25", "2026-07-28")
+KNOWN_VERSIONS = ("2024-11-05", *(version for version in PROFILES if spoken(version) == version))
+"""What a server may agree to: the versions with a profile, and the one before authorization was written down."""
 
 
 @rule(
@@ -128,7 +130,7 @@ def _(case: Case, found: tuple[Exchange, Mapping[str, Any]]) -> Iterator[Seen]:
     version = found[1].get("protocolVersion")
     if version not in KNOWN_VERSIONS:
         seen = shown(version) if "protocolVersion" in found[1] else "no protocolVersion"
-        wanted = case.trace.settings.get("protocol") or KNOWN_VERSIONS[-2]
+        wanted = case.version or LATEST
         yield Seen(found[0], "body:/result/protocolVersion", wanted, seen)
 
 

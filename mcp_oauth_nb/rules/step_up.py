@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from mcp_oauth_nb.protocol.profiles import PROFILES
 from mcp_oauth_nb.protocol.spec import Spec
 from mcp_oauth_nb.records import Exchange
 from mcp_oauth_nb.rules.authorization import sender
@@ -27,14 +28,7 @@ from mcp_oauth_nb.rules.words import MCP_SERVER, came, quoted
 HANDLING = Spec("MCP 2025-11-25", "Scope Challenge Handling")
 STEP_UP = Spec("MCP 2025-11-25", "Step-Up Authorization Flow")
 WITHOUT_STEP_UP = ("2025-03-26", "2025-06-18")
-WITHOUT_UNION = (*WITHOUT_STEP_UP, "2025-11-25")
-"""Versions that leave it to the server to repeat scopes in a challenge."""
 MOST_ROUNDS = 3
-
-
-def version(case: Case) -> str:
-    """The protocol version in force."""
-    return case.trace.settings.get("protocol", "")
 
 
 def refused_for_scope(case: Case) -> list[tuple[Exchange, frozenset[str]]]:
@@ -43,7 +37,7 @@ def refused_for_scope(case: Case) -> list[tuple[Exchange, frozenset[str]]]:
 
 
 def _challenged(case: Case) -> list[tuple[Exchange, frozenset[str]]]:
-    return [] if version(case) in WITHOUT_STEP_UP else refused_for_scope(case)
+    return [] if case.version in WITHOUT_STEP_UP else refused_for_scope(case)
 
 
 def listed(scopes: frozenset[str]) -> str:
@@ -109,7 +103,7 @@ class Again(NamedTuple):
 
 
 def _again(case: Case) -> list[Again]:
-    if version(case) in WITHOUT_STEP_UP:
+    if case.version in WITHOUT_STEP_UP:
         return []
     scopes = {granted(one, "access_token"): scope for one, scope in granted_scopes(case)}
     before: dict[Operation, tuple[frozenset[str], ...]] = {}
@@ -185,7 +179,9 @@ STEP_UPS = Selector(_step_ups, "no authorization was asked for after a refusal f
 )
 def _(case: Case, made: StepUp) -> Iterator[Seen]:
     asked = asked_scopes(made.exchange)
-    kept = frozenset() if version(case) in WITHOUT_UNION else made.earlier
+    profile = PROFILES.get(case.version)
+    leaves_it_to_the_server = profile is not None and not profile.adds_earlier_scopes
+    kept = frozenset() if leaves_it_to_the_server else made.earlier
     who = sender(made.exchange, "scope")
     if missing := made.challenged - asked:
         summary = f"The client authorizes again without the scope that exchange {made.refusal.id} asked for."
@@ -241,7 +237,7 @@ class Retried(NamedTuple):
 
 def _without_step_up(case: Case) -> list[Retried]:
     """What became of each refusal for scope; `again` is None where it was not tried again, or only after a step-up."""
-    if version(case) in WITHOUT_STEP_UP or not uses_code(case):
+    if case.version in WITHOUT_STEP_UP or not uses_code(case):
         return []
     found: list[Retried] = []
     waiting: dict[Operation, Retried] = {}

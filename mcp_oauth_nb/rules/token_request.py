@@ -27,7 +27,7 @@ WITH_REQUEST = Selector(_with_request, "no token request was made for an authori
 
 def _carriers_of_resource(case: Case) -> list[Exchange]:
     """The requests that must name the resource; none in a version that does not know the parameter."""
-    if case.trace.settings.get("protocol") == "2025-03-26":
+    if case.version == "2025-03-26":
         return []
     asked = authorization_request(case)
     return [*([asked] if asked else []), *_sent(case, "token"), *_sent(case, "refresh")]

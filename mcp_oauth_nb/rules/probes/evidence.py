@@ -57,7 +57,7 @@ def is_protected(case: Case) -> bool:
 
 def is_modern(case: Case) -> bool:
     """Whether requests are complete in themselves: no handshake, no session, no stream by GET."""
-    profile = PROFILES.get(case.trace.settings.get("protocol", ""))
+    profile = PROFILES.get(case.version)
     return profile is not None and profile.conversation == "per request"
 
 
