@@ -13,7 +13,7 @@ from typing import Any
 from tests.browser.server import Lab
 from tests.browser.waiting import WAIT_S, until
 
-LOAD_S, RUN_S = 60, 90
+LOAD_S, RUN_S, ANSWER_S = 60, 90, 10
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 ARGUMENTS = (
     "--no-sandbox",
@@ -31,6 +31,15 @@ RUN = """async ([command, index, limit]) => {
   const late = new Promise((_, no) => { timer = setTimeout(() => no(new Error(command + " took too long")), limit); });
   try { await Promise.race([window.jupyterapp.commands.execute(command), late]); } finally { clearTimeout(timer); }
 }""".replace("PANEL", PANEL)
+ANSWERS = """async (limit) => {
+  PANEL
+  const kernel = panel.sessionContext.session?.kernel;
+  if (kernel?.connectionStatus !== 'connected') return false;
+  const late = new Promise(go => setTimeout(go, limit, null));
+  const reply = await Promise.race([kernel.requestKernelInfo(), late]);
+  return reply?.content?.status === 'ok';
+}""".replace("PANEL", PANEL)
+"""Ask the kernel who it is, and say whether it answered in time: a page that asks and gets nothing may ask again."""
 ERRORS = """
   return [...panel.content.model.cells].flatMap(cell => cell.type === 'code' ? cell.outputs.toJSON() : [])
     .filter(output => output.output_type === 'error').map(output => `${output.ename}: ${output.evalue}`)
@@ -80,6 +89,7 @@ class Notebook:
     def _loaded(self) -> None:
         self.page.locator(".jp-Notebook .jp-Cell").first.wait_for(timeout=LOAD_S * 1000)
         until(self._is_ready, "the kernel is idle", LOAD_S, more=self.lab.tail)
+        until(self._answers, "the kernel answers", LOAD_S, more=self.lab.tail)
 
     def _is_ready(self) -> bool:
         return bool(
@@ -89,6 +99,10 @@ class Notebook:
                 self.path,
             )
         )
+
+    def _answers(self) -> bool:
+        """Whether the kernel answers this page: idle may be what the server told, before the two are connected."""
+        return bool(self.page.evaluate(ANSWERS, ANSWER_S * 1000))
 
     def js(self, body: str, args: object = None) -> Any:
         """Run the body of a function of `args` with `panel`, the notebook's panel."""

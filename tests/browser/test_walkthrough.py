@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from tests.browser.conftest import Opener
 from tests.browser.kernels import LINES, Kernels
 from tests.browser.page import Notebook
 from tests.browser.server import Lab
+from tests.browser.waiting import until
 from tests.saved import (
     REPOSITORY,
     copy_notebook,
@@ -79,9 +81,9 @@ def test_walk_save_and_read_again(
         again = open_notebook(running, notebook.path)
         again.painted()
         assert again.trusted() is trust
-        seen = again.text()
-        assert not [message for message in DEAD if message in seen]
-        assert words_of(saved) - words(seen) == set()
+        missing = partial(lambda notebook: words_of(saved) - words(notebook.text()), again)
+        until(lambda: not missing(), "every word of the file is on the page", more=lambda: str(missing()))
+        assert not [message for message in DEAD if message in again.text()]
         again.screenshot(picture("trusted" if trust else "untrusted"), cell)
         again.end()
 
