@@ -33,8 +33,7 @@ def failure_of(error: BaseException, where: str, timeout_s: float, *, begun: boo
     """
     causes = list(_chain(error))
     if is_a(error, "TimeoutException") or isinstance(error, TimeoutError):
-        did = "let nobody connect" if is_a(error, "ConnectTimeout") else "did not answer completely"
-        return Failure("timeout", f"{where} {did} within {timeout_s:g} s")
+        return Failure("timeout", f"{_late(error, where)} within {timeout_s:g} s")
     if is_a(error, "ConnectError") and any(isinstance(cause, UnicodeError) for cause in causes):
         return Failure("dns", f"the name in {where} is no host name")
     for cause in causes:
@@ -47,6 +46,13 @@ def failure_of(error: BaseException, where: str, timeout_s: float, *, begun: boo
     kind, what = _kind(error, begun=begun)
     reason = next((f" ({cause.strerror})" for cause in causes if isinstance(cause, OSError) and cause.strerror), "")
     return Failure(kind, what.format(where) + reason)
+
+
+def _late(error: BaseException, where: str) -> str:
+    """What did not happen in time."""
+    if is_a(error, "PoolTimeout"):
+        return f"the client had no connection to spare for {where}"
+    return f"{where} {'let nobody connect' if is_a(error, 'ConnectTimeout') else 'did not answer completely'}"
 
 
 def is_a(error: BaseException, name: str) -> bool:
