@@ -27,7 +27,7 @@ class Noting(Protocol):
     """Who notes the leg."""
 
     def sent(self, url: str) -> None:
-        """The authorization URL that a person was sent to."""
+        """The authorization URL that is opened in a browser."""
 
     def came_back(self, result: object) -> None:
         """What the client's handler made of the redirect."""

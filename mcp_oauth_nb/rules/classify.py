@@ -31,8 +31,6 @@ ENDPOINTS = {
 }
 """Members of authorization server metadata, and the step that asks there (RFC 8414 2)."""
 FROM_LOCATION = "Location of the hop before"
-FROM_HANDLER = "the client's callback handler, in parts"
-"""Where a redirect is known from its parts alone: what is not among them may have been sent all the same."""
 MOST_EXCHANGES = 100_000
 """Of a longer recording the rest is left out."""
 

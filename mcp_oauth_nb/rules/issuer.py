@@ -7,8 +7,7 @@ from collections.abc import Iterator
 from mcp_oauth_nb.protocol.issuer import ADVERTISED, IssuerCheck, issuer_check
 from mcp_oauth_nb.protocol.spec import Spec
 from mcp_oauth_nb.records import Exchange
-from mcp_oauth_nb.rules.classify import FROM_HANDLER
-from mcp_oauth_nb.rules.evidence import query, redirect, server_document, text
+from mcp_oauth_nb.rules.evidence import FROM_HANDLER, query, redirect, server_document, text
 from mcp_oauth_nb.rules.rule import MAY, SHOULD, Case, Seen, Selector, rule, since
 from mcp_oauth_nb.rules.words import AUTHORIZATION_SERVER, quoted, shown
 

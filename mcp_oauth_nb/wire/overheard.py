@@ -24,6 +24,8 @@ PIECE = 4096
 """Bytes that are decompressed at once where no limit can be set."""
 WITHOUT_BODY = (202, 204, 205)
 """Answers of success that mean what they mean without a body."""
+ENOUGH = (EVENT_STREAM, "text/html")
+"""What a body of these types begins with is enough: the events that came, or that it is a page."""
 
 
 class Overheard:
@@ -145,8 +147,8 @@ class Overheard:
             http_version=_text(extensions.get("http_version")) or "HTTP/1.1",
         )
         failure = self._failure or failure
-        is_stream = response.media_type == EVENT_STREAM
-        if failure or is_whole or self._is_cut or is_stream or status // 100 != 2 or status in WITHOUT_BODY:
+        tells_enough = response.media_type in ENOUGH or status // 100 != 2 or status in WITHOUT_BODY
+        if failure or is_whole or self._is_cut or tells_enough:
             return response, failure, ""
         return None, None, f"answered with {status}; the client has not read the body to its end"
 

@@ -14,117 +14,13 @@ from __future__ import annotations
 import functools
 import sys
 import weakref
-from collections.abc import AsyncIterator, Callable, Iterator
-from typing import Any, Protocol
+from collections.abc import Callable
+from typing import Any
 
 from mcp_oauth_nb.errors import BadSetting
 from mcp_oauth_nb.wire.failing import LIBRARIES
 from mcp_oauth_nb.wire.overheard import Overheard
-
-
-class Listening(Protocol):
-    """Who is told of requests."""
-
-    def begins(self, request: Any, library: Any) -> Overheard | None:
-        """A request is about to be sent. None: this one is not listened to."""
-
-    def changed(self, overheard: Overheard) -> None:
-        """There is more to know of a request."""
-
-    def room(self) -> int:
-        """How many bytes of bodies may still be kept."""
-
-    def kept(self, length: int) -> None:
-        """So many bytes of a body were kept."""
-
-
-# --- bodies -----------------------------------------------------------------------------------------------------------
-
-
-class Passing:
-    """A stream that hands on what the stream behind it holds, as it is asked for."""
-
-    def __init__(self, inner: Any, note: Note) -> None:
-        self._inner, self._note = inner, note
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._inner, name)
-
-
-class PassingSync(Passing):
-    """Of a client without ``await``."""
-
-    def __iter__(self) -> Iterator[bytes]:
-        try:
-            for chunk in self._inner:
-                self._note.chunk(chunk)
-                yield chunk
-        except GeneratorExit:  # the client turned away
-            raise
-        except BaseException as error:
-            self._note.broke(error)
-            raise
-        self._note.ended()
-
-    def close(self) -> None:
-        self._inner.close()
-
-
-class PassingAsync(Passing):
-    """Of a client with ``await``."""
-
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        stream = self._inner.__aiter__()
-        try:
-            async for chunk in stream:
-                self._note.chunk(chunk)
-                yield chunk
-        except GeneratorExit:
-            raise
-        except BaseException as error:
-            self._note.broke(error)
-            raise
-        else:
-            self._note.ended()
-        finally:
-            if hasattr(stream, "aclose"):  # left to the garbage collector, it would be closed in no task at all
-                await stream.aclose()
-
-    async def aclose(self) -> None:
-        await self._inner.aclose()
-
-
-class Note:
-    """What a stream says of itself."""
-
-    def __init__(self, overheard: Overheard, listening: Listening) -> None:
-        self.overheard, self.listening = overheard, listening
-
-    def chunk(self, chunk: bytes) -> None:
-        self.listening.kept(self.overheard.receives(chunk, self.listening.room()))
-        self.listening.changed(self.overheard)
-
-    def ended(self) -> None:
-        self.overheard.ends()
-        self.listening.changed(self.overheard)
-
-    def broke(self, error: BaseException) -> None:
-        self.overheard.breaks(error)
-        self.listening.changed(self.overheard)
-
-
-class SentNote(Note):
-    """Of the body of a request: only its pieces count, what breaks it ends the whole request."""
-
-    def chunk(self, chunk: bytes) -> None:
-        self.overheard.sends(chunk)
-
-    def ended(self) -> None:
-        pass
-
-    def broke(self, error: BaseException) -> None:
-        pass
-
+from mcp_oauth_nb.wire.passing import Listening, Note, Passing, PassingAsync, PassingSync, SentNote
 
 # --- transports -------------------------------------------------------------------------------------------------------
 
@@ -136,21 +32,21 @@ class Tapped:
     library: Any
 
     def __init__(self, inner: Any, listening: Listening) -> None:
-        self.inner, self._listening = inner, listening
+        self.inner, self.listening = inner, listening
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.inner, name)
 
     def _begun(self, request: Any) -> tuple[Overheard | None, Any]:
         """The record of a request, and its own stream where another one stands in for the time of sending."""
-        overheard = self._listening.begins(request, self.library)
+        overheard = self.listening.begins(request, self.library)
         if overheard is None:
             return None, None
         try:
             overheard.sends(request.content)
         except self.library.RequestNotRead:
             own = request.stream
-            request.stream = self.passing(own, SentNote(overheard, self._listening))
+            request.stream = self.passing(own, SentNote(overheard, self.listening))
             return overheard, own
         return overheard, None
 
@@ -159,13 +55,13 @@ class Tapped:
         if response.is_stream_consumed:  # made in this process, by a mock: there is nothing left to pass on
             overheard.holds(response.content)
         else:
-            response.stream = self.passing(response.stream, Note(overheard, self._listening))
-        self._listening.changed(overheard)
+            response.stream = self.passing(response.stream, Note(overheard, self.listening))
+        self.listening.changed(overheard)
         return response
 
     def _broke(self, overheard: Overheard, error: BaseException) -> None:
         overheard.breaks(error)
-        self._listening.changed(overheard)
+        self.listening.changed(overheard)
 
 
 class TappedSync(Tapped):
@@ -243,33 +139,39 @@ def library_of(thing: object) -> str | None:
     return next((root for root in roots if root in LIBRARIES), None)
 
 
-def tap(client: Any, listening: Listening) -> Callable[[], None]:
-    """Listen to a client from now on; returns the call that ends it.
+def check_client(client: Any) -> None:
+    """Refuse what cannot be listened to.
 
     Raises:
         BadSetting: it is no client of httpx or httpx2.
     """
-    name = library_of(client)
-    is_async = hasattr(client, "aclose")
-    if name is None or not hasattr(client, "_transport") or not isinstance(getattr(client, "_mounts", None), dict):
+    is_one = not isinstance(client, type) and library_of(client) in sys.modules
+    if not is_one or not hasattr(client, "_transport") or not isinstance(getattr(client, "_mounts", None), dict):
         seen = f"the class {client.__name__}" if isinstance(client, type) else f"a {type(client).__name__}"
-        expected = "a Client or AsyncClient of httpx or httpx2"
-        raise BadSetting("record(client)", seen, expected, "record(httpx.Client())")
-    tapped = _tapping(sys.modules[name], is_async=is_async)
+        raise BadSetting("client", seen, "a Client or AsyncClient of httpx or httpx2", "record(httpx.Client())")
+
+
+def tap(client: Any, listening: Listening) -> Callable[[], None]:
+    """Listen to a client that `check_client` has let through, from now on; returns the call that ends it."""
+    library = sys.modules[library_of(client) or ""]
+    tapped = _tapping(library, is_async=hasattr(client, "aclose"))
     made = {id(one): tapped(one, listening) for one in (client._transport, *client._mounts.values()) if one is not None}
     client._transport = made[id(client._transport)]
     client._mounts.update({key: made[id(one)] for key, one in client._mounts.items() if one is not None})
-    ours, known = set(map(id, made.values())), weakref.ref(client)
+    known = weakref.ref(client)
+
+    def is_ours(transport: object) -> bool:
+        return isinstance(transport, Tapped) and transport.listening is listening
 
     def end() -> None:
         """Put back what was there; what somebody else has put in its place since stays."""
         held = known()
         if held is None:
             return
-        if id(held._transport) in ours:
+        if is_ours(held._transport):
             held._transport = held._transport.inner
         for key, one in list(held._mounts.items()):
-            if id(one) in ours:
+            if is_ours(one):
                 held._mounts[key] = one.inner
 
     return end
