@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import mcp_oauth_nb.views  # noqa: F401 - registers the displays: a recording needs no debugger
-from mcp_oauth_nb.arguments import brief
 from mcp_oauth_nb.errors import BadSetting
 from mcp_oauth_nb.mime import Bundle, Framed, frame_of, render
 from mcp_oauth_nb.protocol.wellknown import split
@@ -113,7 +112,7 @@ class Recording(Framed):
             BadSetting: it is no http(s) URL.
         """
         if not isinstance(url, str) or split(url) is None:
-            raise BadSetting("authorization(url)", brief(url), "the URL that was opened in a browser")
+            raise BadSetting("authorization(url)", _seen(url), "the http(s) URL that was opened in a browser")
         self._collector.sent(url)
 
     def redirect(self, url: str) -> None:
@@ -124,7 +123,7 @@ class Recording(Framed):
         """
         if not isinstance(url, str) or ":" not in url or not ("?" in url or "#" in url):
             expected = "the whole URL that the browser came back with, query included"
-            raise BadSetting("redirect(url)", brief(url), expected)
+            raise BadSetting("redirect(url)", _seen(url), expected)
         self._collector.arrived(url)
 
     def handlers(self, redirect_handler: RedirectHandler, callback_handler: CallbackHandler) -> Handlers:
@@ -175,6 +174,11 @@ class Recording(Framed):
         from mcp_oauth_nb.evidence.har import har_of  # noqa: PLC0415 - what only a HAR needs
 
         return har_of(self.trace, path)
+
+
+def _seen(value: object) -> str:
+    """A value as an error may tell of it: it may be a code, so that nothing of it is repeated."""
+    return f"text of {len(value)} characters" if isinstance(value, str) else f"a {type(value).__name__}"
 
 
 @render.register

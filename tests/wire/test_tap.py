@@ -335,10 +335,8 @@ def test_every_hop_of_a_redirect_is_there(kind: Kind) -> None:
     with RawServer(lambda connection, _: connection.sendall(next(answers))) as server:
         came, recording = kind.recorded(server.url, client=kind.client(follow_redirects=True))
     assert came == b"there"
-    assert [(one.status, one.request.url.removeprefix(server.url)) for one in recording.exchanges] == [
-        (302, recording.exchanges[0].request.url.removeprefix(server.url)),
-        (200, "/next"),
-    ]
+    assert [one.status for one in recording.exchanges] == [302, 200]
+    assert recording.exchanges[1].request.url == f"{server.url}/next"
 
 
 @every_kind
