@@ -3,8 +3,8 @@
 Event hooks would not do. They see the requests of an `auth` flow and the hops of a redirect, but no failure, and a
 request only before its body is streamed; and to read an answer in a hook is to read it in the client's place. So the
 transport and the mounts of the client are replaced by ones that hand everything on, and put back in the end. That these
-stand in ``_transport`` and ``_mounts`` is not promised by httpx, yet so in every version since 0.18 and in httpx2;
-a client without them is refused.
+stand in ``_transport`` and ``_mounts`` is not promised by httpx, yet so in 0.27, 0.28 and httpx2; a client without them
+is refused.
 
 What is sent and received stays the same: a body passes piece by piece while the client reads it, and no sooner.
 """
