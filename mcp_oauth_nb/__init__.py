@@ -26,6 +26,7 @@ _HOME = {
     "McpOAuthError": "errors",
     "NotOurs": "errors",
     "NotYet": "errors",
+    "Recording": "recording.record",
     "Report": "rules.rule",
     "Trace": "records",
     "check": "evidence.search",
@@ -33,6 +34,7 @@ _HOME = {
     "load": "evidence.load",
     "load_har": "evidence.har",
     "metadata": "single",
+    "record": "recording.record",
     "request": "single",
     "scrub": "evidence.scrub",
 }

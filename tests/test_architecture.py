@@ -18,7 +18,7 @@ FLOORS = (
     ("views",),
     ("link", "arguments"),
     ("evidence",),
-    ("stepping",),
+    ("stepping", "recording"),
     ("auditing",),
     ("debugger", "single"),
     ("widgets", "commands", "practice"),

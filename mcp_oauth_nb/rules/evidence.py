@@ -77,7 +77,12 @@ CODE_SERVER_DOCUMENT = Selector(
 AUTHORIZATION_REQUEST = Selector(
     lambda case: [one] if (one := authorization_request(case)) else [], "no authorization request was made yet"
 )
-REDIRECT = Selector(lambda case: [one] if (one := redirect(case)) else [], "no redirect has come back yet")
+FROM_HANDLER = "the client's callback handler, in parts"
+"""Where a redirect is known from parts alone: what is not among them may have come all the same."""
+REDIRECT = Selector(
+    lambda case: [one] if (one := redirect(case)) and one.why != FROM_HANDLER else [],
+    "no redirect of which all is known has come back yet",
+)
 
 
 # --- what came --------------------------------------------------------------------------------------------------------
