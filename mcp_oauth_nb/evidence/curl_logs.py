@@ -24,6 +24,8 @@ _HEX = re.compile(r"((?:[0-9a-f]{2} ){1,16}) *+")
 _METER = re.compile(r"\s*\d{1,3}\s+[\d.]+[kMGTP]?(?:\s+[\d.]+[kMGTP]?){6}(?:\s+(?:--:--:--|\d+:\d\d:\d\d)){3}\s+[\d.]+[kMGTP]?")
 _METER_HEAD = re.compile(r"\s*(?:% Total +% Received|Dload +Upload)")
 _WITHHELD = re.compile(r"[{}] \[(?:\d+ bytes data|data not shown)\]")
+_PROMPT_BEHIND = re.compile(r"(?<=[^\s$%#])(?:[\w.-]{1,40}@[\w.-]{1,60}:[^\s$#%]{0,80})?[$%#\u276f] curl ")
+"""A prompt right behind a body that does not end in a line break."""
 _CLOSED = re.compile(r"\* (?:Connection #\d+ to host|Closing connection|Found bundle for host|Re-using existing|   ?Trying )")
 """What curl writes right behind a body that does not end in a line break."""
 
@@ -48,7 +50,7 @@ def read_curl_log(text: str, vault: Vault) -> tuple[Exchange, ...]:
 
 def _shown(text: str) -> Iterator[Event]:
     waiting = ""
-    for line in text.split("\n"):
+    for line in _PROMPT_BEHIND.sub("\n$ curl ", text).split("\n"):
         if waiting:
             waiting = f"{waiting}\n{line}"
             if not is_open(waiting) or len(waiting) > LONGEST:
