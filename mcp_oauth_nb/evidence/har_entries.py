@@ -20,6 +20,7 @@ from mcp_oauth_nb.records import (
     Failure,
     FailureKind,
     Headers,
+    Part,
     Request,
     Response,
     Run,
@@ -30,6 +31,7 @@ from mcp_oauth_nb.vault import Vault
 
 OURS = "_mcp_oauth_nb"
 """The name of our own fields."""
+PARTS: tuple[Part, ...] = get_args(Part)
 LONGEST_TIME_MS = 1e9
 FAILED: tuple[tuple[FailureKind, tuple[str, ...]], ...] = (
     ("dns", ("NAME_NOT_RESOLVED", "ENOTFOUND", "EAI_AGAIN", "NAME_RESOLUTION", "UNKNOWNHOST", "UNKNOWN_HOST")),
@@ -110,6 +112,7 @@ def _exchange(entry: object, vault: Vault) -> Exchange | None:
         hop=hop if type(hop) is int and 0 <= hop < 1000 else 0,
         edited=tuple(one for one in _list(ours.get("edited")) if isinstance(one, str)),
         why=_text(ours.get("why")),
+        untold=tuple(part for part in PARTS if part in _list(ours.get("untold"))),
         vault=vault,
     )
 

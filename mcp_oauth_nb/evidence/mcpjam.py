@@ -35,11 +35,13 @@ class Artifact:
         exchanges: in the order of sending.
         settings: the server's URL, the protocol version and the redirect URI, as far as they are told.
         came_back: a code was received, though the redirect itself is not kept.
+        refused: what the tool says of an authorization that failed, in its words.
     """
 
     exchanges: tuple[Exchange, ...]
     settings: Mapping[str, str]
     came_back: bool
+    refused: str = ""
 
 
 def is_mcpjam(value: object) -> bool:
