@@ -47,7 +47,8 @@ def read_mcp_remote(text: str, vault: Vault) -> Artifact:
     for when, said in _entries(text):
         log.take(when, said)
     told = {"url": log.url, "protocol": log.protocol}
-    return Artifact(tuple(log.found[:MOST]), {name: one for name, one in told.items() if one}, log.came_back, log.refused)
+    settings = {name: one for name, one in told.items() if one}
+    return Artifact(tuple(log.found), settings, log.came_back, log.refused)
 
 
 def _entries(text: str) -> Iterator[tuple[datetime, str]]:
@@ -65,7 +66,7 @@ class _Log:
         self.came_back = False
         self._vault, self._when = vault, NEVER
         self._candidates: list[str] = []
-        self._resource_url = ""
+        self._resource_url = self._issuer = self._code = ""
         self._server: dict[str, Any] = {}
         self._described: int | None = None
         self._sent: dict[str, Mapping[str, Any]] = {}
@@ -86,7 +87,7 @@ class _Log:
     def challenged(self, rest: str) -> None:
         header = _text(_object(rest).get("header"))
         if self.url:
-            self._add("GET", self.url, 401, (("WWW-Authenticate", header),) if header else (), sent=("request headers",))
+            self._add("GET", self.url, 401, (("WWW-Authenticate", header),) if header else ())
 
     def asks_resource(self, rest: str) -> None:
         self._resource_url = _text(_object(rest).get("metadataUrl"))
@@ -104,6 +105,7 @@ class _Log:
 
     def asks_server(self, rest: str) -> None:
         told = _object(rest)
+        self._issuer = _text(told.get("serverUrl")) or self._issuer
         named = told.get("candidates")
         urls = named if isinstance(named, list) else [told.get("metadataUrl")]
         self._candidates = [one for one in urls if isinstance(one, str)]
@@ -137,8 +139,7 @@ class _Log:
         if self._described is not None:
             known = self.found[self._described]
             response = Response(200, "", (), _json(document))
-            untold: tuple[Part, ...] = ("request headers", "response headers")
-            self.found[self._described] = _with(known, response, untold)
+            self.found[self._described] = _with(known, response, ("response headers",))
             self._described = None
 
     def registered(self, rest: str) -> None:
@@ -148,7 +149,7 @@ class _Log:
 
     def authorizes(self, rest: str) -> None:
         if rest.startswith(("http://", "https://")):
-            self._add("GET", rest.split()[0], 0, sent=("request headers",))
+            self._add("GET", rest.split()[0], 0)
 
     def came(self, _: str) -> None:
         self.came_back = True
@@ -171,7 +172,8 @@ class _Log:
             sent = told.get("submittedMetadata")
             body = _json(sent) if isinstance(sent, dict) else b""
             missing: tuple[Part, ...] = ("request headers",) if body else SENT
-            endpoint = _text(self._server.get("registration_endpoint")) or self._at_issuer("/register")
+            # Before the first authorization request the log names the issuer only, and no endpoint.
+            endpoint = _text(self._server.get("registration_endpoint")) or self._issuer
             self._add("POST", endpoint, _status(told), (), _text(told.get("body")).encode("utf-8", "replace"),
                       sent=missing, came=("response headers",), request_body=body)  # fmt: skip
             return
@@ -188,8 +190,6 @@ class _Log:
             return
         self._add("POST", endpoint, int(raw[1]), (), raw[2].encode("utf-8", "replace"), sent=SENT,
                   came=("response headers",))  # fmt: skip
-
-    _code = ""
 
     def asks_rpc(self, rest: str) -> None:
         told = _object(rest)
@@ -231,16 +231,16 @@ class _Log:
     def _get(self, url: str, status: int, document: Mapping[str, Any] | None) -> bool:
         if not url or not status:
             return False
-        self._add("GET", url, status, (), _json(document) if document else b"", sent=("request headers",), came=CAME)
+        self._add("GET", url, status, (), _json(document) if document else b"")
         return True
 
     def _failed(self, url: str, rest: str) -> None:
         failure = failure_said(_text(_object(rest).get("error")) or "no reason")
         if url:  # what is no failure of the network may as well be an answer that could not be read
-            self._add("GET", url, 0, sent=("request headers",), failure=None if failure.kind == "protocol" else failure)
+            self._add("GET", url, 0, failure=None if failure.kind == "protocol" else failure)
 
     def _add(
-        self, method: str, url: str, status: int, headers: Headers = (), body: bytes = b"", *, sent: tuple[Part, ...],
+        self, method: str, url: str, status: int, headers: Headers = (), body: bytes = b"", *, sent: tuple[Part, ...] = (),
         came: tuple[Part, ...] = CAME, request_body: bytes = b"", failure: Failure | None = None
     ) -> None:  # fmt: skip
         if len(self.found) >= MOST or not url:

@@ -158,7 +158,9 @@ def _was_opened_again(case: Case, exchange: Exchange) -> bool:
 
 
 def _gave_nonce(exchange: Exchange) -> bool:
-    if exchange.response is None or not exchange.response.header("dpop-nonce"):
+    if exchange.response is None or "response headers" in exchange.untold:
+        return False
+    if not exchange.response.header("dpop-nonce"):
         return False
     errors = [item.get("error") for item in challenges(exchange).items]
     return exchange.status in (400, 401) and "use_dpop_nonce" in (oauth_error(exchange), *errors)

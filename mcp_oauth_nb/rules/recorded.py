@@ -113,7 +113,7 @@ def _stopped(step: str, asked: Sequence[Exchange], settings: Mapping[str, str]) 
         return ""
     if last.response is None and last.failure is None:
         return f"{NOT_TESTED}: the recording holds no answer"
-    if last.response is not None and "response body" in last.untold and (last.status or 0) // 100 == 2:
+    if _succeeded(last, settings) and "response body" in last.untold and last.document is None:
         return f"{NOT_TESTED}: the recording does not hold the answer as a whole"
     return last.failure.message if last.failure else f"expected {WANTED.get(step, 'success')}, got {came(last)}"
 
