@@ -1,4 +1,4 @@
-"""A flow that a person walks with curl: every request made by the real program, and its log as it stood on the screen."""
+"""A flow that a person walks with curl: every request made by the real program, its log as it stood on the screen."""
 
 from __future__ import annotations
 
@@ -67,7 +67,9 @@ class Curl:
         server = read(body)
         if "registration_endpoint" not in server:
             return
-        _, _, body = self.send("-H", "Content-Type: application/json", "-d", json.dumps(CLIENT), server["registration_endpoint"])
+        _, _, body = self.send(
+            "-H", "Content-Type: application/json", "-d", json.dumps(CLIENT), server["registration_endpoint"]
+        )
         client = read(body).get("client_id")
         if not client:
             return

@@ -1,4 +1,4 @@
-"""Saved or as HAR, loaded and diagnosed, every fault of the demo gives the report that the live run gave, and no secret."""
+"""Saved or as HAR, and loaded, every fault of the demo gives the report that the live run gave, and no secret."""
 
 from __future__ import annotations
 

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from urllib.parse import quote_plus
 
 PROMPT = re.compile(
-    r"(?:\([\w.-]{1,40}\) ?)?(?:[\w.@~:/\\ \[\]-]{0,80}?[$%#❯›➜+] ?|\+{1,4} ?|PS [^>\n]{0,120}> ?)?(?P<command>curl(?:\.exe)? .*)",
+    r"(?:\([\w.-]{1,40}\) ?)?(?:[\w.@~:/\\ \[\]-]{0,80}?[$%#❯›➜+] ?|\+{1,4} ?|PS [^>\n]{0,120}> ?)?"
+    r"(?P<command>curl(?:\.exe)? .*)",
     re.DOTALL,
 )
 """A line that begins with curl, or does behind a prompt."""
@@ -22,7 +23,8 @@ LETTERS = {"X": "--request", "d": "--data", "H": "--header", "u": "--user", "F":
 WITH_VALUE = frozenset("AbcCDeEFHKmoPQrtTuUwxXyYzd")
 """Letters of options that take a value; that of others is none."""
 WITHOUT_VALUE = frozenset(
-    """--verbose --silent --show-error --location --insecure --include --get --head --fail --compressed --http1.1 --http2
+    """--verbose --silent --show-error --location --insecure --include --get --head --fail --compressed --http1.1
+    --http2
     --http1.0 --http3 --globoff --no-buffer --trace-time --trace-ids --next --fail-with-body --location-trusted --ipv4
     --ipv6 --no-progress-meter --progress-bar --remote-name --anyauth --basic --digest --negotiate --path-as-is --raw
     --no-keepalive --http2-prior-knowledge --tlsv1.2 --tlsv1.3 --styled-output --parallel --create-dirs""".split()
@@ -87,7 +89,9 @@ def _read(words: list[str]) -> Command | None:
     asks = bool(data) and method != "GET"
     glue = "" if any(word == "--json" for word in words) else "&"
     body = glue.join(one for one in data if one is not None).encode("utf-8", "surrogateescape")
-    return Command(url, (method or ("POST" if data else "GET")).upper(), (None if None in data else body) if asks else b"")
+    return Command(
+        url, (method or ("POST" if data else "GET")).upper(), (None if None in data else body) if asks else b""
+    )
 
 
 def _option(word: str, rest: object) -> tuple[str, str]:

@@ -1,4 +1,4 @@
-"""Reads the logs of curl: ``curl -v``, ``--trace`` and ``--trace-ascii``, any number of transfers, with or without prompts.
+"""Reads the logs of curl: ``-v``, ``--trace`` and ``--trace-ascii``, any number of transfers, with prompts or without.
 
 ``-v`` shows every header line, marked ``>`` or ``<``, and no body that was sent; a body that came stands between, in
 front of or behind its lines. A trace shows every byte, in hexadecimal or as text with a point for what is no text.
@@ -16,17 +16,23 @@ from mcp_oauth_nb.vault import Vault
 
 _VERBOSE = re.compile(r"^(?:> [A-Za-z-]{1,31} \S+ HTTP/[\d.]+|< HTTP/[\d.]+ \d{3}|curl: \(\d{1,3}\) )", re.MULTILINE)
 _STAMP = r"(?:\d\d:\d\d:\d\d\.\d{1,6} )?(?:\[[\dx-]{1,20}\] )?"
-_SECTION = re.compile(_STAMP + r"(?:== Info: ?(?P<info>.*)|(?P<way>=>|<=) (?P<what>Send|Recv) (?P<part>header|data|SSL data)"
+_SECTION = re.compile(_STAMP + r"(?:== Info: ?(?P<info>.*)|(?P<way>=>|<=) (?:Send|Recv) (?P<part>header|data|SSL data)"
                       r", (?P<size>\d{1,9}) bytes \(0x[0-9a-f]+\))")  # fmt: skip
 _TRACE = re.compile(rf"^{_STAMP}(?:== Info:|=> Send header, \d+ bytes)", re.MULTILINE)
 _ROW = re.compile(r"([0-9a-f]{4,8}): (.*)", re.DOTALL)
 _HEX = re.compile(r"((?:[0-9a-f]{2} ){1,16}) *+")
-_METER = re.compile(r"\s*\d{1,3}\s+[\d.]+[kMGTP]?(?:\s+[\d.]+[kMGTP]?){6}(?:\s+(?:--:--:--|\d+:\d\d:\d\d)){3}\s+[\d.]+[kMGTP]?")
+_METER = re.compile(
+    r"\s*\d{1,3}\s+[\d.]+[kMGTP]?(?:\s+[\d.]+[kMGTP]?){6}(?:\s+(?:--:--:--|\d+:\d\d:\d\d)){3}\s+[\d.]+[kMGTP]?"
+)
 _METER_HEAD = re.compile(r"\s*(?:% Total +% Received|Dload +Upload)")
 _WITHHELD = re.compile(r"[{}] \[(?:\d+ bytes data|data not shown)\]")
-_PROMPT_BEHIND = re.compile(r"(?<=[^\s$%#])(?:[\w.-]{1,40}@[\w.-]{1,60}:[^\s$#%]{0,80})?[$%#\u276f] curl ")
+_PROMPT_BEHIND = re.compile(
+    r"(?<=[}\])>\"\w.])(?:(?<![\w.-])[\w.-]{1,40}@[\w.-]{1,60}:[^\s$#%]{0,80})?[$%#\u276f] curl "
+)
 """A prompt right behind a body that does not end in a line break."""
-_CLOSED = re.compile(r"\* (?:Connection #\d+ to host|Closing connection|Found bundle for host|Re-using existing|   ?Trying )")
+_CLOSED = re.compile(
+    r"\* (?:Connection #\d+ to host|Closing connection|Found bundle for host|Re-using existing|   ?Trying )"
+)
 """What curl writes right behind a body that does not end in a line break."""
 
 

@@ -72,7 +72,9 @@ def settled(trace: Trace) -> list[Exchange]:
     exchanges = [replace(one, vault=trace.vault) for one in trace.exchanges]
     for one in exchanges:
         learn(one)
-    while learn_from_places(trace.vault, json.dumps([_exchange(one, redact(one)) for one in exchanges], ensure_ascii=False)):
+    while learn_from_places(
+        trace.vault, json.dumps([_exchange(one, redact(one)) for one in exchanges], ensure_ascii=False)
+    ):
         pass
     return exchanges
 

@@ -49,8 +49,8 @@ def har_of(trace: Trace, path: str | Path | None = None) -> Har:
     """All exchanges of a trace as HAR 1.2, secrets masked; with a path it is also written there, whole or not at all.
 
     Our own fields, ``_mcp_oauth_nb``: in an entry ``step``, ``run`` (whether the step's current run made it), ``why``,
-    ``direction``, ``hop``, ``edited``, ``untold``, ``started``, ``answered`` and ``failure`` (``kind`` and ``message``),
-    and of what masking hides ``form_encoded`` and ``begins``; in the log ``version``, ``settings``, ``hidden_headers``,
+    ``direction``, ``hop``, ``edited``, ``untold``, ``started``, ``answered`` and ``failure`` (with ``kind`` and
+    ``message``), and of what masking hides ``form_encoded`` and ``begins``; in the log ``version``, ``settings``, ``hidden_headers``,
     ``runs`` with the numbers of their entries, from 1, and ``secrets``, the facts on each that saved evidence has, too.
 
     Raises:

@@ -55,8 +55,7 @@ def recall_in(log: Mapping[str, Any]) -> Recall | None:
 def recalled(recall: Recall, one: Exchange, entry: Any) -> Exchange:
     """An exchange with stand-ins in the places of its tags. `entry` is where it stood; None where that is not known."""
     ours = entry.get(OURS, {}) if isinstance(entry, Mapping) else {}
-    encoded = ours.get("form_encoded") if isinstance(ours.get("form_encoded"), Mapping) else {}
-    begins = ours.get("begins") if isinstance(ours.get("begins"), Mapping) else {}
+    encoded, begins = _members(ours.get("form_encoded")), _members(ours.get("begins"))
     started = ours.get("started")
     response, failure = one.response, one.failure
     told: dict[str, Any] = {
@@ -94,6 +93,10 @@ def recalled_told(recall: Recall, told: Told) -> Told:
     runs = [{**vars(run), "exchanges": list(run.exchanges)} for run in told.runs]
     settings = {recall.text(name): recall.encoded(value) for name, value in told.settings.items()}
     return Told(tuple(document.recalled_run(recall, run) for run in runs), settings)
+
+
+def _members(value: object) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
 
 
 def _headers(headers: Headers, encoded: Mapping[str, Any]) -> Iterator[dict[str, Any]]:

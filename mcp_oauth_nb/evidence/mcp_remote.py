@@ -67,7 +67,7 @@ class _Log:
         self._vault, self._when = vault, NEVER
         self._candidates: list[str] = []
         self._resource_url = self._issuer = self._code = ""
-        self._server: dict[str, Any] = {}
+        self._server: Mapping[str, Any] = {}
         self._described: int | None = None
         self._sent: dict[str, Mapping[str, Any]] = {}
         self._has_token = self._completing = False
@@ -82,7 +82,7 @@ class _Log:
     # --- the lines, in the order of a flow ---
 
     def starts(self, rest: str) -> None:
-        self.url = self.url or rest.split()[0] if rest else self.url
+        self.url = self.url or rest.split(maxsplit=1)[0] if rest else self.url
 
     def challenged(self, rest: str) -> None:
         header = _text(_object(rest).get("header"))
@@ -149,7 +149,7 @@ class _Log:
 
     def authorizes(self, rest: str) -> None:
         if rest.startswith(("http://", "https://")):
-            self._add("GET", rest.split()[0], 0)
+            self._add("GET", rest.split(maxsplit=1)[0], 0)
 
     def came(self, _: str) -> None:
         self.came_back = True
@@ -166,7 +166,7 @@ class _Log:
         self._has_token, self._completing = True, False
 
     def refused_by_oauth(self, rest: str) -> None:
-        """An error with its HTTP status, its body or its OAuth error code: by the registration or the token endpoint."""
+        """An error with its HTTP status, its body or its OAuth error code, of registration or token endpoint."""
         told = _object(rest)
         if told.get("name") == "RegistrationRejectedError":
             sent = told.get("submittedMetadata")
@@ -206,7 +206,12 @@ class _Log:
         message |= {"error": told["error"]} if is_error else {"result": {}}
         params = read_json(_text(asked.get("params"))).value
         cut = "params" in asked and not isinstance(params, dict)
-        sent = {"jsonrpc": "2.0", "id": asked["id"], "method": asked["method"], **({"params": params} if params else {})}
+        sent = {
+            "jsonrpc": "2.0",
+            "id": asked["id"],
+            "method": asked["method"],
+            **({"params": params} if params else {}),
+        }
         self._add("POST", self.url, 200, (), _json(message), sent=SENT if cut else ("request headers",),
                   came=("response headers",) if is_error else CAME, request_body=_json(sent))  # fmt: skip
 
@@ -215,7 +220,7 @@ class _Log:
         self._add("POST", self.url, 401, sent=SENT, came=CAME, request_body=b'{"jsonrpc": "2.0"}')
 
     def agreed(self, rest: str) -> None:
-        self.protocol = rest.split()[0] if rest else self.protocol
+        self.protocol = rest.split(maxsplit=1)[0] if rest else self.protocol
 
     # --- exchanges ---
 
@@ -302,7 +307,7 @@ def _status(told: Mapping[str, Any]) -> int:
     return status if type(status) is int and 100 <= status <= 999 else 0
 
 
-def _json(value: Mapping[str, Any] | dict[str, Any]) -> bytes:
+def _json(value: Mapping[str, Any]) -> bytes:
     return json.dumps(value, ensure_ascii=False).encode("utf-8", "replace")
 
 

@@ -69,8 +69,8 @@ def read_mcpjam(value: object, vault: Vault) -> Artifact:
 def _place(history: list[Any], found: list[Exchange]) -> int:
     """Before the first token request, else at the end."""
     steps = [_text(one.get("step")) for one in history if isinstance(one, dict) and _request(one.get("request"))]
-    return next((at for at, step in enumerate(steps) if step in CODE_STEPS[1:] or step.startswith("auth")
-                 and step != "authorization_request"), len(found))  # fmt: skip
+    return next((at for at, step in enumerate(steps) if step in CODE_STEPS[1:] or (step.startswith("auth")
+                 and step != "authorization_request")), len(found))  # fmt: skip
 
 
 def _flow(value: object) -> Mapping[str, Any] | None:

@@ -36,7 +36,10 @@ _BY_WORDS: tuple[tuple[FailureKind, re.Pattern[str]], ...] = (
     ("dns", re.compile(r"Could not resolve|Resolving timed out")),
     ("timeout", re.compile(r"timed out", re.IGNORECASE)),
     ("connect", re.compile(r"Failed to connect|Couldn't connect")),
-    ("tls", re.compile(r"SSL certificate problem|SSL: no alternative|SSL routines|TLS alert|unable to get local issuer")),
+    (
+        "tls",
+        re.compile(r"SSL certificate problem|SSL: no alternative|SSL routines|TLS alert|unable to get local issuer"),
+    ),
     ("protocol", re.compile(r"Empty reply from server|Recv failure|Send failure|Connection reset")),
 )
 """The same in curl's own words, for logs of ``curl -s``, which does not say the code."""
@@ -119,7 +122,7 @@ class _Reading:
             url = self._command.url if self._command else self._url_in(broke.message)
             if url:
                 body = self._command.body if self._command else None
-                untold: tuple[Part, ...] = ("request headers", *(("request body",) if body is None else ()))  # type: ignore[assignment]
+                untold: tuple[Part, ...] = ("request headers", *(("request body",) if body is None else ()))
                 request = Request(self._command.method if self._command else "GET", url, (), body or b"")
                 self.found.append(Exchange(1, OTHER, request, failure=broke, untold=untold, vault=self._vault))
         if done is not None or broke is not None:

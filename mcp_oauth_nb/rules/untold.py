@@ -80,7 +80,7 @@ class _Partial:
         return Parsed(_SomeMembers(value)) if isinstance(value, dict) else _untold()
 
 
-class _HeadlessRequest(_Headless, Request):  # type: ignore[misc]
+class _HeadlessRequest(_Headless, Request):
     pass
 
 
@@ -88,19 +88,19 @@ class _BodilessRequest(_Bodiless, Request):
     pass
 
 
-class _BareRequest(_Headless, _Bodiless, Request):  # type: ignore[misc]
+class _BareRequest(_Headless, _Bodiless, Request):
     pass
 
 
-class _HeadlessResponse(_Headless, Response):  # type: ignore[misc]
+class _HeadlessResponse(_Headless, Response):
     pass
 
 
-class _PartialResponse(_Partial, Response):  # type: ignore[misc]
+class _PartialResponse(_Partial, Response):
     pass
 
 
-class _BareResponse(_Headless, _Partial, Response):  # type: ignore[misc]
+class _BareResponse(_Headless, _Partial, Response):
     pass
 
 
@@ -125,7 +125,7 @@ class _SomeMembers(dict[str, Any]):
     def __missing__(self, name: str) -> NoReturn:
         _untold()
 
-    def get(self, name: str, default: Any = None) -> Any:  # noqa: ARG002 - of what is not told there is no default
+    def get(self, name: str, default: Any = None) -> Any:
         return self[name]
 
     def __contains__(self, name: object) -> bool:
@@ -134,7 +134,7 @@ class _SomeMembers(dict[str, Any]):
     def __iter__(self) -> Iterator[str]:
         _untold()
 
-    def __len__(self) -> int:
+    def __len__(self) -> int:  # noqa: PLE0303 - it returns nothing at all
         _untold()
 
     def __bool__(self) -> bool:
