@@ -49,9 +49,10 @@ def har_of(trace: Trace, path: str | Path | None = None) -> Har:
     """All exchanges of a trace as HAR 1.2, secrets masked; with a path it is also written there, whole or not at all.
 
     Our own fields, ``_mcp_oauth_nb``: in an entry ``step``, ``run`` (whether the step's current run made it), ``why``,
-    ``direction``, ``hop``, ``edited``, ``untold``, ``started``, ``answered`` and ``failure`` (with ``kind`` and
-    ``message``), and of what masking hides ``form_encoded`` and ``begins``; in the log ``version``, ``settings``, ``hidden_headers``,
-    ``runs`` with the numbers of their entries, from 1, and ``secrets``, the facts on each that saved evidence has, too.
+    ``direction``, ``hop``, ``edited``, ``untold``, ``started``, ``answered``, ``failure`` (``kind`` and ``message``)
+    and, of what masking hides, ``form_encoded`` and ``begins``; in the log ``version``, ``settings``,
+    ``hidden_headers``, ``runs`` with the numbers of their entries, from 1, and ``secrets``, the same facts on each that
+    saved evidence has.
 
     Raises:
         BadSetting: it cannot be written there.

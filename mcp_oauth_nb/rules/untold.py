@@ -24,10 +24,11 @@ def guarded(trace: Trace) -> Trace:
     """The trace with a guard before everything that its exchanges do not tell; the same one where they tell all."""
     if not any(one.untold for one in trace.exchanges):
         return trace
-    return replace(trace, exchanges=tuple(_guarded(one) for one in trace.exchanges))
+    return replace(trace, exchanges=tuple(guarded_exchange(one) for one in trace.exchanges))
 
 
-def _guarded(one: Exchange) -> Exchange:
+def guarded_exchange(one: Exchange) -> Exchange:
+    """An exchange with a guard before what it does not tell."""
     sent, came = one.request, one.response
     kind = SENT["request headers" in one.untold, "request body" in one.untold]
     request = kind(sent.method, sent.url, sent.headers, sent.body)

@@ -195,6 +195,35 @@ class TestMcpRemote:
         assert run.stopped.startswith("not tested")
         assert "access_denied" in run.stopped
 
+    def test_the_lines_of_earlier_versions(self, tmp_path: Path) -> None:
+        """They name one place of the metadata, and OAuth errors by the name of their class."""
+        url = "https://mcp.example/mcp"
+        asked = {"metadataUrl": "https://as.example/.well-known/oauth-authorization-server"}
+        server = {"issuer": "https://as.example", "token_endpoint": "https://as.example/t"}
+        said = [
+            f"Starting mcp-remote with server URL: {url} ",
+            'Fetching Protected Resource Metadata {"metadataUrl":"https://mcp.example/.well-known/oauth-protected-resource"}',
+            'Failed to fetch Protected Resource Metadata {"status":503,"statusText":"Unavailable"}',
+            f"Fetching authorization server metadata {json.dumps(asked)}",
+            'Successfully fetched authorization server metadata {"issuer":"https://as.example","scopeCount":0}',
+            f"authorizationServerMetadata: {json.dumps(server)}",
+            "Redirecting to authorization URL https://as.example/a?response_type=code&client_id=c&state=x",
+            "Auth code received, resolving promise ",
+            "Completing authorization... ",
+            'Authorization error during finishAuth {"errorMessage":"used","stack":"InvalidGrantError: used"}',
+        ]
+        file = tmp_path / "x_debug.log"
+        file.write_text("".join(f"[2026-03-01T10:00:00.000Z][77] {one}\n" for one in said))
+        trace = load(file)
+        assert [(one.step, one.status) for one in trace.exchanges] == [
+            ("resource_metadata", 503),
+            ("server_metadata", 200),
+            ("authorize", None),
+            ("token", 400),
+        ]
+        assert trace.exchanges[-1].document == {"error": "invalid_grant", "error_description": "used"}
+        assert {finding.rule for finding in diagnose(trace).findings} >= {"resource-metadata-missing", "token-refused"}
+
     def test_values_of_the_log_that_are_secret_are_masked(self) -> None:
         trace = load(RECORDED / "mcp-remote-healthy.log")
         (asked,) = [one for one in trace.exchanges if one.step == "authorize"]
