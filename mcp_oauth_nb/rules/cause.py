@@ -137,6 +137,8 @@ def is_symptom(rule: str) -> bool:
 
 def _some_untold(case: Case, finding: Finding) -> bool:
     """Whether a suspect could not be weighed, because the recording does not hold what would tell."""
+    if not any(one.untold for one in case.trace.exchanges):
+        return False
     for declared in SUSPECTS.values():
         if finding.rule in declared.of:
             try:
