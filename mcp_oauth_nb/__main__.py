@@ -1,4 +1,4 @@
-"""The command line: ``login``, ``metadata``, ``request``, ``audit``, ``check``, ``scrub`` and ``demo``.
+"""The command line: ``login``, ``metadata``, ``request``, ``audit``, ``report``, ``check``, ``scrub`` and ``demo``.
 
 Results go to standard output, progress to standard error. No secret is printed and none is taken as an argument, where
 shell histories and process lists keep it: secrets come from the environment, a file or a prompt, and the tokens of a
@@ -14,9 +14,9 @@ import argparse
 import sys
 from collections.abc import Callable
 
-from mcp_oauth_nb.commands import audit, check, login, practice, single
+from mcp_oauth_nb.commands import audit, check, login, practice, report, single
 from mcp_oauth_nb.commands.terminal import INCOMPLETE, complain, progress
-from mcp_oauth_nb.errors import BadSetting, McpOAuthError
+from mcp_oauth_nb.errors import BadSetting, McpOAuthError, NotOurs
 
 Run = Callable[[argparse.Namespace], int]
 COMMANDS: tuple[tuple[str, str, Callable[[argparse.ArgumentParser], None], Run], ...] = (
@@ -24,6 +24,7 @@ COMMANDS: tuple[tuple[str, str, Callable[[argparse.ArgumentParser], None], Run],
     ("metadata", "fetch one metadata document and check it", single.add_metadata_options, single.metadata),
     ("request", "send one request and show it, masked", single.add_request_options, single.request),
     ("audit", "run the flow and every probe without a person", audit.add_options, audit.audit),
+    ("report", "diagnose a file that was saved or recorded", report.add_options, report.report),
     ("check", "search files for secrets", check.add_check_options, check.check),
     ("scrub", "put tags in the places of secrets in files", check.add_scrub_options, check.scrub),
     ("demo", "run a server to practise on until Ctrl-C", practice.add_options, practice.demo),
@@ -40,7 +41,7 @@ def main(arguments: list[str] | None = None) -> int:
     run: Run = options.run
     try:
         return run(options)
-    except BadSetting as error:
+    except (BadSetting, NotOurs) as error:
         return complain(str(error))
     except McpOAuthError as error:
         progress(str(error))

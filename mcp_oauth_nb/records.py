@@ -29,6 +29,8 @@ _HOST = re.compile(r"[^\s\x00-\x20\x7f-\xa0\\<>\"']{1,255}")
 
 NEVER = datetime.min.replace(tzinfo=UTC)
 """The time of an exchange that has not taken place."""
+Part = Literal["request headers", "request body", "response headers", "response body"]
+"""A part of an exchange that a recording may leave out."""
 FailureKind = Literal["url", "address", "dns", "connect", "tls", "timeout", "protocol"]
 
 
@@ -130,6 +132,8 @@ class Exchange(Displayable):
         hop: 0, or the number of the redirect within one authorization.
         edited: what the user overrode, such as ``("form.resource",)``; empty for an ordinary request.
         why: which document or person sent us to this URL.
+        untold: what a recording of another tool leaves out, of `Part`; what stands there nevertheless is right, but
+            nothing follows from what does not. Empty for everything that was recorded here.
         vault: the secrets of the trace, so that any exchange can be shown safely on its own.
     """
 
@@ -144,6 +148,7 @@ class Exchange(Displayable):
     hop: int = 0
     edited: tuple[str, ...] = ()
     why: str = ""
+    untold: tuple[Part, ...] = ()
     vault: Vault = field(default_factory=Vault, compare=False)
 
     def __repr__(self) -> str:

@@ -1,4 +1,4 @@
-"""Saved, loaded and diagnosed, every fault of the demo gives the report that the live run gave, and no secret."""
+"""Saved or as HAR, and loaded, every fault of the demo gives the report that the live run gave, and no secret."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from jsonschema import Draft202012Validator
 from leaks import assert_no_leak
 from staging import report_on
 
-from mcp_oauth_nb import Report, diagnose
+from mcp_oauth_nb import Report, diagnose, load_har
 from mcp_oauth_nb.demo import FAULTS, Fault
 from mcp_oauth_nb.evidence.document import from_json, schema, to_json
+from mcp_oauth_nb.evidence.har import har_of
 from mcp_oauth_nb.facts import table_of
 from mcp_oauth_nb.facts.table import TABLES
 from mcp_oauth_nb.mime import render
@@ -59,3 +60,14 @@ def raw(trace: Trace) -> str:
     for one in trace.exchanges:
         held += [vars(one.request), vars(one.response) if one.response else None, one.why, one.edited]
     return repr(held)
+
+
+@pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS)
+def test_a_fault_in_a_har_of_ours_is_diagnosed_as_live(fault: Fault) -> None:
+    live = report_on(fault)
+    text = har_of(live.trace).text
+    loaded = diagnose(load_har(json.loads(text)))
+    assert list(told(loaded)) == list(told(live))
+    assert loaded.verdict.outcomes == live.verdict.outcomes
+    secrets = [SOMETHING, *(one for one in live.trace.vault.values() if len(one) >= 12)]
+    assert_no_leak([text, har_of(loaded.trace).text, raw(loaded.trace)], secrets)

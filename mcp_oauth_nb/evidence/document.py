@@ -51,24 +51,37 @@ def document_of(trace: Trace, *, now: datetime | None = None) -> dict[str, Any]:
         now: when it is written, UTC; the clock of this machine where it is not given.
     """
     vault = trace.vault
-    exchanges = [replace(one, vault=vault) for one in trace.exchanges]
-    for one in exchanges:
-        learn(one)
-    while learn_from_places(vault, json.dumps([_exchange(one, redact(one)) for one in exchanges], ensure_ascii=False)):
-        pass
+    exchanges = settled(trace)
     document: dict[str, Any] = {
         "format": MIME,
         "version": SCHEMA_VERSION,
         "written": (now or datetime.now(UTC)).isoformat(timespec="seconds"),
         "software": {"mcp-oauth-nb": package_version(), "python": platform.python_version()},
         "protocol": trace.settings.get("protocol", ""),
-        "settings": {mask_text(vault, name): mask_text(vault, value) for name, value in trace.settings.items()},
+        "settings": settings_told(trace),
         "hidden_headers": list(vault.hidden),
         "exchanges": [_exchange(one, redact(one)) for one in exchanges],
-        "runs": [_run(vault, one) for one in trace.runs],
+        "runs": [run_told(vault, one) for one in trace.runs],
     }
     document["secrets"] = facts_of_secrets(vault, json.dumps(document, ensure_ascii=False))
     return document
+
+
+def settled(trace: Trace) -> list[Exchange]:
+    """The exchanges of a trace once its vault has learned from them all that there is to learn."""
+    exchanges = [replace(one, vault=trace.vault) for one in trace.exchanges]
+    for one in exchanges:
+        learn(one)
+    while learn_from_places(
+        trace.vault, json.dumps([_exchange(one, redact(one)) for one in exchanges], ensure_ascii=False)
+    ):
+        pass
+    return exchanges
+
+
+def settings_told(trace: Trace) -> dict[str, str]:
+    """What the user chose, masked."""
+    return {mask_text(trace.vault, name): mask_text(trace.vault, value) for name, value in trace.settings.items()}
 
 
 def to_json(trace: Trace, *, now: datetime | None = None) -> str:
@@ -102,6 +115,8 @@ def _exchange(one: Exchange, shown: Shown) -> dict[str, Any]:
             **_body(one.request.body, request.body),
         },
     }
+    if one.untold:
+        told["untold"] = list(one.untold)
     if response is not None and one.response is not None:
         told["response"] = {
             "status": response.status,
@@ -121,11 +136,12 @@ def _headers(sent: Headers, shown: Headers) -> list[dict[str, Any]]:
     for (_, raw), (name, value) in zip(sent, shown, strict=True):
         told.append({"name": name, "value": value})
         if value.endswith(" (base64)"):
-            told[-1]["form_encoded"] = _is_form_encoded(raw)
+            told[-1]["form_encoded"] = is_form_encoded(raw)
     return told
 
 
-def _is_form_encoded(basic: str) -> bool:
+def is_form_encoded(basic: str) -> bool:
+    """Whether the secret in Basic credentials is form-encoded, as it should be (RFC 6749 2.3.1)."""
     secret = base64.b64decode(basic.partition(" ")[2] + "==").decode("utf-8", "replace").partition(":")[2]
     return quote_plus(unquote_plus(secret)) == secret or unquote_plus(secret) != secret
 
@@ -139,7 +155,8 @@ def _body(raw: bytes, shown: bytes) -> dict[str, Any]:
     return {"body": shown.decode()}
 
 
-def _run(vault: Vault, run: Run) -> dict[str, Any]:
+def run_told(vault: Vault, run: Run) -> dict[str, Any]:
+    """A run, masked."""
     return {
         "step": run.step,
         "exchanges": list(run.exchanges),
@@ -180,8 +197,8 @@ def trace_of(document: Any, name: str = "the document") -> Trace:
     for header in document["hidden_headers"]:
         vault.hide(header)
     return Trace(
-        tuple(_recalled(recall, one) for one in document["exchanges"]),
-        tuple(_recalled_run(recall, one) for one in document["runs"]),
+        tuple(recalled(recall, one) for one in document["exchanges"]),
+        tuple(recalled_run(recall, one) for one in document["runs"]),
         {recall.text(key): recall.encoded(value) for key, value in document["settings"].items()},
         vault,
     )
@@ -216,7 +233,17 @@ def _check(document: Any, name: str) -> None:
         raise NotOurs(name, "exchanges that are missing or out of order", "exchanges numbered from 1")
 
 
-def _recalled(recall: Recall, told: Mapping[str, Any]) -> Exchange:
+def checked_secrets(value: object) -> Mapping[str, Mapping[str, Any]] | None:
+    """What is told of the value behind each tag, where it has the form that the schema asks for; else None."""
+    from jsonschema import Draft202012Validator  # noqa: PLC0415 - costly, and only reading a file needs it
+
+    whole = schema()
+    wanted = {"$schema": whole["$schema"], "$defs": whole["$defs"], **whole["properties"]["secrets"]}
+    return value if isinstance(value, dict) and Draft202012Validator(wanted).is_valid(value) else None
+
+
+def recalled(recall: Recall, told: Mapping[str, Any]) -> Exchange:
+    """An exchange as the evidence object tells it, with stand-ins in the places of tags."""
     request, response, failure = told["request"], told.get("response"), told.get("failure")
     return Exchange(
         int(told["id"]),
@@ -243,6 +270,7 @@ def _recalled(recall: Recall, told: Mapping[str, Any]) -> Exchange:
         int(told["hop"]),
         tuple(map(recall.text, told["edited"])),
         recall.text(told["why"]),
+        tuple(told.get("untold", ())),
         recall.vault,
     )
 
@@ -270,7 +298,8 @@ def _recalled_body(recall: Recall, told: Mapping[str, Any]) -> bytes:
     return begins + broken[len(begins) :]
 
 
-def _recalled_run(recall: Recall, told: Mapping[str, Any]) -> Run:
+def recalled_run(recall: Recall, told: Mapping[str, Any]) -> Run:
+    """A run as it was, with stand-ins in the places of tags."""
     return Run(
         told["step"],
         tuple(map(int, told["exchanges"])),

@@ -16,10 +16,13 @@ from urllib.parse import parse_qsl, quote
 
 import mcp_oauth_nb.views  # noqa: F401 - registers the displays: what is loaded needs no debugger
 from mcp_oauth_nb.errors import BadSetting, NotOurs
+from mcp_oauth_nb.evidence.document import run_told, settings_told, settled
 from mcp_oauth_nb.evidence.files import written
 from mcp_oauth_nb.evidence.har_entries import OURS, exchanges_in, told_in
-from mcp_oauth_nb.records import NEVER, Headers, Request, Response, Run, Trace, read_json
-from mcp_oauth_nb.redact import Shown, learn, learn_settings, mask_json, mask_text, redact
+from mcp_oauth_nb.evidence.har_recall import behind_the_mask, plain_tags, recall_in, recalled, recalled_told
+from mcp_oauth_nb.evidence.secrets import facts_of_secrets
+from mcp_oauth_nb.records import NEVER, Exchange, Headers, Request, Response, Trace, read_json
+from mcp_oauth_nb.redact import Shown, learn, learn_settings, redact
 from mcp_oauth_nb.rules.recorded import trace_of
 from mcp_oauth_nb.vault import TAG, Vault
 
@@ -46,28 +49,28 @@ def har_of(trace: Trace, path: str | Path | None = None) -> Har:
     """All exchanges of a trace as HAR 1.2, secrets masked; with a path it is also written there, whole or not at all.
 
     Our own fields, ``_mcp_oauth_nb``: in an entry ``step``, ``run`` (whether the step's current run made it), ``why``,
-    ``direction``, ``hop``, ``edited``, ``answered`` and ``failure`` (``kind`` and ``message``); in the log ``version``,
-    ``settings`` and ``runs`` with the numbers of their entries, from 1.
+    ``direction``, ``hop``, ``edited``, ``untold``, ``started``, ``answered``, ``failure`` (``kind`` and ``message``)
+    and, of what masking hides, ``form_encoded`` and ``begins``; in the log ``version``, ``settings``,
+    ``hidden_headers``, ``runs`` with the numbers of their entries, from 1, and ``secrets``, the same facts on each that
+    saved evidence has.
 
     Raises:
         BadSetting: it cannot be written there.
     """
     current = {number for run in trace.runs for number in run.exchanges}
-    entries = [_entry(redact(one), is_current=one.id in current) for one in trace.exchanges]
+    exchanges, vault = settled(trace), trace.vault
+    ours: dict[str, Any] = {
+        "version": VERSION,
+        "settings": settings_told(trace),
+        "hidden_headers": list(vault.hidden),
+        "runs": [run_told(vault, run) for run in trace.runs],
+    }
+    entries = [_entry(one, redact(one), is_current=one.id in current) for one in exchanges]
+    plain = json.dumps([ours, [_tags_plain(entry) for entry in entries]], ensure_ascii=False)
+    ours["secrets"] = facts_of_secrets(vault, plain)
     package = trace.settings.get("package", "mcp-oauth-nb").partition(",")[0].partition(" ")
-    har = Har(
-        log={
-            "version": "1.2",
-            "creator": {"name": package[0], "version": package[2] or "0"},
-            "pages": [],
-            "entries": entries,
-            OURS: {
-                "version": VERSION,
-                "settings": mask_json(trace.vault, dict(trace.settings)),
-                "runs": [_run(trace.vault, run) for run in trace.runs],
-            },
-        }
-    )
+    creator = {"name": package[0], "version": package[2] or "0"}
+    har = Har(log={"version": "1.2", "creator": creator, "pages": [], "entries": entries, OURS: ours})
     if path is not None:
         written(har.text, path)
     return har
@@ -88,11 +91,15 @@ def load_har(source: str | Path | Mapping[str, Any]) -> Trace:
     entries = log.get("entries") if isinstance(log, Mapping) else None
     if not isinstance(log, Mapping) or not isinstance(entries, list):
         raise NotOurs(name, _kind(value), EXPECTED)
-    vault = Vault()
+    recall = recall_in(log)
+    vault = recall.vault if recall else Vault()
     found = exchanges_in(entries, vault)
     if not found:
         raise NotOurs(name, f"none of its {len(entries)} entries holds a request", EXPECTED)
     ours = told_in(log, entries, found)
+    if recall:
+        found = tuple(recalled(recall, one, entries[one.id - 1] if ours else None) for one in found)
+        ours = recalled_told(recall, ours) if ours else None
     trace = Trace(found, ours.runs, ours.settings, vault) if ours else trace_of(found, vault)
     learn_settings(vault, {}, trace.settings.get("url", ""))
     for one in trace.exchanges:
@@ -128,7 +135,7 @@ def _kind(value: object) -> str:
 # --- out --------------------------------------------------------------------------------------------------------------
 
 
-def _entry(shown: Shown, *, is_current: bool) -> dict[str, Any]:
+def _entry(one: Exchange, shown: Shown, *, is_current: bool) -> dict[str, Any]:
     started = EPOCH if shown.started == NEVER else shown.started
     elapsed = max(shown.elapsed_ms, 0)
     entry = {
@@ -145,6 +152,9 @@ def _entry(shown: Shown, *, is_current: bool) -> dict[str, Any]:
             "direction": shown.direction,
             "hop": shown.hop,
             "edited": list(shown.edited),
+            **({"untold": list(shown.untold)} if shown.untold else {}),
+            **behind_the_mask(one, shown),
+            "started": shown.started.isoformat(),
             "answered": shown.response is not None,
             "failure": _failure(shown),
         },
@@ -213,11 +223,10 @@ def _encoded(url: str) -> str:
     return TAG.sub(lambda match: quote(match[0], safe=""), url)
 
 
-def _run(vault: Vault, run: Run) -> dict[str, Any]:
-    return {
-        "step": run.step,
-        "exchanges": list(run.exchanges),
-        "achieved": run.achieved,
-        "stopped": mask_text(vault, run.stopped),
-        "learned": [[name, mask_json(vault, value, name)] for name, value in run.learned],
-    }
+def _tags_plain(value: Any) -> Any:
+    """An entry with the tags in its URLs as they are elsewhere."""
+    if isinstance(value, Mapping):
+        return {name: _tags_plain(member) for name, member in value.items()}
+    if isinstance(value, list):
+        return [_tags_plain(member) for member in value]
+    return plain_tags(value) if isinstance(value, str) else value

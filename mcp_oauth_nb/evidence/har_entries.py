@@ -20,6 +20,7 @@ from mcp_oauth_nb.records import (
     Failure,
     FailureKind,
     Headers,
+    Part,
     Request,
     Response,
     Run,
@@ -30,9 +31,10 @@ from mcp_oauth_nb.vault import Vault
 
 OURS = "_mcp_oauth_nb"
 """The name of our own fields."""
+PARTS: tuple[Part, ...] = get_args(Part)
 LONGEST_TIME_MS = 1e9
 FAILED: tuple[tuple[FailureKind, tuple[str, ...]], ...] = (
-    ("dns", ("NAME_NOT_RESOLVED", "ENOTFOUND", "NAME_RESOLUTION", "UNKNOWNHOST", "UNKNOWN_HOST")),
+    ("dns", ("NAME_NOT_RESOLVED", "ENOTFOUND", "EAI_AGAIN", "NAME_RESOLUTION", "UNKNOWNHOST", "UNKNOWN_HOST")),
     ("tls", ("CERT", "SSL", "TLS")),
     ("timeout", ("TIMED_OUT", "TIMEOUT", "ETIMEDOUT")),
     ("connect", ("CONNECTION", "ECONNREFUSED", "ECONNRESET", "NETWORK", "ADDRESS_UNREACHABLE", "CONNECT")),
@@ -110,6 +112,7 @@ def _exchange(entry: object, vault: Vault) -> Exchange | None:
         hop=hop if type(hop) is int and 0 <= hop < 1000 else 0,
         edited=tuple(one for one in _list(ours.get("edited")) if isinstance(one, str)),
         why=_text(ours.get("why")),
+        untold=tuple(part for part in PARTS if part in _list(ours.get("untold"))),
         vault=vault,
     )
 
@@ -173,8 +176,11 @@ def _failure(entry: Mapping[str, Any]) -> Failure | None:
     told = entry.get("response")
     places = (entry, told if isinstance(told, Mapping) else {})
     said = next((_text(one.get(name)) for name in ("_error", "_failureText") for one in places if one.get(name)), "")
-    if not said:
-        return None
+    return failure_said(said) if said else None
+
+
+def failure_said(said: str) -> Failure:
+    """A failure in the words of the tool that recorded it."""
     kinds = [kind for kind, words in FAILED if any(word in said.upper() for word in words)]
     return Failure(kinds[0] if kinds else "protocol", f"the recorder noted {' '.join(said.split())[:200]}")
 

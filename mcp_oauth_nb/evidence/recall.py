@@ -34,6 +34,10 @@ class RecalledVault(Vault):
         if known:
             self.learn(value, kind)
 
+    def shown(self, value: str) -> str:
+        """What stood in the file where this value stands now; the value itself where it stood there."""
+        return self._shown.get(value, value)
+
     def tag(self, value: str, kind: str) -> str:
         """The tag that stood in the file; a new one for what the file did not know."""
         return self._shown.get(value) or super().tag(value, kind)

@@ -17,6 +17,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from mcp_oauth_nb.evidence.recall import RecalledVault
 from mcp_oauth_nb.evidence.shapes import shape_of
 from mcp_oauth_nb.protocol.pkce import s256
 from mcp_oauth_nb.records import read_json
@@ -76,7 +77,10 @@ def facts_of_secrets(vault: Vault, masked: str) -> dict[str, dict[str, Any]]:
     everything = "\n".join(texts)
     for tag, facts in found.items():
         value = vault.behind(tag) or ""
-        if len(value) >= SHORTEST_AS_WORD and (hashed := s256(value)) in everything:
+        hashed = s256(value)
+        if isinstance(vault, RecalledVault):
+            hashed = vault.shown(hashed)
+        if len(value) >= SHORTEST_AS_WORD and hashed in everything:
             facts["sha256"] = hashed
     return found
 

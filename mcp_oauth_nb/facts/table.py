@@ -15,6 +15,7 @@ from typing import Any, Literal
 from mcp_oauth_nb.records import Trace
 from mcp_oauth_nb.redact import mask_json, mask_text
 from mcp_oauth_nb.rules.rule import Case
+from mcp_oauth_nb.rules.untold import NotTold, guarded
 from mcp_oauth_nb.vault import Vault
 
 Mark = Literal["", "good", "bad", "warn"]
@@ -115,20 +116,22 @@ def tables_for(trace: Trace, step: str, *, whole: bool = True) -> tuple[Table, .
 
     Without `whole` those are left out that stand in the report on the whole flow as well.
     """
-    case = Case(trace)  # one for all of them, so that what several look at is read once
+    case = Case(guarded(trace))  # one for all of them, so that what several look at is read once
     wanted = [one.name for one in every_table().values() if step in one.steps and (whole or FLOW not in one.steps)]
     return tuple(made for name in wanted if (made := _made(case, name)) is not None)
 
 
 def table_of(trace: Trace, name: str) -> Table | None:
     """One table by name; None where the trace has nothing for it."""
-    return _made(Case(trace), name)
+    return _made(Case(guarded(trace)), name)
 
 
 def _made(case: Case, name: str) -> Table | None:
     """Never raises: a table that trips over what a server sent says so in its place, and takes no report down."""
     try:
         return every_table()[name].make(case)
+    except NotTold:
+        return Table(name, (), notes=("Not worked out: the recording does not hold what it would look at.",))
     except Exception as error:  # noqa: BLE001 - whatever a server sent, the rest of the report stays
         return Table(name, (), notes=(f"The table could not be worked out ({type(error).__name__}).",))
 

@@ -16,6 +16,7 @@ from mcp_oauth_nb.protocol.spec import Spec
 from mcp_oauth_nb.records import Exchange
 from mcp_oauth_nb.rules.rule import Case, Finding
 from mcp_oauth_nb.rules.suspect import RANKS, Confidence, Line, Suspect, Who
+from mcp_oauth_nb.rules.untold import NotTold
 
 
 @dataclass(frozen=True, repr=False)
@@ -111,7 +112,7 @@ def accused(case: Case, finding: Finding) -> Finding:
     finding = replace(finding, suspects=ranked)
     best = ranked[0]
     alone = len(ranked) == 1 or ranked[1].confidence != best.confidence
-    if not alone or best.confidence == "possible":
+    if not alone or _some_untold(case, finding) or best.confidence == "possible":
         return finding
     return replace(
         finding, cause=best.cause, caused_in=best.step, who=best.who, summary=best.summary, fix=best.fix, spec=best.spec
@@ -132,6 +133,22 @@ def ranking(case: Case, finding: Finding) -> tuple[Suspect, ...]:
 def is_symptom(rule: str) -> bool:
     """Whether a breach of this rule proves no cause by itself."""
     return rule in SYMPTOMS
+
+
+def _some_untold(case: Case, finding: Finding) -> bool:
+    """Whether a suspect could not be weighed, because the recording does not hold what would tell."""
+    if not any(one.untold for one in case.trace.exchanges):
+        return False
+    for declared in SUSPECTS.values():
+        if finding.rule in declared.of:
+            try:
+                for _ in declared.weigh(case, finding):
+                    pass
+            except NotTold:
+                return True
+            except Exception:  # noqa: BLE001, S112 - a suspect must not take the diagnosis down
+                continue
+    return False
 
 
 def _weighed(declared: Declared, case: Case, finding: Finding) -> Sequence[Suspect]:

@@ -30,6 +30,10 @@ ENDPOINTS = {
     "userinfo_endpoint": "userinfo",
 }
 """Members of authorization server metadata, and the step that asks there (RFC 8414 2)."""
+OF_MCP = ("mcp-protocol-version", "mcp-session-id")
+"""Header fields that MCP alone knows (Streamable HTTP)."""
+OF_TOKENS = frozenset(("invalid_grant", "invalid_client", "unauthorized_client", "unsupported_grant_type"))
+"""Errors that a token endpoint alone answers with (RFC 6749 5.2)."""
 FROM_LOCATION = "Location of the hop before"
 MOST_EXCHANGES = 100_000
 """Of a longer recording the rest is left out."""
@@ -83,8 +87,13 @@ def mcp_url(exchanges: Sequence[Exchange]) -> str:
 
 
 def is_rpc(exchange: Exchange) -> bool:
-    """Whether a JSON-RPC message was sent."""
-    return exchange.request.method == "POST" and any("jsonrpc" in one for one in sent_messages(exchange))
+    """Whether a JSON-RPC message was sent; of a body that a recording leaves out, its header fields tell."""
+    if exchange.request.method != "POST":
+        return False
+    if "request body" in exchange.untold and not exchange.request.body:
+        accepted = (exchange.request.header("accept") or "").lower()
+        return "text/event-stream" in accepted or any(exchange.request.header(name) for name in OF_MCP)
+    return any("jsonrpc" in one for one in sent_messages(exchange))
 
 
 def sent_messages(exchange: Exchange) -> list[Mapping[str, Any]]:
@@ -185,9 +194,17 @@ def _posted(one: Exchange, known: _Known) -> str:
     if "grant_type" in sent:
         return "refresh" if sent["grant_type"] == "refresh_token" else "token"
     step = _at_endpoint(one, known, "register", "revoke", "introspect", "token")
+    if step == OTHER and "request body" in one.untold and _answers_for_token(one):
+        return "token"
     if step == OTHER and (texts(sent_json(one).get("redirect_uris")) or "redirect_uris" in (one.document or {})):
         return "register"
     return "revoke" if step == OTHER and {"token", "token_type_hint"} <= set(sent) else step
+
+
+def _answers_for_token(one: Exchange) -> bool:
+    """Whether the answer is one of a token endpoint, where the recording does not hold what was asked."""
+    document = one.document or {}
+    return text(document.get("error")) in OF_TOKENS or {"access_token", "token_type"} <= set(document)
 
 
 def _is_challenged(one: Exchange) -> bool:

@@ -139,7 +139,7 @@ def uses_code(case: Case) -> bool:
 
 def is_at_idp(exchange: Exchange) -> bool:
     """Whether a token was exchanged at the identity provider (RFC 8693): what it issues is no access token."""
-    return form(exchange).get("grant_type") == TOKEN_EXCHANGE
+    return "request body" not in exchange.untold and form(exchange).get("grant_type") == TOKEN_EXCHANGE
 
 
 def without_nonces(case: Case, exchanges: Sequence[Exchange]) -> list[Exchange]:
@@ -154,14 +154,18 @@ def without_version_questions(case: Case, exchanges: Sequence[Exchange]) -> list
 
 
 def _was_opened_again(case: Case, exchange: Exchange) -> bool:
+    later = [one for one in case.exchanges(exchange.step) if one.id > exchange.id]
+    if "request body" in exchange.untold:
+        return bool(later)  # it may have been such a question
     if sent_json(exchange).get("method") != "server/discover" or exchange.status in (401, 403):
         return False
-    later = [one for one in case.exchanges(exchange.step) if one.id > exchange.id]
-    return any(sent_json(one).get("method") in OPENINGS for one in later)
+    return any("request body" in one.untold or sent_json(one).get("method") in OPENINGS for one in later)
 
 
 def _gave_nonce(exchange: Exchange) -> bool:
-    if exchange.response is None or not exchange.response.header("dpop-nonce"):
+    if exchange.response is None or "response headers" in exchange.untold:
+        return False
+    if not exchange.response.header("dpop-nonce"):
         return False
     errors = [item.get("error") for item in challenges(exchange).items]
     return exchange.status in (400, 401) and "use_dpop_nonce" in (oauth_error(exchange), *errors)

@@ -80,6 +80,7 @@ from mcp_oauth_nb.rules.rule import (
     level_in,
 )
 from mcp_oauth_nb.rules.unknown import UNTOLD, is_untelling
+from mcp_oauth_nb.rules.untold import WHY, NotTold, guarded
 from mcp_oauth_nb.rules.words import capped
 
 __all__ = ["AREAS", "MODULES", "STEP_ORDER", "judge"]
@@ -160,7 +161,7 @@ REPEATS = {"call": "mcp", "refresh": "token"}
 
 def judge(trace: Trace) -> Verdict:
     """Run every rule over a trace. Never raises: a rule that fails is *not tested*, and says so."""
-    case = Case(trace)
+    case = Case(guarded(trace))
     found: list[Finding] = []
     outcomes: dict[str, Status] = {}
     reasons: dict[str, str] = {}
@@ -172,7 +173,7 @@ def judge(trace: Trace) -> Verdict:
         else:
             outcomes[rule.id] = "passed"
     stopping = [accused(case, one) for one in _what_stopped_the_flow(case, found)]
-    untold = _untold(case, stopping)
+    untold = _untold(trace, stopping)
     kept = _without_last_resort([one for one in stopping if one not in untold])
     for one in untold:
         outcomes[one.rule], reasons[one.rule] = "not tested", UNTOLD
@@ -194,12 +195,20 @@ def _place(step: str) -> int:
 
 def _examine(rule: Rule, case: Case) -> tuple[list[Finding], str]:
     """The breaches of one rule, or the reason why it could not be tested."""
+    breaches: list[Finding] = []
+    judged, missing = 0, rule.over.missing
     try:
-        evidence = list(rule.over.pick(case))
-        breaches = [_finding(rule, seen, case.version) for piece in evidence for seen in rule.check(case, piece)]
+        for piece in rule.over.pick(case):
+            try:
+                breaches += [_finding(rule, seen, case.version) for seen in rule.check(case, piece)]
+                judged += 1
+            except NotTold:
+                missing = WHY
+    except NotTold:
+        missing = WHY
     except Exception as error:  # noqa: BLE001 - a rule must not take the diagnosis down, whatever a server sent
         return [], f"the rule could not read this trace ({type(error).__name__})"
-    return _distinct(one for one in breaches if one.level != "MAY"), "" if evidence else rule.over.missing
+    return _distinct(one for one in breaches if one.level != "MAY"), "" if judged else missing
 
 
 def _finding(rule: Rule, seen: Seen, version: str) -> Finding:
@@ -251,10 +260,10 @@ def _distinct(breaches: Iterable[Finding]) -> list[Finding]:
     return list(first.values())
 
 
-def _untold(case: Case, found: Sequence[Finding]) -> list[Finding]:
+def _untold(trace: Trace, found: Sequence[Finding]) -> list[Finding]:
     """Breaches that rest on an answer which tells nobody what went wrong, where the last resort says just that."""
     last = {one.step for one in found if one.rule == LAST_RESORT}
-    known = case.trace.exchanges
+    known = trace.exchanges
     return [
         one
         for one in found

@@ -18,6 +18,7 @@ from mcp_oauth_nb.records import Exchange, Run, Trace
 from mcp_oauth_nb.rules.classify import OTHER, classify, is_rpc, mcp_url, sent_messages
 from mcp_oauth_nb.rules.evidence import challenges, form, oauth_error, query, text, texts
 from mcp_oauth_nb.rules.timeline import granted
+from mcp_oauth_nb.rules.untold import NotTold, guarded_exchange
 from mcp_oauth_nb.rules.words import came
 from mcp_oauth_nb.vault import Vault
 
@@ -113,6 +114,11 @@ def _stopped(step: str, asked: Sequence[Exchange], settings: Mapping[str, str]) 
         return ""
     if last.response is None and last.failure is None:
         return f"{NOT_TESTED}: the recording holds no answer"
+    try:
+        for one in tried:
+            _GOT.get(step, _succeeded)(guarded_exchange(one), settings)
+    except NotTold:
+        return f"{NOT_TESTED}: the recording does not hold the answer as a whole"
     return last.failure.message if last.failure else f"expected {WANTED.get(step, 'success')}, got {came(last)}"
 
 

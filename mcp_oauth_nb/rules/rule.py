@@ -14,7 +14,7 @@ from functools import cached_property
 from typing import Any, Literal, TypeVar
 
 from mcp_oauth_nb.mime import Framed
-from mcp_oauth_nb.protocol.grants import ROUTE
+from mcp_oauth_nb.protocol.grants import AFTERWARDS
 from mcp_oauth_nb.protocol.probes import NOT_TESTED
 from mcp_oauth_nb.protocol.spec import Spec
 from mcp_oauth_nb.records import Exchange, Run, Trace
@@ -309,10 +309,14 @@ class Report(Framed):
         if self.step is None and not set(self.route) <= set(steps):
             return "incomplete"
         # What stands beside the flow may stay untested; without a step of the flow itself nothing has passed.
-        found = {status for step, status in told.items() if self.step or step in ROUTE or status != "not tested"}
+        found = {status for step, status in told.items() if self.step or self._counts(step) or status != "not tested"}
         if not found or found & {"needs you", "not run", "running", "not tested"}:
             return "incomplete"
         return "warned" if "warned" in found else "passed"
+
+    def _counts(self, step: str) -> bool:
+        """Whether a step belongs to the flow itself, and not to what a token goes through later."""
+        return step in self.route and step not in AFTERWARDS
 
     @property
     def failing_step(self) -> str | None:

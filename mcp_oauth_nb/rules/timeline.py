@@ -35,10 +35,16 @@ def _in_order(case: Case) -> tuple[Exchange, ...]:
 
 def token_form(exchange: Exchange) -> Mapping[str, str]:
     """The form of a token request; empty for any other request."""
-    if exchange.request.method != "POST" or exchange.request.body[:1] in (b"", b"{", b"["):
+    if exchange.request.method != "POST" or _is_json(exchange) or exchange.request.body[:1] in (b"", b"{", b"["):
         return {}
     sent = form(exchange)
     return sent if "grant_type" in sent else {}
+
+
+def _is_json(exchange: Exchange) -> bool:
+    """Whether a request whose body is not told is no form by its media type."""
+    told = "request body" in exchange.untold and "request headers" not in exchange.untold
+    return told and "json" in (exchange.request.header("content-type") or "").lower()
 
 
 def is_refresh(exchange: Exchange) -> bool:

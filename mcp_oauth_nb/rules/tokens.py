@@ -117,7 +117,8 @@ def refused(exchange: Exchange, expected: str, summary: str) -> Seen:
 )
 def _(case: Case, exchange: Exchange) -> Iterator[Seen]:
     if exchange.status != 200 or (oauth_error(exchange) and not (exchange.document or {}).get("access_token")):
-        kind = "grant" if form(exchange).get("grant_type", "authorization_code") != "authorization_code" else "code"
+        told = {} if "request body" in exchange.untold else form(exchange)
+        kind = "grant" if told.get("grant_type", "authorization_code") != "authorization_code" else "code"
         where = "identity provider" if is_at_idp(exchange) else "token endpoint"
         yield refused(exchange, "200 with an access token", f"The {where} refused the {kind}")
 

@@ -9,6 +9,7 @@ from typing import Any, Literal
 from mcp_oauth_nb.protocol.jsonrpc import EVENT_STREAM
 from mcp_oauth_nb.records import Exchange, Response, origin_of
 from mcp_oauth_nb.rules.suspect import Who
+from mcp_oauth_nb.rules.untold import NotTold
 
 Kind = Literal[
     "no answer",
@@ -83,7 +84,7 @@ def _body_kind(response: Response) -> Kind:
 def is_page(response: Response) -> bool:
     """Whether the body is an HTML page, by its first characters or its media type."""
     return bool(_PAGE.match(response.body[:600])) or (
-        response.media_type in ("text/html", "application/xhtml+xml") and response.parsed.value is None
+        response.parsed.value is None and response.media_type in ("text/html", "application/xhtml+xml")
     )
 
 
@@ -111,6 +112,13 @@ def _status(response: Response) -> str:
 
 
 def _body(exchange: Exchange, response: Response) -> str:
+    try:
+        return _read_body(exchange, response)
+    except NotTold:
+        return "of which the recording does not hold the rest"
+
+
+def _read_body(exchange: Exchange, response: Response) -> str:
     kind = kind_of(exchange)
     if kind == "redirect":
         location = response.header("location")
@@ -122,7 +130,7 @@ def _body(exchange: Exchange, response: Response) -> str:
 
 def _content(response: Response) -> str:
     kind = _body_kind(response)
-    if response.media_type == EVENT_STREAM:
+    if kind not in ("object", "page") and response.media_type == EVENT_STREAM:
         return "with an event stream"
     if kind == "page":
         title = _TITLE.search(response.body[:4000])

@@ -175,6 +175,8 @@ def _provenance(shown: Shown) -> Iterator[tuple[str, str]]:
         yield "URL", shown.request.url
     if len(outcome(shown)) > OUTCOME_IN_LINE:
         yield "outcome", outcome(shown)
+    if shown.untold:
+        yield "not in the recording, or not whole", ", ".join(shown.untold)
     if shown.started.year > 1:
         yield "started", f"{shown.started:%Y-%m-%d %H:%M:%S} UTC"
 
