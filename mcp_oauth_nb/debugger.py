@@ -523,6 +523,28 @@ class Debugger(Auditor):
 
         return har_of(self.trace, path)
 
+    def other_clients(self) -> Any:
+        """What other clients and each protocol revision would do with this server, and where each would stop.
+
+        Worked out of what was recorded; `well_known` and `run` before it leave less unknown. ``.frame`` for pandas.
+        """
+        from mcp_oauth_nb.evidence.given import other_clients  # noqa: PLC0415 - reaches what a flow does without
+
+        return other_clients(self)
+
+    def support(self, *, hosts: bool = True) -> Any:
+        """What maintainers ask for in an issue, as Markdown to be pasted, without a secret: ``.text``.
+
+        Args:
+            hosts: keep the names of hosts; False puts the role of each in its place.
+
+        Raises:
+            BadSetting: `hosts` is no flag.
+        """
+        from mcp_oauth_nb.evidence.given import support  # noqa: PLC0415 - reaches what a flow does without
+
+        return support(self, hosts=hosts)
+
     def again(self) -> Debugger:
         """A new debugger with the same settings, before its first step."""
         return self._same()

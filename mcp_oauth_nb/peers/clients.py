@@ -32,6 +32,7 @@ PYTHON_SDK = Peer(
         issuer: equal | utils.py validate_metadata_issuer
         documents: pydantic | ../../shared/auth.py ProtectedResourceMetadata, OAuthMetadata
         S256: not checked | oauth2.py _perform_authorization_code_grant
+        S256, when: never | oauth2.py _perform_authorization_code_grant
         response types: not checked | oauth2.py _perform_authorization_code_grant
         registration: document or dynamic | utils.py should_use_client_metadata_url
         no registration_endpoint: /register of the MCP server | utils.py create_client_registration_request
@@ -40,6 +41,7 @@ PYTHON_SDK = Peer(
         resource parameter: metadata, else by version | oauth2.py OAuthContext.should_include_resource_param
         iss: checked | utils.py validate_authorization_response_iss
         token endpoint: any | oauth2.py _get_token_endpoint
+        token type: bearer | ../../shared/auth.py OAuthToken
         authentication: as registered | oauth2.py OAuthContext.prepare_token_auth
         403 insufficient_scope: union, same metadata | oauth2.py OAuthClientProvider._auth_flow
         refresh: before the request | oauth2.py OAuthClientProvider._auth_flow, _handle_refresh_response
@@ -80,6 +82,7 @@ TYPESCRIPT_SDK_1 = Peer(
         resource parameter: metadata | client/auth.js selectResourceURL, authInternal
         iss: not checked | client/auth.js auth takes no iss
         token endpoint: any | client/auth.js executeTokenRequest
+        token type: any | shared/auth.js OAuthTokensSchema
         authentication: as registered if listed | client/auth.js selectClientAuthMethod
         403 insufficient_scope: challenged | client/streamableHttp.js send
         refresh: after 401 | client/auth.js authInternal

@@ -7,15 +7,17 @@ client would fare; only what it says of the server is used.
 from __future__ import annotations
 
 from mcp_oauth_nb.peers.discovering import Discovering
+from mcp_oauth_nb.peers.documents import refused
 from mcp_oauth_nb.peers.recorded import written
 from mcp_oauth_nb.peers.rows import NOT_KNOWN
-from mcp_oauth_nb.peers.walk import Asked, Stops
+from mcp_oauth_nb.peers.walk import Asked, Members, Stops
 from mcp_oauth_nb.protocol.wellknown import is_loopback
 from mcp_oauth_nb.rules.evidence import text, texts
 
 _NO_DCR = "Error: Incompatible auth server: does not support dynamic client registration"
 _NO_S256 = "Error: Incompatible auth server: does not support code challenge method S256"
 _NO_CODE = "Error: Incompatible auth server: does not support response type code"
+_WITH_SECRET = ("client_secret_basic", "client_secret_post")
 
 
 class Continuing(Discovering):
@@ -57,11 +59,22 @@ class Continuing(Discovering):
         takes = (self.server or {}).get("client_id_metadata_document_supported") is True
         known = self.does("registration", "document or dynamic")
         first = "; a client ID metadata document, where it has one, comes before" if takes and known else ""
-        if came is not None and came.status in (200, 201):
+        if came is not None and came.status in (200, 201) and self._is_usable(came.document or {}):
             self.decide(point, "ok", f"registers at {written(url)}{first}")
             return
         what = f"the recorded registration there ended with {said or 'no answer'}" if came else "nobody registered there"
+        if came is not None and came.status in (200, 201):
+            what = "with what the recorded registration answered it could not go on"
         self.decide(point, "unknown", f"registers at {written(url)}; {what}{first}")
+
+    def _is_usable(self, client: Members) -> bool:
+        """Whether this client could go on as the one that was registered (RFC 7591 3.2.1)."""
+        method, secret = client.get("token_endpoint_auth_method"), client.get("client_secret")
+        if not isinstance(client.get("client_id"), str) or refused(client, self.library, "client"):
+            return False
+        return not self.does("authentication", "as registered") or (
+            method in (None, "", "none") or (method in _WITH_SECRET and bool(secret))
+        )
 
     def scope(self) -> None:
         """The scope that it asks for."""
@@ -110,6 +123,9 @@ class Continuing(Discovering):
         if came.get("error"):
             self.decide(point, "unknown", f"the recorded authorization ended with {came['error']}")
             return
+        if "code" not in came:
+            self.decide(point, "unknown", "the recorded redirect holds no code")
+            return
         issuer, iss = text((self.server or {}).get("issuer")), came.get("iss")
         announced = (self.server or {}).get("authorization_response_iss_parameter_supported") is True
         if not self.does("iss", "checked"):
@@ -144,8 +160,15 @@ class Continuing(Discovering):
     def outcome(self) -> None:
         """What the recorded flow says of the rest of the way."""
         ended, sent = self.recording.outcome, self.recording.resource
+        used, chosen = self.recording.method, self.method
+        kind = self.recording.token_type
+        if kind is not None and kind.title() != "Bearer" and self.does("token type", "bearer"):
+            raise Stops("with the token", f"token_type is {kind}", "OAuthTokenError: Invalid token response")
         if ended == "works" and (self.sends or None) != (sent or None):
             told = f"the recorded flow works with resource {sent or 'none'}, this client sends {self.sends or 'none'}"
+            self.decide("with the token", "unknown", told)
+        elif ended == "works" and chosen and used and chosen != used:
+            told = f"the recorded client authenticated with {used}, this one would with {chosen}"
             self.decide("with the token", "unknown", told)
         elif ended == "works":
             self.decide("with the token", "ok", "the recorded flow works, with the same resource")
@@ -154,7 +177,28 @@ class Continuing(Discovering):
         else:
             self.decide("with the token", "unknown", f"in the recorded flow {ended}")
 
+    @property
+    def method(self) -> str:
+        """How it would authenticate as the client that was registered; empty where that is not known."""
+        client = self.recording.registered
+        if client is None:
+            return ""
+        method, secret = text(client.get("token_endpoint_auth_method")), text(client.get("client_secret"))
+        if self.does("authentication", "as registered"):
+            return method if secret and method in _WITH_SECRET else "none"
+        if not self.does("authentication", "as registered if listed"):
+            return ""
+        listed = texts((self.server or {}).get("token_endpoint_auth_methods_supported"))
+        if method in (*_WITH_SECRET, "none") and (not listed or method in listed):
+            return method
+        if not listed:
+            return _WITH_SECRET[0] if secret else "none"
+        offered = [one for one in _WITH_SECRET if secret and one in listed]
+        return offered[0] if offered else "none" if "none" in listed or not secret else _WITH_SECRET[1]
+
     def later(self) -> None:
-        """What no recording decides: authentication, step-up and refresh."""
-        for point in ("authentication", "403 insufficient_scope", "refresh"):
+        """What follows from no answer: authentication as far as the registration tells it, step-up and refresh."""
+        method = self.method and f"with this registration {self.method}: "
+        self.decide("authentication", "told", method + self.peer.row("authentication").sentence)
+        for point in ("403 insufficient_scope", "refresh"):
             self.decide(point, "told", self.peer.row(point).sentence)

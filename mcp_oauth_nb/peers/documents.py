@@ -28,7 +28,8 @@ def _https(value: Any) -> bool:
     return isinstance(value, list) and bool(value) and all(map(_http, value))
 
 
-def _url(value: Any) -> bool:
+def is_url(value: Any) -> bool:
+    """Whether JavaScript reads it as a URL of a harmless scheme."""
     if not isinstance(value, str):
         return False
     try:
@@ -39,7 +40,7 @@ def _url(value: Any) -> bool:
 
 
 def _urls(value: Any) -> bool:
-    return isinstance(value, list) and all(map(_url, value))
+    return isinstance(value, list) and all(map(is_url, value))
 
 
 def _flag(value: Any) -> bool:
@@ -92,7 +93,7 @@ MEMBERS: Mapping[tuple[str, str], Mapping[str, Check]] = {
         **_each(_near_flag, "client_id_metadata_document_supported authorization_response_iss_parameter_supported"),
     },
     ("zod", "resource"): {
-        **_each(_url, "resource jwks_uri resource_policy_uri resource_tos_uri"),
+        **_each(is_url, "resource jwks_uri resource_policy_uri resource_tos_uri"),
         "authorization_servers": _urls,
         **_each(_texts, _LISTS),
         **_each(_text, "resource_name resource_documentation"),
@@ -100,16 +101,27 @@ MEMBERS: Mapping[tuple[str, str], Mapping[str, Check]] = {
     },
     ("zod", "server"): {
         **_each(_text, "issuer introspection_endpoint"),
-        **_each(_url, f"{_ENDPOINTS} registration_endpoint service_documentation revocation_endpoint"),
+        **_each(is_url, f"{_ENDPOINTS} registration_endpoint service_documentation revocation_endpoint"),
         **_each(_texts, _SERVER_LISTS),
         "client_id_metadata_document_supported": _flag,
     },
     ("zod", "oidc"): {
         **_each(_text, "issuer service_documentation"),
-        **_each(_url, f"{_ENDPOINTS} userinfo_endpoint jwks_uri registration_endpoint op_policy_uri op_tos_uri"),
+        **_each(is_url, f"{_ENDPOINTS} userinfo_endpoint jwks_uri registration_endpoint op_policy_uri op_tos_uri"),
         **_each(_texts, _OIDC_LISTS),
         **_each(_flag, "claims_parameter_supported request_parameter_supported request_uri_parameter_supported "
                 "require_request_uri_registration client_id_metadata_document_supported"),
+    },
+    ("pydantic", "client"): {
+        **_each(_text, "client_id client_secret scope client_name token_endpoint_auth_method"),
+        **_each(_texts, "grant_types response_types redirect_uris contacts"),
+    },
+    ("zod", "client"): {
+        **_each(_text, "client_id client_secret scope client_name token_endpoint_auth_method application_type "
+                "policy_uri software_id software_version software_statement"),
+        "redirect_uris": _urls,
+        **_each(is_url, "client_uri jwks_uri"),
+        **_each(_texts, "grant_types response_types contacts"),
     },
 }  # fmt: skip
 """The members that are looked at, by library and kind of document."""
@@ -120,6 +132,8 @@ REQUIRED: Mapping[tuple[str, str], tuple[str, ...]] = {
     ("zod", "server"): ("issuer", "authorization_endpoint", "token_endpoint", "response_types_supported"),
     ("zod", "oidc"): ("issuer", "authorization_endpoint", "token_endpoint", "jwks_uri", "response_types_supported",
                       "subject_types_supported", "id_token_signing_alg_values_supported"),
+    ("pydantic", "client"): ("client_id",),
+    ("zod", "client"): ("client_id", "redirect_uris"),
 }  # fmt: skip
 _NOT_NULL = ("response_types_supported",)
 
@@ -130,7 +144,8 @@ def refused(document: Mapping[str, Any], library: str, kind: str) -> tuple[str, 
     Args:
         document: a JSON object.
         library: a value of the behaviour ``documents``.
-        kind: ``resource``, ``server``, or ``oidc`` where it stands at a location of OpenID Connect Discovery.
+        kind: ``resource``, ``server``, ``oidc`` where it stands at a location of OpenID Connect Discovery, or ``client``
+            for the answer to a registration.
     """
     if library == "objects":
         return ()

@@ -29,11 +29,13 @@ POINTS: dict[str, tuple[str, ...]] = {
     "iss": ("iss",),
     "token endpoint": ("token endpoint",),
     "authentication": ("authentication",),
-    "with the token": (),
+    "with the token": ("token type",),
     "403 insufficient_scope": ("403 insufficient_scope",),
     "refresh": ("refresh",),
 }  # fmt: skip
 """The decision points in the order shown, with the behaviours that decide each."""
+HARMLESS = ("scope",)
+"""Points that stop nobody by themselves."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -61,7 +63,7 @@ class Outlook:
     @property
     def open(self) -> Decision | None:
         """The first point that the recording leaves open; None where there is none."""
-        return next((one for one in self.decisions if one.outcome == "unknown"), None)
+        return next((one for one in self.decisions if one.outcome == "unknown" and one.point not in HARMLESS), None)
 
     @property
     def fate(self) -> Fate:

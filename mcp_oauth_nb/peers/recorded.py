@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cached_property
-from urllib.parse import urljoin
+from typing import Any
+from urllib.parse import quote, urljoin
 
 from mcp_oauth_nb.peers.rows import NOT_KNOWN
 from mcp_oauth_nb.protocol.wellknown import same_origin, split
@@ -14,12 +16,17 @@ from mcp_oauth_nb.rules.evidence import (
     form,
     query,
     redirect,
+    text,
     without_token,
 )
 from mcp_oauth_nb.rules.rule import Case
 
 MOST_REDIRECTS = 5
+OURS = ("address",)
+"""Failures that are our own caution and no answer of anybody: another client may well ask there."""
 _DEFAULTS = {"http": ":80", "https": ":443"}
+
+_SAFE = "/%:@!$&'()*+,;=~-._|[]"
 
 
 class NotRecorded(Exception):
@@ -46,7 +53,7 @@ class Recording:
             (one.request.method, written(one.request.url)): one
             for one in self.case.trace.exchanges
             if one.direction == "out" and not one.edited and not (one.response and one.response.truncated)
-            if one.response is not None or one.failure is not None
+            if one.response is not None or (one.failure is not None and one.failure.kind not in OURS)
             if one.request.header("authorization") is None
         }
 
@@ -90,6 +97,24 @@ class Recording:
         return form(sent[-1]).get("resource") if sent else query(asked).get("resource") if asked else None
 
     @property
+    def registered(self) -> Mapping[str, Any] | None:
+        """The answer to the registration; None where no client was registered dynamically."""
+        found = [one for one in self.case.answered("register") if one.status in (200, 201) and one.document is not None]
+        return found[-1].document if found else None
+
+    @property
+    def method(self) -> str:
+        """How the recorded client authenticated at the token endpoint; empty where it never came there."""
+        sent = self.case.answered("token")
+        return method_of(sent[-1]) if sent else ""
+
+    @property
+    def token_type(self) -> str | None:
+        """The type of the token that was issued; None where none was."""
+        issued = [one.document for one in self.case.answered("token") if one.status == 200 and one.document]
+        return text(issued[-1].get("token_type")) if issued else None
+
+    @property
     def outcome(self) -> str:
         """How the recorded flow ended behind the authorization: ``works``, or what it ended with, or not known."""
         for step in ("token", "mcp"):
@@ -109,7 +134,7 @@ def written(url: str) -> str:
         return url
     scheme, _, host = parts.origin.partition("://")
     host = host.lower().removesuffix(_DEFAULTS[scheme.lower()])
-    return f"{scheme.lower()}://{host}{parts.path or '/'}{parts.query}"
+    return f"{scheme.lower()}://{host}{quote(parts.path, safe=_SAFE) or '/'}{parts.query}"
 
 
 def spelled(url: str) -> str:
@@ -135,3 +160,11 @@ def target(exchange: Exchange, how: str) -> str | None:
     except ValueError:
         return None
     return found if how == "any" or same_origin(exchange.request.url, found) else None
+
+
+def method_of(exchange: Exchange) -> str:
+    """How a client showed itself at the token endpoint, read from the request (RFC 6749 2.3)."""
+    members = form(exchange)
+    if (exchange.request.header("authorization") or "").lower().startswith("basic "):
+        return "client_secret_basic"
+    return "client_secret_post" if "client_secret" in members else "none"

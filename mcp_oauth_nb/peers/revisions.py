@@ -39,6 +39,7 @@ _FIRST = rows_of(
     resource parameter: none | not said
     iss: not checked | not said
     token endpoint: any | not said
+    token type: bearer | OAuth 2.1 5.2.1
     authentication: as the metadata lists | RFC 8414 2
     403 insufficient_scope: not described | Error Handling names the status alone
     refresh: optional | Token Handling

@@ -103,6 +103,7 @@ VALUES: Mapping[str, Mapping[str, str]] = {
     "S256, when": {
         "at once": "checked as soon as the metadata is read",
         "after registering": "checked after the registration",
+        "never": "never checked",
     },
     "response types": {
         "code": "stops unless response_types_supported lists code",
@@ -146,6 +147,10 @@ VALUES: Mapping[str, Mapping[str, str]] = {
     "token endpoint": {
         "https or this machine": "must be https, or on this machine",
         "any": "any URL",
+    },
+    "token type": {
+        "bearer": "takes Bearer alone, in any case",
+        "any": "takes any token_type",
     },
     "authentication": {
         "as registered": "the method that the registration answered; the client id stands in the form as well",

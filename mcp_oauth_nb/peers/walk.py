@@ -6,12 +6,13 @@ stands in `decisions` and `asked`.
 
 from __future__ import annotations
 
+import codecs
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from mcp_oauth_nb.peers.documents import refused
+from mcp_oauth_nb.peers.documents import is_url, refused
 from mcp_oauth_nb.peers.recorded import MOST_REDIRECTS, NotRecorded, Recording, target, written
 from mcp_oauth_nb.peers.rows import Peer
 from mcp_oauth_nb.records import Exchange
@@ -92,7 +93,8 @@ class Walk:
     def _unanswered(self, point: str, url: str, came: Exchange) -> None:
         kind = came.failure.kind if came.failure else "no answer"
         if self.does("no answer", "stops"):
-            raise Stops(point, f"no answer from {written(url)} ({kind})", "the error of the connection itself")
+            message = "TypeError: fetch failed" if self.does("documents", "zod") else "the error of the connection itself"
+            raise Stops(point, f"no answer from {written(url)} ({kind})", message)
         if self.does("no answer", "bare again"):
             self._asked(url)
 
@@ -100,7 +102,8 @@ class Walk:
 
     def named(self) -> str | None:
         """The metadata URL as this client reads it out of the challenge."""
-        return self.of_challenge("resource_metadata")
+        found = self.of_challenge("resource_metadata")
+        return None if self.does("challenge", "bearer first") and not is_url(found) else found
 
     def of_challenge(self, name: str) -> str | None:
         found = self.recording.challenge
@@ -122,17 +125,21 @@ class Walk:
         """The answer as a document that this client takes; TypeScript takes any status from 200 to 299."""
         taken = (came.status or 0) // 100 == 2 if self.does("documents", "zod") else came.status == 200
         document = came.document if taken and came.failure is None else None
-        return document if document is not None and not refused(document, self._library, kind) else None
+        marked = came.response is not None and came.response.body.startswith(codecs.BOM_UTF8)
+        if document is None or (marked and self.does("documents", "pydantic")):  # its JSON parser takes no such mark
+            return None
+        return None if refused(document, self.library, kind) else document
 
     @property
-    def _library(self) -> str:
+    def library(self) -> str:
+        """What it reads documents with, a value of the behaviour ``documents``."""
         return self.peer.does("documents")
 
     def problem(self, came: Exchange, kind: str) -> tuple[str, str]:
         """What is wrong with an answer that is no document, and what kind of error its user sees."""
         document = came.document
         if document is not None:
-            names = ", ".join(refused(document, self._library, kind)[:4])
+            names = ", ".join(refused(document, self.library, kind)[:4])
             return f"a document with {names} missing or of the wrong type", f"ZodError about {names}"
         problem = came.response.parsed.problem if came.response else ""
         return problem or "JSON that is no object", "SyntaxError of JSON.parse" if problem else "ZodError"
