@@ -1,5 +1,4 @@
-"""The command line: ``login``, ``metadata``, ``request``, ``audit``, ``check``, ``scrub``, ``clients``, ``support``
-and ``demo``.
+"""The command line, one command after the other: `COMMANDS` names them.
 
 Results go to standard output, progress to standard error. No secret is printed and none is taken as an argument, where
 shell histories and process lists keep it: secrets come from the environment, a file or a prompt, and the tokens of a

@@ -26,7 +26,7 @@ class Continuing(Discovering):
     def endpoint(self, name: str) -> str:
         """An endpoint: that of the metadata, else the default path."""
         if self.server is None:
-            return f"{self.base}/{ {'authorization': 'authorize', 'registration': 'register'}.get(name, name)}"
+            return f"{self.base}/{ {'authorization': 'authorize', 'registration': 'register'}.get(name, name) }"
         return text(self.server.get(f"{name}_endpoint")) or ""
 
     def s256(self) -> None:
@@ -62,7 +62,9 @@ class Continuing(Discovering):
         if came is not None and came.status in (200, 201) and self._is_usable(came.document or {}):
             self.decide(point, "ok", f"registers at {written(url)}{first}")
             return
-        what = f"the recorded registration there ended with {said or 'no answer'}" if came else "nobody registered there"
+        what = (
+            f"the recorded registration there ended with {said or 'no answer'}" if came else "nobody registered there"
+        )
         if came is not None and came.status in (200, 201):
             what = "with what the recorded registration answered it could not go on"
         self.decide(point, "unknown", f"registers at {written(url)}; {what}{first}")
@@ -143,9 +145,7 @@ class Continuing(Discovering):
         if self.does("documents", "objects"):
             return ""
         if iss is None:
-            return (
-                "OAuthFlowError: Authorization response missing iss parameter advertised by the authorization server"
-            )
+            return "OAuthFlowError: Authorization response missing iss parameter advertised by the authorization server"
         return f"OAuthFlowError: Authorization response iss mismatch: {iss} != {issuer}"
 
     def token_endpoint(self) -> None:

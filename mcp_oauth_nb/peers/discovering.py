@@ -1,4 +1,4 @@
-"""The points of the flow at which a client looks for metadata and checks it: where, in which order, and what stops it."""
+"""The points at which a client looks for metadata and checks it: where, in which order, and what stops it."""
 
 from __future__ import annotations
 

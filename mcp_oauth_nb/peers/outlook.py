@@ -119,7 +119,8 @@ def outlook(peer: Peer, recording: Recording) -> Outlook:
     try:
         if recording.challenge is None:
             raise NotRecorded("a request without a token that is answered with 401")
-        for point, play in _route(walk):
+        for name, play in _route(walk):
+            point = name
             play()
     except Stops as stop:
         walk.decide(stop.point, "stops", stop.why, stop.message)

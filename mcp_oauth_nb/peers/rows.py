@@ -53,7 +53,7 @@ VALUES: Mapping[str, Mapping[str, str]] = {
     },
     "resource": {
         "covers": "the resource must be the URL or a parent path of it; a slash at the end makes no difference",
-        "covers, not longer": "the resource must be the URL or a parent path of it, and not longer, not even by a slash",
+        "covers, not longer": "the resource must be the URL or a parent path of it, without a slash more",
         "same or parent": "the resource must be the URL; another spelling and a parent path are let pass",
         "none": "there is no resource to check",
     },

@@ -73,7 +73,8 @@ class Walk:
         for _ in range(MOST_REDIRECTS + 1):
             came = self._asked(url)
             if came.failure is not None and came.response is None:
-                return self._unanswered(point, url, came)
+                self._unanswered(point, url, came)
+                return None
             onward = target(came, self.peer.does("redirects"))
             if onward is None:
                 break
@@ -93,7 +94,9 @@ class Walk:
     def _unanswered(self, point: str, url: str, came: Exchange) -> None:
         kind = came.failure.kind if came.failure else "no answer"
         if self.does("no answer", "stops"):
-            message = "TypeError: fetch failed" if self.does("documents", "zod") else "the error of the connection itself"
+            message = (
+                "TypeError: fetch failed" if self.does("documents", "zod") else "the error of the connection itself"
+            )
             raise Stops(point, f"no answer from {written(url)} ({kind})", message)
         if self.does("no answer", "bare again"):
             self._asked(url)

@@ -17,7 +17,7 @@ LONGEST_RUN = 6
 """Backticks in a row that are shown; a fence has to be longer than any run inside."""
 _RUN = re.compile(r"`+")
 _PLAIN = re.compile(r"[A-Za-z0-9 .,;:()'\"/%+=?-]*")
-_LIVE = re.compile(r"://|www\.|\bGH-\d|\b[0-9a-fA-F]{7,64}\b|^\s|\s$|^[-+=]|^\d+[.)]")
+_LIVE = re.compile(r"://|www\.|:\w+:|\bGH-\d|\b[0-9a-fA-F]{7,64}\b|^\s|\s$|^[-+=]|^\d+[.)]")
 
 
 def code(content: str, most: int) -> str:

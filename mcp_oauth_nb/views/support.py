@@ -118,20 +118,22 @@ class Support(Displayable):
 
 
 def _verdict(support: Support, _: list[str]) -> Iterator[str]:
-    """The verdict in three lines."""
+    """The verdict in a few lines."""
     report, cause = support.report, support.report.cause
-    at = f" at {STEPS[report.failing_step].title}" if report.failing_step in STEPS else ""
+    step = STEPS.get(report.failing_step or "")
+    at = f" at {step.title}" if step else ""
     yield f"### MCP authorization: {report.status}{at}"
     if cause is None:
         yield "- **Verdict**: no rule found anything wrong in what was captured"
         return
     made = Verdict(report, cause)
+    place = said(support.masked(where(cause)), LINE)
     yield "\n".join(
         (
             f"- **Verdict** ({made.label}): {said(support.masked(cause.summary), LINE)} {_reference(cause)}",
             f"- **Who must act**: {cause.who}; {said(support.masked(cause.fix), 2 * LINE)}",
-            f"- **Observed**: {code(support.masked(cause.observed), LINE)}, "
-            f"expected {code(support.masked(cause.expected), LINE)} ({said(support.masked(where(cause)), LINE)}; {made.confidence})",
+            f"- **Observed**: {code(support.masked(cause.observed), LINE)} ({place}; {made.confidence})",
+            f"- **Expected**: {code(support.masked(cause.expected), LINE)}",
         )
     )
 
@@ -181,7 +183,7 @@ def _challenge(support: Support, cut: list[str]) -> Iterator[str]:
         return
     response = shown_of(found).response
     lines = response.header_lines("www-authenticate") if response else ()
-    yield f"**Challenge** (#{found.id}, status {found.status})"
+    yield f"**Challenge** (exchange {found.id}, status {found.status})"
     told = "\n".join(f"WWW-Authenticate: {support.masked(one)}" for one in lines)
     yield support.fenced("challenge", told or "(no WWW-Authenticate header)", "http", CHALLENGE, cut)
 
@@ -195,13 +197,14 @@ def _documents(support: Support, cut: list[str]) -> Iterator[str]:
             yield f"**{name.capitalize()}**: none was found"
             continue
         exchange, document = found
-        yield f"**{name.capitalize()}** (#{exchange.id}, {code(support.masked(exchange.request.url), URL_IN_LINE)})"
+        url = code(support.masked(exchange.request.url), URL_IN_LINE)
+        yield f"**{name.capitalize()}** (exchange {exchange.id}, {url})"
         shown = json_text(mask_json(support.report.trace.vault, dict(document)))
         yield support.fenced(name, shown if support.hosts else support.without_hosts(shown), "json", DOCUMENT, cut)
 
 
 def _error(support: Support, cut: list[str]) -> Iterator[str]:
-    """What the server said of the failure: the OAuth error of the last exchange of the failing step, or its challenge."""
+    """What the server said of the failure: the OAuth error of the failing step's last answer, or its challenge."""
     step = support.report.failing_step
     failed = [one for one in support.case.exchanges(step) if one.response or one.failure] if step else []
     if not failed:
@@ -216,7 +219,7 @@ def _error(support: Support, cut: list[str]) -> Iterator[str]:
         said_so.update({name: value for name, value in item.parameters if name.startswith("error")})
     if not said_so and not oauth_error(last):
         return
-    yield f"**Error** (#{last.id}, status {last.status or 'none'})"
+    yield f"**Error** (exchange {last.id}, status {last.status or 'none'})"
     shown = json_text({name: support.masked(value) for name, value in said_so.items()})
     yield support.fenced("error", shown, "json", ERROR, cut)
 

@@ -30,7 +30,6 @@ FAULTS = (
 """Names of the demo's faults; None is a healthy server."""
 
 
-
 def recorded(url: str) -> Trace:
     """A run and a look at every location."""
     dbg = Debugger(url, browser="follow", step_timeout_s=5)

@@ -27,7 +27,7 @@ def test_it_sends_what_was_predicted_and_stops_where_it_was_predicted(client: st
     with ExitStack() as stack:
         servers = [stack.enter_context(DemoServer(fault)) for fault in FAULTS]
         predicted = [other_clients(recorded(server.url))[client] for server in servers]
-        place = packages(HERE / "typescript") / "@modelcontextprotocol" / CLIENTS[client]
+        place = packages(HERE / "npm") / "@modelcontextprotocol" / CLIENTS[client]
         command = [node(), str(HERE / "auth.mjs"), str(place), *(server.url for server in servers)]
         ended = bounded(command, RUN_S, cwd=HERE)
     assert ended.status == 0, ended.output[-2000:]
