@@ -1,4 +1,7 @@
-"""What a user hands over as evidence, as a trace: a debugger, a report, a trace, or the path of a file."""
+"""What is made of any evidence for others: what their clients would do, and the block that maintainers ask for.
+
+Evidence is a debugger, a report, a trace, or the path of a file.
+"""
 
 from __future__ import annotations
 

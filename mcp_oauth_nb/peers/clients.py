@@ -125,8 +125,7 @@ INSPECTOR = Peer(
     READ,
     changed(
         tuple(Row(row.behaviour, row.value, f"uses client 2.3.1: {row.source}") for row in TYPESCRIPT_SDK_2.rows),
-        Row("scope", "not known", _INSPECTOR + "authenticate takes the configured or stored scope, the challenge path "
-            "that of the challenge; which of them runs first was not read"),
+        Row("scope", "resource", _INSPECTOR + "authenticate hands over the configured scope alone; seen in runs"),
         Row("offline_access", "added", _INSPECTOR + "get clientMetadata declares refresh_token"),
         Row("403 insufficient_scope", "asks first", _INSPECTOR + "step_up_confirm, unionAuthorizationScopes"),
     ),

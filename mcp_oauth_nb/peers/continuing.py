@@ -90,13 +90,13 @@ class Continuing(Discovering):
         self.decide("scope", "ok", chosen or "none")
 
     def _chosen(self) -> str:
-        challenged, listed = self.of_challenge("scope"), (self.resource or {}).get("scopes_supported")
-        if challenged:
+        how, challenged = self.peer.does("scope"), self.of_challenge("scope")
+        if challenged and how != "resource":
             return challenged
-        how, by_server = self.peer.does("scope"), (self.server or {}).get("scopes_supported")
+        listed, by_server = ((found or {}).get("scopes_supported") for found in (self.resource, self.server))
         if how == "challenge, resource, server":
             return " ".join(texts(listed if isinstance(listed, list) else by_server))
-        if listed or how == "challenge, resource" or (how == "mcp-remote" and isinstance(listed, list)):
+        if listed or how in ("challenge, resource", "resource") or (how == "mcp-remote" and isinstance(listed, list)):
             return " ".join(texts(listed))
         return " ".join(texts(by_server)) if isinstance(by_server, list) else "openid email profile"
 

@@ -144,8 +144,8 @@ def refused(document: Mapping[str, Any], library: str, kind: str) -> tuple[str, 
     Args:
         document: a JSON object.
         library: a value of the behaviour ``documents``.
-        kind: ``resource``, ``server``, ``oidc`` for one at a location of OpenID Connect Discovery, or ``client`` for the
-            answer to a registration.
+        kind: ``resource``, ``server``, ``oidc`` for one at a location of OpenID Connect Discovery, or ``client`` for
+            the answer to a registration.
     """
     if library == "objects":
         return ()

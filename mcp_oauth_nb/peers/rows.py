@@ -122,6 +122,7 @@ VALUES: Mapping[str, Mapping[str, str]] = {
         "challenge, resource, server": "the challenge's, else all of the resource metadata, "
         "else all of the authorization server metadata",
         "challenge, resource": "the challenge's, else all of the resource metadata",
+        "resource": "all of the resource metadata; what the challenge asks for is left aside",
         "mcp-remote": "the challenge's, else all of the resource metadata, else all of the authorization server "
         "metadata, else openid email profile",
     },

@@ -53,7 +53,6 @@ TITLES = {
     "403 insufficient_scope": "403 insufficient_scope",
     "refresh": "refresh",
 }
-BADGES = {"ok": "passed", "stops": "failed", "unknown": "warned"}
 LONGEST = 160
 """Characters of a cell; the folded part has all of it."""
 LONGEST_SOURCES = 12_000
@@ -102,7 +101,7 @@ def _(outlooks: Outlooks) -> Bundle:
         tag("div", words(strong(f"{shown.title}:"), text(shown.counted))),
         table(
             (
-                [strong(str(one.peer)), _fate(shown, one), text(_where(shown, one), LONGEST * 4)]
+                [strong(str(one.peer)), badge(one.fate), text(_where(shown, one), LONGEST * 4)]
                 for one in outlooks.each
             ),
             ("client", "comes to", "where and why"),
@@ -114,14 +113,6 @@ def _(outlooks: Outlooks) -> Bundle:
     parts.append(details(text("Decision by decision"), _matrix(shown)))
     parts += [details(words(text(str(one.peer)), quiet(one.fate)), *_folded(shown, one)) for one in outlooks.each]
     return bundle(card(stack(*parts)), "\n".join(_lines(shown, open_yet=open_yet)))
-
-
-def _fate(shown: _Shown, one: Outlook) -> Html:
-    return _badge({"gets through": "ok", "stops": "stops", "unknown": "unknown"}[one.fate], one.fate)
-
-
-def _badge(outcome: str, word: str) -> Html:
-    return badge(word) if outcome not in BADGES else words(badge(word))
 
 
 def _where(shown: _Shown, one: Outlook) -> str:

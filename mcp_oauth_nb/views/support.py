@@ -118,7 +118,7 @@ class Support(Displayable):
 
 
 def _verdict(support: Support, _: list[str]) -> Iterator[str]:
-    """The verdict in a few lines."""
+    """The verdict in three lines."""
     report, cause = support.report, support.report.cause
     step = STEPS.get(report.failing_step or "")
     at = f" at {step.title}" if step else ""
@@ -128,12 +128,12 @@ def _verdict(support: Support, _: list[str]) -> Iterator[str]:
         return
     made = Verdict(report, cause)
     place = said(support.masked(where(cause)), LINE)
+    wanted = f"expected: {code(support.masked(cause.expected), LINE)}"
     yield "\n".join(
         (
             f"- **Verdict** ({made.label}): {said(support.masked(cause.summary), LINE)} {_reference(cause)}",
             f"- **Who must act**: {cause.who}; {said(support.masked(cause.fix), 2 * LINE)}",
-            f"- **Observed**: {code(support.masked(cause.observed), LINE)} ({place}; {made.confidence})",
-            f"- **Expected**: {code(support.masked(cause.expected), LINE)}",
+            f"- **Observed**: {code(support.masked(cause.observed), LINE)} ({place}; {made.confidence}); {wanted}",
         )
     )
 
