@@ -1,6 +1,6 @@
 """What other clients would do with a server: their rules as rows with sources, played on what a recording holds.
 
-`rows` has the words that a rule is written with, `clients` and `revisions` the rules of each client that was read,
+`values` has the words that a rule is written with, `clients` and `revisions` the rules of each client that was read,
 `walk` plays them. Only answers that stand in the recording are used: where a client would ask for something else, that
 is said and nothing is presumed. A fact that was not read in a client's source is *not known*.
 """

@@ -28,6 +28,7 @@ PYTHON_SDK = Peer(
         server metadata at: RFC 8414 and OIDC | utils.py build_oauth_authorization_server_metadata_discovery_urls
         server metadata of the origin at: RFC 8414 | utils.py build_oauth_authorization_server_metadata_discovery_urls
         server metadata, next: below 500 or no document | utils.py handle_auth_metadata_response
+        OpenID document: like any | utils.py handle_auth_metadata_response
         no server metadata: paths of the MCP server | oauth2.py _perform_authorization_code_grant, _get_token_endpoint
         issuer: equal | utils.py validate_metadata_issuer
         documents: pydantic | ../../shared/auth.py ProtectedResourceMetadata, OAuthMetadata
@@ -69,6 +70,7 @@ TYPESCRIPT_SDK_1 = Peer(
         server metadata at: RFC 8414 and OIDC | client/auth.js buildDiscoveryUrls
         server metadata of the origin at: RFC 8414 and OIDC | client/auth.js discoverOAuthServerInfo
         server metadata, next: below 500 | client/auth.js discoverAuthorizationServerMetadata
+        OpenID document: as OpenID provider | client/auth.js discoverAuthorizationServerMetadata
         no server metadata: paths of the server | client/auth.js startAuthorization, registerClient, executeTokenRequest
         issuer: not checked | client/auth.js discoverAuthorizationServerMetadata, authInternal
         documents: zod | shared/auth.js OAuthProtectedResourceMetadataSchema, OAuthMetadataSchema
@@ -125,6 +127,7 @@ INSPECTOR = Peer(
     READ,
     changed(
         tuple(Row(row.behaviour, row.value, f"uses client 2.3.1: {row.source}") for row in TYPESCRIPT_SDK_2.rows),
+        Row("OpenID document", "either, asked beforehand", _INSPECTOR + "withRfc8414OidcCompat"),
         Row("scope", "resource", _INSPECTOR + "authenticate hands over the configured scope alone; seen in runs"),
         Row("offline_access", "added", _INSPECTOR + "get clientMetadata declares refresh_token"),
         Row("403 insufficient_scope", "asks first", _INSPECTOR + "step_up_confirm, unionAuthorizationScopes"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+from mcp_oauth_nb.peers.documents import refused
 from mcp_oauth_nb.peers.recorded import spelled, written
 from mcp_oauth_nb.peers.walk import Members, Stops, Walk
 from mcp_oauth_nb.protocol.resource import resource_match
@@ -136,6 +137,8 @@ class Discovering(Walk):
                 continue
             last = came.status or 0
             document = self.document(came, "oidc" if kind.startswith("oidc") else "server")
+            if document is None and self.does("OpenID document", "either, asked beforehand"):
+                document = self._beforehand(point, came, kind)
             if document is not None and (self._is_issuer(document) or self._turned_down(document)):
                 self.server = document
                 self.decide(point, "ok", f"takes the document of {self.asked[-1].url}")
@@ -145,6 +148,21 @@ class Discovering(Walk):
             if document is None and not self._looks_further(point, came, kind):
                 break
         self._without_server_metadata(point, last, misnamed)
+
+    def _beforehand(self, point: str, came: Exchange, kind: str) -> Members | None:
+        """A document for OAuth alone at a location of OpenID Connect Discovery, looked for before its turn."""
+        if not kind.startswith("rfc8414") or not _below("4xx or 502", came.status or 0):
+            return None
+        for url, other in self.server_urls():
+            if not other.startswith("oidc"):
+                continue
+            found = self.get(point, url)
+            if found is None or not (found.status == 200 or _below("4xx or 502", found.status or 0)):
+                return None
+            if found.status == 200:
+                document = self.document(found, "server")
+                return document if document is not None and refused(document, self.library, "oidc") else None
+        return None
 
     def _is_issuer(self, document: Members) -> bool:
         how, named, legacy = self.peer.does("issuer"), document.get("issuer"), self.resource is None

@@ -20,7 +20,7 @@ POINTS: dict[str, tuple[str, ...]] = {
                           "no resource metadata", "redirects", "no answer", "documents"),
     "resource": ("resource", "resource, when"),
     "server metadata": ("server metadata at", "server metadata of the origin at", "server metadata, next",
-                        "no server metadata"),
+                        "OpenID document", "no server metadata"),
     "issuer": ("issuer",),
     "S256": ("S256", "S256, when", "response types"),
     "registration": ("registration", "no registration_endpoint"),

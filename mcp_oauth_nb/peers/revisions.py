@@ -26,6 +26,7 @@ _FIRST = rows_of(
     server metadata at: RFC 8414 | Server Metadata Discovery
     server metadata of the origin at: RFC 8414 | Server Metadata Discovery
     server metadata, next: anything | Server Metadata Discovery
+    OpenID document: like any | not said
     no server metadata: paths after 404 | Fallbacks for Servers without Metadata Discovery
     issuer: not checked | not said
     documents: objects | not said

@@ -100,10 +100,7 @@ def _(outlooks: Outlooks) -> Bundle:
     parts = [
         tag("div", words(strong(f"{shown.title}:"), text(shown.counted))),
         table(
-            (
-                [strong(str(one.peer)), badge(one.fate), text(_where(shown, one), LONGEST * 4)]
-                for one in outlooks.each
-            ),
+            ([strong(str(one.peer)), badge(one.fate), text(_where(shown, one), LONGEST * 4)] for one in outlooks.each),
             ("client", "comes to", "where and why"),
         ),
         tag("div", quiet(PRESUMED)),

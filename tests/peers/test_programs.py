@@ -26,6 +26,7 @@ FAULTS = (
     "no-server-metadata",
     "server-metadata-crashes",
     "metadata-html",
+    "only-openid-metadata",
     "issuer-mismatch",
     "metadata-issuer-with-slash",
     "no-s256",

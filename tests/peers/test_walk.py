@@ -27,7 +27,8 @@ from factories import (
 from mcp_oauth_nb import Trace, other_clients
 from mcp_oauth_nb.peers import PEERS
 from mcp_oauth_nb.peers.outlook import POINTS, Outlook
-from mcp_oauth_nb.peers.rows import NOT_KNOWN, VALUES
+from mcp_oauth_nb.peers.rows import NOT_KNOWN
+from mcp_oauth_nb.peers.values import VALUES
 
 PY, TS1, TS2, REMOTE = "Python SDK", "TypeScript SDK 1.32.2", "TypeScript SDK 2.4.0", "mcp-remote"
 PLAIN = "Bearer"
