@@ -94,7 +94,7 @@ TYPESCRIPT_SDK_1 = Peer(
     "Run in Node.js; a browser refuses answers without CORS headers as well.",
 )
 
-_CLIENT_2 = "@modelcontextprotocol/client dist/index.mjs (packages/client/src/client/auth.ts) "
+_CLIENT_2 = "@modelcontextprotocol/client dist/*.mjs: "
 TYPESCRIPT_SDK_2 = Peer(
     "TypeScript SDK",
     "2.4.0",
@@ -142,7 +142,7 @@ MCP_REMOTE = Peer(
     "github.com/geelen/mcp-remote; package mcp-remote 0.15.1 on npm, with client 2.0.0 inside",
     READ,
     changed(
-        tuple(Row(row.behaviour, row.value, f"{_REMOTE}{row.source.partition(') ')[2]}") for row in
+        tuple(Row(row.behaviour, row.value, f"{_REMOTE}{row.source.partition(': ')[2]}") for row in
               TYPESCRIPT_SDK_2.rows),
         *rows_of(
             """

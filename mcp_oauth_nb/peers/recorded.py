@@ -80,8 +80,10 @@ class Recording:
         return found
 
     def posted(self, url: str) -> Exchange | None:
-        """The answer to a POST; None where nobody asked."""
-        return self._answers.get(("POST", written(url)))
+        """The answer to the registration there, of whatever run; None where nobody registered. Probes do not count."""
+        found = [one for one in self.case.trace.exchanges if one.step == "register" and not one.edited]
+        there = (one for one in reversed(found) if written(one.request.url) == written(url))
+        return next((one for one in there if one.request.method == "POST"), None)
 
     @property
     def redirect(self) -> dict[str, str] | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -196,3 +197,11 @@ def test_every_client_has_a_row_with_a_source_for_every_behaviour() -> None:
 def test_every_behaviour_decides_a_point() -> None:
     used = [behaviour for behaviours in POINTS.values() for behaviour in behaviours]
     assert sorted(used) == sorted(VALUES)
+
+
+def test_a_registration_that_a_probe_tried_says_nothing() -> None:
+    flow = tflow(Piece("register", (registered(token_endpoint_auth_method="none"),)))
+    refused = texchange("http_redirect_registration", f"{ISSUER}/register", 400, method="POST")
+    probed = replace(flow, exchanges=(*flow.exchanges, replace(refused, id=len(flow.exchanges) + 1)))
+    assert other_clients(probed)[PY].at("registration") == other_clients(flow)[PY].at("registration")
+    assert other_clients(probed)[PY].at("registration").outcome == "ok"
