@@ -34,9 +34,11 @@ _HOME = {
     "load": "evidence.load",
     "load_har": "evidence.har",
     "metadata": "single",
+    "other_clients": "evidence.given",
     "record": "recording.record",
     "request": "single",
     "scrub": "evidence.scrub",
+    "support": "evidence.given",
 }
 """The module that each public name lives in."""
 

@@ -1,4 +1,4 @@
-"""The command line: ``login``, ``metadata``, ``request``, ``audit``, ``report``, ``check``, ``scrub`` and ``demo``.
+"""The command line, one command after the other: `COMMANDS` names them.
 
 Results go to standard output, progress to standard error. No secret is printed and none is taken as an argument, where
 shell histories and process lists keep it: secrets come from the environment, a file or a prompt, and the tokens of a
@@ -14,7 +14,7 @@ import argparse
 import sys
 from collections.abc import Callable
 
-from mcp_oauth_nb.commands import audit, check, login, practice, report, single
+from mcp_oauth_nb.commands import audit, check, handing, login, practice, report, single
 from mcp_oauth_nb.commands.terminal import INCOMPLETE, complain, progress
 from mcp_oauth_nb.errors import BadSetting, McpOAuthError, NotOurs
 
@@ -27,6 +27,8 @@ COMMANDS: tuple[tuple[str, str, Callable[[argparse.ArgumentParser], None], Run],
     ("report", "diagnose a file that was saved or recorded", report.add_options, report.report),
     ("check", "search files for secrets", check.add_check_options, check.check),
     ("scrub", "put tags in the places of secrets in files", check.add_scrub_options, check.scrub),
+    ("clients", "what other clients would do, from saved evidence", handing.add_clients_options, handing.clients),
+    ("support", "Markdown for an issue, from saved evidence", handing.add_support_options, handing.support),
     ("demo", "run a server to practise on until Ctrl-C", practice.add_options, practice.demo),
 )
 """Each command: its name, what it does, its options, and what runs it."""

@@ -33,6 +33,7 @@ from mcp_oauth_nb.errors import BadSetting, NotYet
 from mcp_oauth_nb.facts import FLOW, every_table, table_of
 from mcp_oauth_nb.jose import new_key, secret_parts
 from mcp_oauth_nb.link import AuthorizationLink
+from mcp_oauth_nb.peers.outlook import Outlooks
 from mcp_oauth_nb.protocol.client_document import LOCAL_PATH, document_for
 from mcp_oauth_nb.protocol.elicitation import InputNeeded
 from mcp_oauth_nb.protocol.flow import Authorization, Client, Registration, Settings, Tokens, need
@@ -49,6 +50,7 @@ from mcp_oauth_nb.steps.probes import PROBES
 from mcp_oauth_nb.views.client_document import ClientDocument
 from mcp_oauth_nb.views.config import Config
 from mcp_oauth_nb.views.script import Script
+from mcp_oauth_nb.views.support import Support
 from mcp_oauth_nb.views.tables import TableView
 from mcp_oauth_nb.views.token_details import TokenDetails
 from mcp_oauth_nb.wire.addresses import Guard
@@ -522,6 +524,28 @@ class Debugger(Auditor):
         from mcp_oauth_nb.evidence.har import har_of  # noqa: PLC0415 - reaches rules, which a flow does without
 
         return har_of(self.trace, path)
+
+    def other_clients(self) -> Outlooks:
+        """What other clients and each protocol revision would do with this server, and where each would stop.
+
+        Worked out of what was recorded; `well_known` and `run` before it leave less unknown. ``.frame`` for pandas.
+        """
+        from mcp_oauth_nb.evidence.given import other_clients  # noqa: PLC0415 - reaches what a flow does without
+
+        return other_clients(self)
+
+    def support(self, *, hosts: bool = True) -> Support:
+        """What maintainers ask for in an issue, as Markdown to be pasted, without a secret: ``.text``.
+
+        Args:
+            hosts: keep the names of hosts; False puts the role of each in its place.
+
+        Raises:
+            BadSetting: `hosts` is no flag.
+        """
+        from mcp_oauth_nb.evidence.given import support  # noqa: PLC0415 - reaches what a flow does without
+
+        return support(self, hosts=hosts)
 
     def again(self) -> Debugger:
         """A new debugger with the same settings, before its first step."""

@@ -26,6 +26,9 @@ def shown(dbg: Debugger) -> Iterator[str]:
             yield from render(thing).values()
         except TypeError:
             continue
+    yield from render(dbg.other_clients()).values()
+    yield dbg.support().text
+    yield dbg.support(hosts=False).text
     yield dbg.har().text
     if dbg.trace.runs:
         yield str(dbg.curl())

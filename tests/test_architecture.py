@@ -14,7 +14,7 @@ FLOORS = (
     ("records", "telltale", "jose"),
     ("protocol", "redact"),
     ("steps", "rules", "wire"),
-    ("facts", "audit"),
+    ("facts", "audit", "peers"),
     ("views",),
     ("link", "arguments"),
     ("evidence",),
@@ -43,7 +43,7 @@ ONLY_IN = {
 }
 LAZY = ("pandas", "nbformat", "nbconvert", "jsonschema")
 """Costly to import, so reached inside the function that needs them."""
-PURE = ("steps", "rules", "protocol", "facts", "views")
+PURE = ("steps", "rules", "protocol", "facts", "peers", "views")
 IMPURE = {"time", "socket", "threading", "os", "secrets", "random", "asyncio", "subprocess", "ssl", "select"}
 ATTICS = ("util", "utils", "helper", "helpers", "common", "misc", "shared", "base")
 

@@ -2,6 +2,28 @@
 
 from __future__ import annotations
 
-from mcp_oauth_nb.views import audit, check, client_document, config, exchange, report, tables, token_details
+from mcp_oauth_nb.views import (
+    audit,
+    check,
+    client_document,
+    config,
+    exchange,
+    peers,
+    report,
+    support,
+    tables,
+    token_details,
+)
 
-__all__ = ["audit", "check", "client_document", "config", "exchange", "report", "tables", "token_details"]
+__all__ = [
+    "audit",
+    "check",
+    "client_document",
+    "config",
+    "exchange",
+    "peers",
+    "report",
+    "support",
+    "tables",
+    "token_details",
+]

@@ -38,6 +38,10 @@ COLOURS = {
     "warned": "#7d4e00",
     "running": "#0550ae",
     "needs you": "#0550ae",
+    "ok": "#116329",
+    "gets through": "#116329",
+    "stops": "#a40e26",
+    "unknown": "#7d4e00",
 }
 """The background of a status badge under white text; any other word is grey."""
 GREY = "#57606a"

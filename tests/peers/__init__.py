@@ -1,0 +1,1 @@
+"""Predictions about other clients, held against the clients themselves."""
