@@ -27,6 +27,7 @@ _HOME = {
     "NotOurs": "errors",
     "NotYet": "errors",
     "Report": "rules.rule",
+    "TimeUp": "errors",
     "Trace": "records",
     "check": "evidence.search",
     "diagnose": "rules",

@@ -6,6 +6,7 @@ from mcp_oauth_nb.errors import CallbackTimeout as CallbackTimeout
 from mcp_oauth_nb.errors import McpOAuthError as McpOAuthError
 from mcp_oauth_nb.errors import NotOurs as NotOurs
 from mcp_oauth_nb.errors import NotYet as NotYet
+from mcp_oauth_nb.errors import TimeUp as TimeUp
 from mcp_oauth_nb.evidence.har import load_har as load_har
 from mcp_oauth_nb.evidence.load import load as load
 from mcp_oauth_nb.evidence.scrub import scrub as scrub
