@@ -97,8 +97,11 @@ def test_a_cell_below_the_runner_says_how_far_the_flow_is(walkthrough: Ran) -> N
     assert any("not finished: step 1 of 9" in text for text in saved.plain(walkthrough[0]))
 
 
-def test_the_walkthrough_is_good_evidence(walkthrough: Ran) -> None:
-    assert saved.problems(without_controls(walkthrough[0])) == []
+@pytest.mark.parametrize("name", NAMES)
+def test_every_display_is_one_that_every_renderer_keeps(name: str, ran: Callable[[str], Ran]) -> None:
+    notebook = without_controls(ran(name)[0])
+    assert sum("text/html" in output["data"] for output in saved.outputs(notebook)) >= 5
+    assert saved.problems(notebook) == []
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -122,7 +125,6 @@ def test_every_version_and_way_passes(ran: Callable[[str], Ran]) -> None:
     assert broken.startswith("'no rule is broken")
     assert [graver.count(word) for word in ("passed", "warned", "failed")] == [2, 5, 5]
     assert shown[-1].startswith("[PASSED] all 9 steps")
-    assert [output for output in saved.outputs(notebook) if output["output_type"] == "error"] == []
 
 
 def test_the_verdict_counts_every_rule(walkthrough: Ran) -> None:
@@ -134,13 +136,11 @@ def test_the_verdict_counts_every_rule(walkthrough: Ran) -> None:
 
 def test_the_machine_gets_its_token(ran: Callable[[str], Ran]) -> None:
     notebook = ran("machine_to_machine.ipynb")[0]
-    assert saved.problems(notebook) == []
     assert saved.plain(notebook)[-2].startswith("[PASSED] all 8 steps")
 
 
 def test_practice_gives_away_nothing_but_in_its_solutions(ran: Callable[[str], Ran]) -> None:
     notebook = ran("practice.ipynb")[0]
-    assert saved.problems(notebook) == []
     shown = saved.plain(notebook)
     solutions = [text for text in shown if text.startswith("Solution of incident ")]
     others = "\n".join(text for text in shown if text not in solutions)

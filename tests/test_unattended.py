@@ -77,9 +77,7 @@ def test_without_a_browser_it_ends_before_the_redirect(server: DemoServer) -> No
     assert in_order(case, "a person is needed", "nobody follows it")
 
 
-def test_another_authorization_that_nobody_gives_ends_it(
-    server: DemoServer, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_another_authorization_that_nobody_gives_ends_it(server: DemoServer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("A_TOKEN", "not-a-token-of-this-server-4711")
     started = time.monotonic()
     case = unattended.investigate(server.url, browser=None, access_token_env="A_TOKEN")
