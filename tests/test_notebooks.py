@@ -6,10 +6,7 @@ import json
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
-import nbclient
-import nbformat
 import papermill
 import pytest
 
@@ -17,56 +14,10 @@ from mcp_oauth_nb.practice.puzzles import PUZZLES
 from mcp_oauth_nb.rules.rule import RULES
 from mcp_oauth_nb.steps import AFTERWARDS, ROUTE, STEPS
 from tests import saved
+from tests.executing import Ran, without_controls
 
 NOTEBOOKS = sorted((saved.REPOSITORY / "notebooks").glob("*.ipynb"))
 NAMES = [path.name for path in NOTEBOOKS]
-TELL_SECRETS = """
-import gc as _gc, json as _json, os as _os
-from mcp_oauth_nb import Debugger as _Debugger, DemoServer as _DemoServer
-_all = [one for one in _gc.get_objects() if isinstance(one, (_Debugger, _DemoServer))]
-_known = [secret for one in _all if isinstance(one, _DemoServer) for secret in one.secrets_issued()]
-_known += [secret for one in _all if isinstance(one, _Debugger) for secret in one.trace.vault.values()]
-_written = open(_os.environ["MCP_OAUTH_NB_SECRETS"], "w").write(_json.dumps(_known))
-"""
-"""Run behind the last cell: the secrets go to a file outside the notebook, to be searched for in it."""
-
-
-def executed(path: Path, secrets: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
-    monkeypatch.setenv("MCP_OAUTH_NB_SECRETS", str(secrets))
-    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(saved.REPOSITORY), os.environ.get("PYTHONPATH", "")]))
-    notebook = nbformat.read(path, as_version=4)
-    notebook.cells.append(nbformat.v4.new_code_cell(TELL_SECRETS))
-    client = nbclient.NotebookClient(notebook, timeout=60, kernel_name="python3", store_widget_state=False)
-    client.execute()
-    notebook.cells.pop()
-    result: dict[str, Any] = json.loads(nbformat.writes(notebook))
-    return result
-
-
-def without_controls(notebook: dict[str, Any]) -> dict[str, Any]:
-    """The runner's controls are live until somebody clicks to the end: their widget is not for this test to judge."""
-    for output in saved.outputs(notebook):
-        output.get("data", {}).pop("application/vnd.jupyter.widget-view+json", None)
-    return notebook
-
-
-Ran = tuple[dict[str, Any], list[str]]
-
-
-@pytest.fixture(scope="module")
-def ran(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Ran]:
-    """A notebook as it was executed, once, with the secrets that were live in it."""
-    done: dict[str, Ran] = {}
-
-    def run(name: str) -> Ran:
-        if name not in done:
-            secrets = tmp_path_factory.mktemp("secrets") / "secrets.json"
-            with pytest.MonkeyPatch.context() as monkeypatch:
-                notebook = executed(saved.REPOSITORY / "notebooks" / name, secrets, monkeypatch)
-            done[name] = notebook, json.loads(secrets.read_text())
-        return done[name]
-
-    return run
 
 
 @pytest.fixture
