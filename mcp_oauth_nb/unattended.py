@@ -197,7 +197,7 @@ def investigate(
 
 
 def _walked(dbg: Debugger, limit_s: float, *, has_token: bool) -> Iterator[str]:
-    """Run the flow up to its end, the first trouble, or the first thing that only a person can do; why it ended early."""
+    """Run the flow as far as it goes without a person; says why it ended early, if it did."""
     for name in ("mcp",) if has_token else route_for(dbg.grant):
         if name == "callback" and not dbg.is_automatic:
             yield LINK

@@ -61,6 +61,8 @@ class Markup:
 def read_markup(source: str) -> Markup:
     """Parse and lint a piece of markup."""
     reader = _Reader()
+    if re.search(r"\n[ \t]*\n", source):
+        reader.result.problems.append("an empty line, at which Markdown takes over")
     reader.feed(source)
     reader.close()
     reader.result.problems += [f"<{name}> is not closed" for name in reader.open]

@@ -79,6 +79,18 @@ def converted(notebook: dict[str, Any], template: str, *, sanitize: bool = False
     return str(body)
 
 
+def by_way_of_markdown(notebook: dict[str, Any]) -> str:
+    """The page that a Markdown renderer makes of what nbconvert makes of a notebook."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # nbconvert's own
+        import mistune
+        import nbformat
+        from nbconvert.exporters import MarkdownExporter
+
+        body, _ = MarkdownExporter().from_notebook_node(nbformat.reads(json.dumps(notebook), as_version=4))
+    return str(mistune.create_markdown(escape=False, plugins=["table"])(body))
+
+
 @dataclass(frozen=True)
 class Site:
     """How a site shows the html of an output.

@@ -29,7 +29,8 @@ FRAME_TAG = re.compile(
 LABELS = frozenset(("causes", "documents", "finding", "open"))
 """Words by which the html alone names its parts."""
 CUT = re.compile(
-    r"(\w+\s*)?…\s*[\d,]+ more bytes not shown|\w+…|bash, \d+ lines|unfold a step, then an exchange|nothing guessed yet; click to unfold"
+    r"(\w+\s*)?…\s*[\d,]+ more bytes not shown|\w+…|bash, \d+ lines"
+    r"|unfold a step, then an exchange|nothing guessed yet; click to unfold"
 )
 """What the html alone says: that a text was shortened or is folded, and where to click."""
 SHORTEST = 8

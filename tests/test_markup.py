@@ -45,6 +45,7 @@ BROKEN = {
     "a summary without a word": ("<details><summary> </summary>\nx</details>", "without a word"),
     "an open element": ("<div>x", "is not closed"),
     "a closed stranger": ("x</div>", "closes nothing"),
+    "an empty line": ("<div>one\n \ntwo</div>", "an empty line"),
     "a comment": ("<!-- x -->", "a comment"),
     "a declaration": ("<!DOCTYPE html>", "a declaration"),
     "an instruction": ("<?x ?>", "a processing instruction"),

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
+from factories import ttrace
 
-from mcp_oauth_nb import Debugger, DemoServer, Report
+from mcp_oauth_nb import Debugger, DemoServer, Report, diagnose
+from mcp_oauth_nb.evidence.notebook import notebook as evidence
+from mcp_oauth_nb.evidence.pages import pages
 from mcp_oauth_nb.mime import render
+from mcp_oauth_nb.records import Exchange, Request, Response, Run
 from mcp_oauth_nb.steps import ROUTE, STEPS
 from tests import saved
 from tests.executing import Executed, without_controls
 from tests.markup import read_markup
-from tests.renderers import SITES, Site, converted, read_page, shown_at
+from tests.renderers import SITES, Site, by_way_of_markdown, converted, read_page, shown_at
 
 TEMPLATES = ("lab", "classic", "basic")
 FAULTS = ("client-unknown-to-tokens", "wrong-resource", "consent-form-blocked")
@@ -24,7 +28,7 @@ EMPTY: dict[str, Any] = {"cells": [], "metadata": {}, "nbformat": 4, "nbformat_m
 
 
 @pytest.fixture(scope="module")
-def incident(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def incident(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder with a session on a broken demo server, saved in both formats that are for people's eyes."""
     folder = tmp_path_factory.mktemp("incident")
     with DemoServer(FAULTS[0]) as server:
@@ -32,7 +36,7 @@ def incident(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         dbg.run()
         dbg.save(folder / "incident.ipynb")
         dbg.save(folder / "incident.html")
-    yield folder
+    return folder
 
 
 @pytest.fixture(params=["incident", "walkthrough"])
@@ -63,6 +67,19 @@ def test_a_sanitized_page_has_it_all_and_lies_open(notebook: dict[str, Any]) -> 
     assert saved.words_of(notebook) - saved.words(page.text) == set()
     assert page.runs == empty.runs
     assert page.folds == 0
+
+
+def test_markdown_made_of_it_has_it_all_and_takes_nothing_of_a_server_for_markdown() -> None:
+    picture = "![a picture](https://tracker.example/x.png)"
+    page = Response(200, "OK", (("Content-Type", "text/plain"),), f"some\n\n{picture}\n\n# a heading\n".encode())
+    trace = ttrace()
+    sent = Exchange(1, "challenge", Request("POST", "https://mcp.example.com/mcp"), page, vault=trace.vault)
+    report = diagnose(replace(trace, exchanges=(sent,), runs=(Run("challenge", (1,), True),)))
+    notebook = json.loads(evidence(pages(report, "incident.ipynb")))
+    page = read_page(by_way_of_markdown(notebook))
+    assert saved.words_of(notebook) - saved.words(page.text) == set()
+    assert page.runs == []
+    assert picture in page.text
 
 
 def test_a_saved_page_has_it_all_and_forbids_itself_to_run(incident: Path) -> None:
