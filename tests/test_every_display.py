@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import importlib
-import importlib.resources
 import pkgutil
+import tempfile
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from mcp_oauth_nb import Debugger, DemoServer, Report, check, practice, request, unattended
+from mcp_oauth_nb import Debugger, DemoServer, Report, check, practice, request, scrub, unattended
 from mcp_oauth_nb import views as package
 from mcp_oauth_nb.demo import FAULTS
 from mcp_oauth_nb.evidence.pages import pages
 from mcp_oauth_nb.link import AuthorizationLink
 from mcp_oauth_nb.mime import render
 from mcp_oauth_nb.practice import Incident
+from mcp_oauth_nb.views.check import Check
 from mcp_oauth_nb.views.noted import Noted
 from tests.saved import display_problems
 from tests.staging import report_on
@@ -45,6 +47,19 @@ def test_every_display_of_a_fault_keeps_the_contract(name: str) -> None:
         assert display_problems(shown) == [], what
 
 
+def checks() -> Iterator[Check]:
+    """What was found in a clean file, in one with secrets, and in that one when they were replaced."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "notes.txt"
+        file.write_text("nothing here")
+        yield check(file)
+        file.write_text("Authorization: Bearer Zk3vQx9hw8rT5Jq82LzXw0aVb73Xe\nclient_secret=Ux72hdPq91LsKe04Tz\n")
+        found = check(file)
+        assert not found.clean
+        yield found
+        yield scrub(file)
+
+
 @cache
 def of_every_class() -> dict[str, list[Any]]:
     """Objects to show, by the name of their class."""
@@ -55,14 +70,14 @@ def of_every_class() -> dict[str, list[Any]]:
         for step in ("challenge", "resource_metadata", "server_metadata", "register", "pkce"):
             getattr(link, step)()
         incident = practice.incident(1)
-        here = importlib.resources.files("mcp_oauth_nb") / "__init__.py"
         objects = [
             *(audit, dbg.config, dbg.details, dbg.curl(), dbg.curl("token"), dbg.diagnose(), dbg.trace),
-            *(dbg.exchanges[0], dbg.client_document(), check(str(here)), link.authorize(), server),
+            *(dbg.exchanges[0], dbg.client_document(), link.authorize(), server),
             *(incident, incident.guess(), incident.guess(step="token", who="gateway"), incident.reveal()),
             *(practice.score({1: incident}), request("GET", f"{server.issuer}/.well-known/oauth-authorization-server")),
             *(dbg.table(name) for name in ("urls", "issuers", "tokens")),
             unattended.investigate(server.url, browser=None),
+            *checks(),
         ]
     made: dict[str, list[Any]] = {}
     for one in objects:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,7 +13,7 @@ from typing import Any
 import papermill
 import pytest
 
-from mcp_oauth_nb import DemoServer, check, diagnose, load
+from mcp_oauth_nb import DemoServer, check, diagnose, load, unattended
 from tests import saved
 
 SOURCE = saved.REPOSITORY / "notebooks" / "incident.ipynb"
@@ -53,6 +55,24 @@ def assert_evidence(milled: Milled) -> None:
     report = diagnose(load(path))
     assert f"[{report.status.upper()}] " in first
     assert report.cause is None or report.cause.summary in first
+
+
+def test_its_parameters_are_arguments_with_the_same_defaults() -> None:
+    cells = json.loads(SOURCE.read_text())["cells"]
+    (source,) = ("".join(one["source"]) for one in cells if "parameters" in one["metadata"].get("tags", ()))
+    given: dict[str, Any] = {}
+    exec(source, given)
+    given = {name: value for name, value in given.items() if name != "__builtins__"}
+    assert given.pop("out") is None
+    assert given.pop("fault") in DemoServer().faults
+    arguments = inspect.signature(unattended.investigate).parameters
+    assert given == {name: arguments[name].default for name in given}
+
+
+def test_the_readme_names_parameters_that_there_are() -> None:
+    named = set(re.findall(r" -p (\w+)", (saved.REPOSITORY / "README.md").read_text()))
+    assert {"url", "client_secret_env"} <= named
+    assert named - {"out"} <= set(inspect.signature(unattended.investigate).parameters)
 
 
 @pytest.mark.parametrize("out", ["evidence.ipynb", "evidence.json"])

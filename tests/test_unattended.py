@@ -134,6 +134,26 @@ def test_headers_and_url_come_from_the_environment(server: DemoServer, monkeypat
     assert_no_leak([*case._repr_mimebundle_().values(), repr(case), to_json(case.report.trace)], [SECRET])
 
 
+def test_the_demo_has_a_machine_of_its_own() -> None:
+    assert unattended.investigate(grant="client_credentials").report.status == "passed"
+
+
+def test_a_token_in_hand_is_tried_beside_the_discovery(server: DemoServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    machine = unattended.investigate(server.url, client_id=server.public_client.client_id)
+    assert machine.dbg.tokens is not None
+    monkeypatch.setenv("A_TOKEN", machine.dbg.tokens.access_token)
+    case = unattended.investigate(server.url, access_token_env="A_TOKEN")
+    assert [one.step for one in case.steps] == ["challenge", "resource_metadata", "server_metadata", "mcp"]
+    assert [case.report.status_of(one.step) for one in case.steps] == ["passed"] * 4
+    assert_no_leak(case._repr_mimebundle_().values(), [machine.dbg.tokens.access_token])
+
+
+def test_what_the_server_wants_of_the_user_is_noted(server: DemoServer) -> None:
+    case = unattended.investigate(server.url, tool="connect")
+    assert case.dbg.input_needed is not None
+    assert in_order(case, "needs you", "wants something of the user", "step 9 of 9")
+
+
 @pytest.mark.parametrize(
     ("given", "said"),
     [

@@ -11,27 +11,24 @@ of a notebook are written into the notebook, so secrets are named by environment
 
 from __future__ import annotations
 
-import importlib
 import inspect
-import os
-import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any, Literal
 
-from mcp_oauth_nb.arguments import brief, check_flags, check_texts
+from mcp_oauth_nb.arguments import brief, check_flags
 from mcp_oauth_nb.audit import Audit
+from mcp_oauth_nb.auditing import DISCOVERY
 from mcp_oauth_nb.debugger import Debugger
 from mcp_oauth_nb.errors import BadSetting, CallbackTimeout, McpOAuthError, TimeUp
 from mcp_oauth_nb.evidence.pages import Evidence, derived, provenance
 from mcp_oauth_nb.facts import every_table
 from mcp_oauth_nb.mime import Displayable, render
-from mcp_oauth_nb.protocol.flow import Client, Registration
-from mcp_oauth_nb.redact import is_secret_name, learn_settings, mask_text
+from mcp_oauth_nb.protocol.flow import Registration
+from mcp_oauth_nb.redact import is_secret_name
 from mcp_oauth_nb.rules.rule import Report
 from mcp_oauth_nb.steps import route_for
-from mcp_oauth_nb.vault import Vault
+from mcp_oauth_nb.unattended.named import HELD, client_of, from_variable, headers_of, target_of
 from mcp_oauth_nb.views.noted import Noted
 from mcp_oauth_nb.views.tables import TableView
 from mcp_oauth_nb.wire.http import seconds
@@ -50,9 +47,7 @@ LINK = (
 AGAIN = "A person is needed: the MCP server asks for another authorization, and nobody is there to give it."
 INPUT = "A person is needed: the MCP server wants something of the user before it answers. Its message is in the step."
 LATE = "The time given ({0:g} s, timeout_s) was up before the {1} was through. What came until then is diagnosed."
-HELD = "If it was the secret itself, this notebook holds it now: delete the file, and have the secret changed."
-_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_WHOLE_SECOND = 1.0
+REDIRECT_S = 1.0
 """How long a redirect is waited for that no person can bring, in seconds."""
 
 
@@ -167,17 +162,13 @@ def investigate(
     check_flags(audit=audit)
     if browser not in ("follow", None):
         raise BadSetting("browser", brief(browser), "'follow' or None, since nobody is there")
-    target, headers = _target(url, url_env, fault), _headers(headers_env)
-    if grant == "client_credentials" and client_id is None and not (url or url_env):
-        client_id, secret = target.server.confidential_client.client_id, target.server.confidential_client.client_secret
-        client: Client | None = Client(client_id, secret=secret)
-    else:
-        client = _client(client_id, client_secret_env, private_key_file, algorithm)
+    target, headers = target_of(url, url_env, fault), headers_of(headers_env)
+    demo = getattr(target, "server", None) if grant == "client_credentials" else None
     dbg = Debugger(
         target,
         protocol=protocol,
         registration=registration,
-        client=client,
+        client=client_of(client_id, client_secret_env, private_key_file, algorithm, demo=demo),
         client_metadata_url=client_metadata_url,
         scope=scope,
         redirect_uri=redirect_uri,
@@ -185,8 +176,8 @@ def investigate(
         headers=headers,
         verify=ca_bundle or True,
         step_timeout_s=request_timeout_s,
-        callback_timeout_s=_WHOLE_SECOND,
-        access_token=_variable("access_token_env", access_token_env),
+        callback_timeout_s=REDIRECT_S,
+        access_token=from_variable("access_token_env", access_token_env),
         tool=tool,
         grant=grant,
     )
@@ -197,8 +188,20 @@ def investigate(
 
 
 def _walked(dbg: Debugger, limit_s: float, *, has_token: bool) -> Iterator[str]:
-    """Run the flow as far as it goes without a person; says why it ended early, if it did."""
-    for name in ("mcp",) if has_token else route_for(dbg.grant):
+    """Run the flow as far as it goes without a person; says why it ended early, if it did.
+
+    A token that is there already is tried whatever came of the discovery, which is then for the evidence alone.
+    """
+    routes = (DISCOVERY, ("mcp",)) if has_token else (route_for(dbg.grant),)
+    for route in routes:
+        yield from _ended_early(dbg, route, limit_s)
+    if dbg.input_needed is not None:
+        yield INPUT
+
+
+def _ended_early(dbg: Debugger, route: Iterable[str], limit_s: float) -> Iterator[str]:
+    """Run these steps up to the first trouble, or the first thing that only a person can do."""
+    for name in route:
         if name == "callback" and not dbg.is_automatic:
             yield LINK
             return
@@ -213,9 +216,7 @@ def _walked(dbg: Debugger, limit_s: float, *, has_token: bool) -> Iterator[str]:
         run = dbg.trace.run(name)
         if run is None or not run.achieved:
             yield from (PAGE,) if name == "callback" and _shows_a_page(dbg) else ()
-            break
-    if dbg.input_needed is not None:
-        yield INPUT
+            return
 
 
 def _shows_a_page(dbg: Debugger) -> bool:
@@ -231,70 +232,3 @@ def _audited(dbg: Debugger, notes: list[str], limit_s: float) -> Audit | None:
     except McpOAuthError as error:
         notes.append(f"There is no audit: {error}")
     return None
-
-
-# --- where, and as whom; secrets by the names of variables -----------------------------------------------------------
-
-
-def _target(url: str, url_env: str | None, fault: str | None) -> Any:
-    """The URL to ask; that of a demo server of our own where none is given."""
-    check_texts(url=url, url_env=url_env, fault=fault)
-    if url and url_env:
-        raise BadSetting("url_env", "url as well", "one of the two")
-    given = url or _variable("url_env", url_env)
-    if not given:
-        try:
-            return importlib.import_module("mcp_oauth_nb.demo").DemoServer(fault or None).url
-        except ValueError:
-            mend = "`mcp-oauth-nb demo --list` prints them all."
-            raise BadSetting("fault", brief(fault), "the name of a fault of the demo", mend) from None
-    vault = Vault()
-    learn_settings(vault, {}, given)
-    if url and mask_text(vault, url) != url:
-        raise BadSetting("url", "a URL with a key in it", "one without", f"url_env='NAME' takes it. {HELD}")
-    return given
-
-
-def _client(client_id: str | None, secret_env: str | None, key_file: str | None, algorithm: str) -> Client | None:
-    if client_id is None:
-        if secret_env is not None or key_file is not None:
-            raise BadSetting("client_id", "nothing", "the id that belongs to the secret or key")
-        return None
-    return Client(
-        client_id, secret=_variable("client_secret_env", secret_env), private_key=_key(key_file), algorithm=algorithm
-    )
-
-
-def _key(name: str | None) -> str | None:
-    """The text of a file with a key. Its name is not repeated: it may be the key."""
-    check_texts(private_key_file=name)
-    if name is None:
-        return None
-    try:
-        return Path(name).read_text()
-    except (OSError, ValueError):
-        seen = "something that is no file of text which can be read"
-        raise BadSetting("private_key_file", seen, "the name of a file with a private key", HELD) from None
-
-
-def _headers(named: Mapping[str, str] | None) -> dict[str, str]:
-    if named is not None and not isinstance(named, Mapping):
-        raise BadSetting("headers_env", f"a {type(named).__name__}", "a mapping, such as {'X-Api-Key': 'MCP_API_KEY'}")
-    return {header: _variable("headers_env", name) or "" for header, name in (named or {}).items()}
-
-
-def _variable(parameter: str, name: str | None) -> str | None:
-    """The value of an environment variable; None where none is named. What was given is not repeated.
-
-    Raises:
-        BadSetting: that is no name, or there is no such variable.
-    """
-    check_texts(**{parameter: name})
-    if name is None:
-        return None
-    if not _VARIABLE.fullmatch(name):
-        raise BadSetting(parameter, "something that is no variable's name", "the name of one", HELD)
-    value = os.environ.get(name)
-    if not value:
-        raise BadSetting(parameter, "a variable that is not set", "the name of one that is", HELD)
-    return value
