@@ -28,6 +28,7 @@ _HOME = {
     "NotYet": "errors",
     "Recording": "recording.record",
     "Report": "rules.rule",
+    "TimeUp": "errors",
     "Trace": "records",
     "check": "evidence.search",
     "diagnose": "rules",

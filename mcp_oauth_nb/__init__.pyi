@@ -6,6 +6,7 @@ from mcp_oauth_nb.errors import CallbackTimeout as CallbackTimeout
 from mcp_oauth_nb.errors import McpOAuthError as McpOAuthError
 from mcp_oauth_nb.errors import NotOurs as NotOurs
 from mcp_oauth_nb.errors import NotYet as NotYet
+from mcp_oauth_nb.errors import TimeUp as TimeUp
 from mcp_oauth_nb.evidence.given import other_clients as other_clients
 from mcp_oauth_nb.evidence.given import support as support
 from mcp_oauth_nb.evidence.har import load_har as load_har

@@ -4,6 +4,7 @@
     +-- NotYet            a step needs something that an earlier step has not supplied
     +-- BadSetting        an argument that cannot work
     +-- CallbackTimeout   no redirect came back in time
+    +-- TimeUp            the time for everything together is up
     +-- NotOurs           a file that holds no trace
 
 Whatever a *server* does wrong is an exchange or a finding, never an exception. Every message says what was seen, what
@@ -53,6 +54,16 @@ class CallbackTimeout(McpOAuthError, TimeoutError):
             f"no redirect to {redirect_uri} within {waited_s:g} s; expected the browser to come back there. "
             "Open the authorization link, then run callback() again, or callback(paste=True) to paste the address "
             "that the browser ended on."
+        )
+
+
+class TimeUp(McpOAuthError, TimeoutError):
+    """The time given for everything together (seconds) is up, and nothing more is sent."""
+
+    def __init__(self, given_s: float) -> None:
+        super().__init__(
+            f"the {given_s:g} s given for everything together are up; expected it to be through. "
+            "Give more time, and run it again."
         )
 
 

@@ -115,6 +115,10 @@ class Stepper:
         """Stop waiting for the redirect, from any thread."""
         self._driver.stop.set()
 
+    def stop_after(self, time_s: float) -> None:
+        """Let no request begin any more when so many seconds have passed: a step that wants to raises `TimeUp`."""
+        self._driver.wire.end_in(time_s)
+
     def offer(self, pasted: str) -> None:
         """Hand in a redirect that was pasted, as if it had reached the listener.
 

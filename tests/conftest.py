@@ -4,6 +4,7 @@ import pytest
 
 import mcp_oauth_nb.facts.declared
 import mcp_oauth_nb.rules.judging  # noqa: F401 - declares every rule, for tests that look at all of them
+from tests.executing import Executed
 
 LEAKING = (
     *(f"{scheme}_proxy" for scheme in ("http", "https", "all", "no")),
@@ -19,6 +20,12 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """Take every such variable out for the length of one test."""
     for name in LEAKING:
         monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture(scope="session")
+def ran(tmp_path_factory: pytest.TempPathFactory) -> Executed:
+    """Executes a notebook of the repository, once for all tests."""
+    return Executed(tmp_path_factory.mktemp("executed"))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

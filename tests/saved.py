@@ -9,14 +9,30 @@ import re
 import sys
 import tempfile
 import urllib.parse
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from mcp_oauth_nb.evidence.document import MIME
 from tests.markup import read_markup
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 KINDS = {"text/plain", "text/html"}
+EVIDENCE = {"text/plain", MIME}
+"""The one object for programs: beside a line of text, and without html that it could hide."""
+FRAME = re.compile(r'<div>\n<style scoped>[^<]*</style>\n<table border="1" class="dataframe">')
+FRAME_TAG = re.compile(
+    r'</?(div|table|thead|tbody|tr|th|td|p)( (border="1"|class="dataframe"|style="text-align: right;"|rowspan="\d+"'
+    r'|colspan="\d+"|valign="top"|halign="left"))*>|<style scoped>[^<]*</style>'
+)
+"""How pandas writes a frame: its own markup, everything in the cells escaped."""
+LABELS = frozenset(("causes", "documents", "finding", "open"))
+"""Words by which the html alone names its parts."""
+CUT = re.compile(
+    r"(\w+\s*)?…\s*[\d,]+ more bytes not shown|\w+…|bash, \d+ lines"
+    r"|unfold a step, then an exchange|nothing guessed yet; click to unfold"
+)
+"""What the html alone says: that a text was shortened or is folded, and where to click."""
 SHORTEST = 8
 """Shorter values are no secrets to search for: they stand in other words by chance."""
 
@@ -92,14 +108,35 @@ def problems(notebook: dict[str, Any]) -> list[str]:
             found.append(f"an error: {output['ename']}: {output['evalue']}")
         if output["output_type"] == "stream":
             found.append(f"printed: {joined(output['text'])[:80]!r}")
-        data = output.get("data", {})
-        if set(data) - KINDS:
-            found.append(f"more than text and html: {sorted(set(data) - KINDS)}")
-        if data and len(joined(data.get("text/plain", ""))) < 3:
-            found.append("a display without text")
-        if "text/html" in data:
-            found += read_markup(joined(data["text/html"])).problems
+        found += display_problems(output.get("data", {}))
     return found
+
+
+def display_problems(data: Mapping[str, Any]) -> list[str]:
+    """What is wrong with one display: its kinds, its text, its markup, and whether both forms say the same."""
+    if not data:
+        return []
+    found, text = [], joined(data.get("text/plain", ""))
+    if set(data) - KINDS and set(data) != EVIDENCE:
+        found.append(f"more than text and html: {sorted(set(data) - KINDS)}")
+    if len(text) < 3:
+        found.append("a display without text")
+    if re.search(r"<[\w.]+ object( at |>)", text):
+        found.append("a text that only names an object")
+    if re.search(r"[\x00-\x08\x0b-\x1f\x7f\u202a-\u202e\u2066-\u2069]", text):
+        found.append("a text with characters that move or colour other text")
+    if "text/html" in data:
+        found += html_problems(joined(data["text/html"]), text)
+    return found
+
+
+def html_problems(markup: str, text: str) -> list[str]:
+    """The problems of the html of a display, and the words in it that its text lacks."""
+    if FRAME.match(markup):
+        return ["a frame with markup in it"] if FRAME_TAG.sub("", markup).count("<") else []
+    read = read_markup(markup)
+    missing = sorted(words(CUT.sub("", read.content).lower()) - words(text.lower()) - LABELS)
+    return read.problems + ([f"words that only the html has: {missing[:8]}"] if missing else [])
 
 
 def machine_paths(raw: str) -> list[str]:

@@ -21,7 +21,7 @@ FLOORS = (
     ("stepping", "recording"),
     ("auditing",),
     ("debugger", "single"),
-    ("widgets", "commands", "practice"),
+    ("widgets", "commands", "practice", "unattended"),
     ("__main__",),
     ("__init__",),
 )

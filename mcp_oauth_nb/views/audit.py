@@ -120,7 +120,6 @@ def _lines(audit: Audit) -> Iterator[str]:
                 named = " ".join((check.level, *check.requirements))
                 shown = f" #{check.exchange}" if check.exchange else ""
                 came = _came(check_value(audit, check))
-                yield f"  [{outcome.upper()}] {check.rule} ({named}){shown}" + (
-                    f": {one_line(came, MOST)}" if came else ""
-                )
+                told = f": {one_line(came, MOST)}" if came else ""
+                yield f"  [{outcome.upper()}] {check.rule} ({named}){shown} {check.tried}, {check.spec}{told}"
     yield FORMULA

@@ -66,14 +66,16 @@ class Check(Displayable):
 def _(made: Check) -> Bundle:
     if not made.leaks:
         head = words(strong(f"{made.name}:"), badge("passed"), text("clean, no secret found"))
-        return bundle(card(tag("div", head)), f"{one_line(made.name)}: clean, no secret found")
+        return bundle(card(tag("div", head)), f"{one_line(made.name)}: [PASSED] clean, no secret found")
     told = f"{_counted(made.leaks)} {'replaced' if made.mended else 'found'}"
-    head = words(strong(f"{made.name}:"), badge("passed" if made.mended else "failed"), strong(told))
+    status = "passed" if made.mended else "failed"
+    head = words(strong(f"{made.name}:"), badge(status), strong(told))
     mend = _mend(made)
     rest = f"{len(made.leaks) - MOST} more" if len(made.leaks) > MOST else ""
     shown = made.leaks[:MOST]
     rows = [[*map(text, _words(leak)[:4]), wire(leak.tag)] for leak in shown]
-    lines = [f"{one_line(made.name)}: {told}", *(_line(leak) for leak in shown), *filter(None, (rest, mend))]
+    first = f"{one_line(made.name)}: [{status.upper()}] {told}"
+    lines = [first, *(_line(leak) for leak in shown), *filter(None, (rest, mend))]
     return bundle(card(stack(tag("div", head), table(rows, HEADINGS), quiet(rest), quiet(mend))), "\n".join(lines))
 
 

@@ -18,9 +18,11 @@ from mcp_oauth_nb.vault import Vault
 from mcp_oauth_nb.views import frames
 from mcp_oauth_nb.views.body import mask_again
 from mcp_oauth_nb.views.html import (
+    LONGEST_BODY,
     Html,
     bundle,
     card,
+    clip,
     details,
     link,
     one_line,
@@ -31,6 +33,7 @@ from mcp_oauth_nb.views.html import (
     tag,
     text,
     unbroken,
+    visible,
     wire,
     words,
 )
@@ -229,13 +232,16 @@ def _word(value: str) -> Html:
     return words(strong(answer + colon), text(rest.strip()))
 
 
-def _source_html(entry: Entry) -> Html:
+def _source(entry: Entry) -> str:
     """The document, and for a capability the member that decides it."""
     if not entry.member:
-        return quiet("where it was found")
-    if entry.section == "Capabilities":
-        return quiet(f"{entry.member} in the {entry.source}")
-    return unbroken(quiet(entry.source))
+        return "where it was found"
+    return f"{entry.member} in the {entry.source}" if entry.section == "Capabilities" else entry.source
+
+
+def _source_html(entry: Entry) -> Html:
+    told = quiet(_source(entry))
+    return told if entry.section == "Capabilities" or not entry.member else unbroken(told)
 
 
 def _sources_html(config: Config) -> list[Html]:
@@ -269,6 +275,9 @@ def _lines(config: Config) -> Iterator[str]:
         if entries:
             yield section
         for entry in entries:
-            yield f"  {entry.name}: {one_line(entry.value)}  ({entry.source})"
+            yield f"  {entry.name}: {one_line(entry.value)}  ({_source(entry)})"
     for name, document in config.documents:
         yield f"{name}: {one_line(mask_text(config.vault, document.url))} (exchange #{document.exchange})"
+        shown, rest = clip(_document(config, document), LONGEST_BODY)
+        yield from (f"  {line}" for line in visible(shown, lines=True).split("\n"))
+        yield from (f"  {rest}",) if rest else ()

@@ -64,6 +64,7 @@ _UNSEEN = re.compile(
 )
 """Characters that show nothing, look like a plain blank, or turn the text around them."""
 _UNSEEN_IN_LINES = re.compile(rf"(?![\n\t])(?:{_UNSEEN.pattern})")
+_BLANK_LINE = re.compile(r"(?<=\n)([ \t]*)\n")
 _WEB = re.compile(r"https?://[^\s\\\"'<>‹›]+")
 
 
@@ -197,9 +198,14 @@ def table(rows: Iterable[Sequence[Html]], header: Sequence[str] = (), *, wires: 
 
 
 def pre(content: str, most: int = LONGEST_BODY) -> Html:
-    """Text with lines, as it stands; what is too long is counted."""
+    """Text with lines, as it stands; what is too long is counted.
+
+    An empty line is written as a character reference: where the markup lands in Markdown, as in a notebook turned into
+    it, a really empty line would end the markup, and what follows, which a server wrote, would be read as Markdown.
+    """
     shown, rest = clip(content, most)
-    block = tag("pre", Html("\n" + escaping.escape(visible(shown, lines=True))), style=_PRE)
+    lines = _BLANK_LINE.sub(r"\1&#10;", "\n" + escaping.escape(visible(shown, lines=True)))
+    block = tag("pre", Html(lines), style=_PRE)
     return stack(block, quiet(rest))
 
 

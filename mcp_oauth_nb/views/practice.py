@@ -121,7 +121,10 @@ def _(reading: Reading) -> Bundle:
     head = words(strong(f"Incident {reading.number}"), quiet(remark))
     ran = [(made, shown) for made, shown in cards if made.run is not None]
     markup = card(tag("div", head), steps_html(cards), *(card_html(made, shown, unfold=False) for made, shown in ran))
-    lines = [f"incident {reading.number}", *(f"  {title_line(made, shown)}" for made, shown in cards)]
+    lines = [
+        f"Incident {reading.number}: what went over the wire",
+        *(f"  {title_line(made, shown)}" for made, shown in cards),
+    ]
     return bundle(markup, "\n\n".join(["\n".join(lines), *(card_text(made, shown) for made, shown in ran)]))
 
 

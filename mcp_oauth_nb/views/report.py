@@ -195,7 +195,7 @@ def _(trace: Trace) -> Bundle:
     listed = (
         table(rows, ("#", "step", "request", "outcome", "took"), wires=(2,)) if rows else quiet("nothing was sent yet")
     )
-    lines = [f"  #{one.id} {one.step}: {request_line(one)}" for one in shown]
+    lines = [f"  #{one.id} {one.step}: {request_line(one)}" for one in shown] or ["  nothing was sent yet"]
     return bundle(card(tag("div", strong(title)), listed), "\n".join([title, *lines]))
 
 

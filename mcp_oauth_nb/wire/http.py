@@ -21,7 +21,7 @@ from typing import Any, NamedTuple
 
 import httpx
 
-from mcp_oauth_nb.errors import BadSetting
+from mcp_oauth_nb.errors import BadSetting, TimeUp
 from mcp_oauth_nb.protocol.wellknown import split
 from mcp_oauth_nb.records import Failure, Request, Response, origin_of
 from mcp_oauth_nb.wire.addresses import Guard, Refused
@@ -69,6 +69,7 @@ class Wire:
     def __init__(self, *, verify: bool | str | Path = True, timeout_s: float = 30, guard: Guard | None = None) -> None:
         self._guard = guard
         self.timeout_s = seconds("step_timeout_s", timeout_s)
+        self._end: tuple[float, float] | None = None
         self._ssl = _usual_context(verify) if isinstance(verify, bool) else _own_context(verify)
         from mcp_oauth_nb.wire.transport import Transport  # noqa: PLC0415 - brings httpcore, which only sending needs
 
@@ -77,10 +78,15 @@ class Wire:
         self._transports: weakref.WeakSet[Transport] = weakref.WeakSet()
 
     def send(self, request: Request, *, answer_id: int | str | None = None, opening: bool = False) -> Sent:
-        """Send a request and read its answer. Never raises for anything a server or a URL can do.
+        """Send a request and read its answer. Nothing that a server or a URL can do raises.
 
         With `opening` the body of an event stream is left unread.
+
+        Raises:
+            TimeUp: the time that `end_in` gave for all requests together is up.
         """
+        if self._end is not None and time.monotonic() >= self._end[0]:
+            raise TimeUp(self._end[1])
         started, clock = datetime.now(UTC), time.perf_counter()
         _sending.now, response, failure, sent, proxy = True, None, None, request, None
         try:
@@ -103,6 +109,10 @@ class Wire:
         finally:
             _sending.now = False
         return Sent(sent, response, failure, started, (time.perf_counter() - clock) * 1000)
+
+    def end_in(self, seconds_: float) -> None:
+        """Begin no request any more when so many seconds have passed."""
+        self._end = time.monotonic() + seconds_, seconds_
 
     def close(self) -> None:
         """Close every connection. Dropping the wire does the same."""

@@ -102,6 +102,13 @@ def test_a_text_that_is_too_long_is_counted() -> None:
     assert read.text.endswith("… 3,211 more bytes not shown")
 
 
+@pytest.mark.parametrize("content", ["one\n\ntwo", "\n\n one", "one\n \t\n\n\ntwo\n\n", "\n", "one\r\n\r\n# two"])
+def test_text_with_empty_lines_is_markup_without_them(content: str) -> None:
+    read = read_markup(html.pre(content))
+    assert read.problems == []
+    assert read.text.removeprefix("\n") == content.replace("\r\n", "\n")
+
+
 @pytest.mark.parametrize("name", ["script", "style", "svg", "iframe", "base"])
 def test_an_unsafe_element_is_refused(name: str) -> None:
     with pytest.raises(ValueError, match=name):
