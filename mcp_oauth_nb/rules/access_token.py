@@ -11,7 +11,17 @@ from mcp_oauth_nb.protocol.spec import Spec
 from mcp_oauth_nb.records import Exchange
 from mcp_oauth_nb.rules.evidence import Members, server_document, text
 from mcp_oauth_nb.rules.rule import MUST, SHOULD, Case, Seen, Selector, rule
-from mcp_oauth_nb.rules.token_claims import TIMES, audiences, clock_of, jwts_issued, resources, scopes_in, seconds
+from mcp_oauth_nb.rules.token_claims import (
+    TIMES,
+    audiences,
+    clock_of,
+    is_url,
+    jwts_issued,
+    resources,
+    scopes_in,
+    seconds,
+    without,
+)
 from mcp_oauth_nb.rules.words import AUTHORIZATION_SERVER, quoted, shown
 
 Issued: TypeAlias = tuple[Exchange, Members, Jwt]
@@ -43,6 +53,11 @@ def _(case: Case, found: Issued) -> Iterator[Seen]:
         return
     seen = f"aud={shown(jwt.claims.get('aud'))} {READ}" if "aud" in jwt.claims else f"no aud {READ}"
     summary = "" if named else "The access token does not say whom it is meant for."
+    if named and not any(is_url(one) for one in named):
+        summary = (
+            "The access token names its audience by a name of the authorization server's own: whether that is the "
+            "MCP server, no URL says."
+        )
     if any(resource_match(one, mine, case.url) in ("spelling", "parent") for one in named for mine in ours):
         summary = "The access token spells its audience in another way than it was asked for."
     yield Seen(exchange, PART, quoted(ours[0]) if ours else "the MCP server", seen, summary)
@@ -151,7 +166,7 @@ def _with_both_scopes(case: Case) -> list[tuple[Exchange, frozenset[str], frozen
 )
 def _(case: Case, found: tuple[Exchange, frozenset[str], frozenset[str]]) -> Iterator[Seen]:
     exchange, told, held = found
-    if told != held:
+    if without(told, held) or without(held, told):
         yield Seen(exchange, "body:/scope", _listed(held), _listed(told))
 
 

@@ -6,7 +6,7 @@ Nothing is verified here: claims are read, and a signature is looked at by nobod
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC
 from email.utils import parsedate_to_datetime
@@ -72,6 +72,11 @@ def audiences(claims: Members) -> tuple[str, ...]:
     return (named,) if isinstance(named, str) else texts(named)
 
 
+def is_url(value: str) -> bool:
+    """Whether an audience is the URL of a resource, and no name within an authorization server."""
+    return value.lower().startswith(("https://", "http://"))
+
+
 def resources(case: Case, source: Exchange | None) -> tuple[str, ...]:
     """What the MCP server may be called in a token: as it was asked for, as it calls itself, as it was typed."""
     found, asked = resource_document(case), authorization_request(case)
@@ -93,6 +98,17 @@ def scopes_in(claims: Members) -> Scopes | None:
         if isinstance(value, list) and value:
             return Scopes(frozenset(texts(value)), f"{name} as an array")
     return None
+
+
+def same_scope(one: str, other: str) -> bool:
+    """Whether two names are one scope: some servers put the identifier of the resource before it in one place only."""
+    return one == other or one.endswith(f"/{other}") or other.endswith(f"/{one}")
+
+
+def without(names: Iterable[str], held: Iterable[str]) -> frozenset[str]:
+    """The names that are no scope of those held."""
+    kept = frozenset(held)
+    return frozenset(name for name in names if not any(same_scope(name, one) for one in kept))
 
 
 def seconds(value: object) -> float | None:

@@ -8,13 +8,12 @@ from collections.abc import Iterator
 from mcp_oauth_nb.protocol.resource import resource_match
 from mcp_oauth_nb.protocol.spec import Spec
 from mcp_oauth_nb.protocol.wellknown import same_origin
-from mcp_oauth_nb.rules.bearing import is_url
 from mcp_oauth_nb.rules.cause import Fit, line, suspect
 from mcp_oauth_nb.rules.causes.presented import Presented, presented, quoting, refusal
 from mcp_oauth_nb.rules.evidence import resource_document, server_document, text
 from mcp_oauth_nb.rules.rule import Case, Finding
 from mcp_oauth_nb.rules.suspect import Line
-from mcp_oauth_nb.rules.token_claims import audiences, resources
+from mcp_oauth_nb.rules.token_claims import audiences, is_url, resources
 from mcp_oauth_nb.rules.words import AUTHORIZATION_SERVER, MCP_SERVER, shown
 
 AUDIENCE, ISSUER, REJECTED = "token-audience", "token-issuer", "token-rejected"

@@ -263,7 +263,7 @@ def _(case: Case, finding: Finding) -> Iterator[Fit]:
     of="refresh-refused",
     step="refresh",
     who="client",
-    summary="The authorization server limits how often it is asked; the refresh token is still good.",
+    summary="The authorization server limits how often it is asked, and has not looked at the refresh token.",
     fix="Keep the tokens, wait as Retry-After says, then refresh again; refresh only when the token runs out.",
     spec=Spec("RFC 6585", "4"),
     apart="The same refresh works after a pause.",

@@ -98,7 +98,7 @@ def _(case: Case, finding: Finding) -> Iterator[Fit]:
     of=MISSING,
     step="resource_metadata",
     who="MCP server",
-    summary="The metadata that says how to get a token can itself be read only with a token.",
+    summary="The URL of the metadata asks for a token itself, so that nobody learns how to get one.",
     fix="Exempt everything under /.well-known/oauth- from authentication, in the server and in front of it.",
     spec=LOCATED,
     apart="The metadata URL asks for credentials itself.",
@@ -110,7 +110,7 @@ def _(case: Case, finding: Finding) -> Iterator[Fit]:
             bearer = challenges(one).bearer()
             named = bearer.get("resource_metadata") if bearer else None
             own = (line(one, "header:WWW-Authenticate", "a challenge that names this URL"),)
-            yield Fit("certain", (_url(one), _status(one), *(own if named == one.request.url else ())))
+            yield Fit("likely", (_url(one), _status(one), *(own if named == one.request.url else ())))
             return
 
 

@@ -13,7 +13,7 @@ from mcp_oauth_nb.rules.causes.presented import Presented, presented, quoting, r
 from mcp_oauth_nb.rules.evidence import challenges, form, is_masked, server_document, text
 from mcp_oauth_nb.rules.resource import error_of
 from mcp_oauth_nb.rules.rule import Case, Finding
-from mcp_oauth_nb.rules.suspect import Line
+from mcp_oauth_nb.rules.suspect import Confidence, Line
 from mcp_oauth_nb.rules.token_claims import (
     TIMES,
     audiences,
@@ -136,7 +136,7 @@ def _(case: Case, finding: Finding) -> Iterator[Fit]:
         if token is not None and named and known and named not in known:
             listed = ", ".join(shown(one) for one in known[:5])
             lines = (token.told(f"kid={shown(named)}"), line(exchange, "body:/keys", f"kid: {listed}"))
-            yield Fit("certain", lines)
+            yield Fit("likely", lines)
             return
 
 
@@ -148,6 +148,11 @@ def _ahead(token: Presented, now: float | None) -> tuple[str, float] | None:
     claims = token.jwt.claims if token.jwt else {}
     found = [(name, begins - now) for name in TIMES if now is not None and (begins := seconds(claims.get(name)))]
     return next(((name, ahead) for name, ahead in found if ahead > 0), None)
+
+
+def _sure(claim: str) -> Confidence:
+    """A token must not be taken before nbf; what iat says, a server may pass over (RFC 7519 4.1.5 and 4.1.6)."""
+    return "certain" if claim == "nbf" else "likely"
 
 
 @suspect(
@@ -165,7 +170,7 @@ def _(case: Case, finding: Finding) -> Iterator[Fit]:
     token = presented(case, finding)
     ahead = _ahead(token, clock_of(token.source)) if token and token.source else None
     if token is not None and ahead is not None and ahead[1] > SLACK_S:
-        yield Fit("certain", (token.told(f"{ahead[0]} lies {ahead[1]:.0f} s ahead of its answer"),))
+        yield Fit(_sure(ahead[0]), (token.told(f"{ahead[0]} lies {ahead[1]:.0f} s ahead of its answer"),))
 
 
 @suspect(
@@ -190,7 +195,9 @@ def _(case: Case, finding: Finding) -> Iterator[Fit]:
     if at_source is not None and (_ahead(token, at_source) or ("", 0.0))[1] > SLACK_S:
         return
     date = refused.response.header("date") or ""
-    yield Fit("certain", (token.told(f"{ahead[0]} lies {ahead[1]:.0f} s ahead"), line(refused, "header:Date", date)))
+    yield Fit(
+        _sure(ahead[0]), (token.told(f"{ahead[0]} lies {ahead[1]:.0f} s ahead"), line(refused, "header:Date", date))
+    )
 
 
 def _lives_at_all(token: Presented) -> bool:
@@ -240,7 +247,7 @@ def _(case: Case, finding: Finding) -> Iterator[Fit]:
     refused = refusal(case, token.token) if token else None
     late = has_expired(case, refused, token.token) if refused and token else None
     if token is not None and late is not None and _lives_at_all(token):
-        yield Fit("certain", (token.told(f"ran out {late:.0f} s before it was used"),))
+        yield Fit("certain" if late > SLACK_S else "likely", (token.told(f"ran out {late:.0f} s before it was used"),))
 
 
 # --- its scope, and what is left --------------------------------------------------------------------------------------

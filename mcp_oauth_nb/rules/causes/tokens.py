@@ -151,7 +151,7 @@ def _(case: Case, finding: Finding) -> Iterator[Fit]:
 def _(case: Case, finding: Finding) -> Iterator[Fit]:
     exchange = shown_in(case, finding)
     if exchange is not None and exchange.status is not None and kind_of(exchange) == "server error":
-        yield Fit("certain", (line(exchange, "status", str(exchange.status)),))
+        yield Fit("likely", (line(exchange, "status", str(exchange.status)),))
 
 
 @suspect(
@@ -220,7 +220,7 @@ def _(case: Case, finding: Finding) -> Iterator[Fit]:
         if sent_json(one).get("token_endpoint_auth_method") == "none" and methods(exchange) == ["none"]:
             document = one.document or {}
             if document.get("client_secret"):
-                yield Fit("certain", (line(one, "body:/client_secret", "a secret, although none was asked for"),))
+                yield Fit("likely", (line(one, "body:/client_secret", "a secret, although none was asked for"),))
             else:
                 quote = "registered with token_endpoint_auth_method none"
                 told = quoting(exchange, _WANTS_SECRET)
