@@ -54,10 +54,7 @@ def _(case: Case, found: Issued) -> Iterator[Seen]:
     seen = f"aud={shown(jwt.claims.get('aud'))} {READ}" if "aud" in jwt.claims else f"no aud {READ}"
     summary = "" if named else "The access token does not say whom it is meant for."
     if named and not any(is_url(one) for one in named):
-        summary = (
-            "The access token names its audience by a name of the authorization server's own: whether that is the "
-            "MCP server, no URL says."
-        )
+        summary = "The access token has an audience that is no URL: only who set it up knows whether it is this server."
     if any(resource_match(one, mine, case.url) in ("spelling", "parent") for one in named for mine in ours):
         summary = "The access token spells its audience in another way than it was asked for."
     yield Seen(exchange, PART, quoted(ours[0]) if ours else "the MCP server", seen, summary)

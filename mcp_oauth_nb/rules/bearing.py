@@ -185,8 +185,8 @@ def _(case: Case, found: tuple[Exchange, Members]) -> Iterator[Seen]:
     seen = f"a result for aud={shown(claims.get('aud'))}"
     if any(may_be_same_site(one, case.url) for one in named):
         summary = (
-            "The MCP server accepts a token whose audience is another URL than its own; whether that is another name of "
-            "this server, only its configuration says."
+            "The MCP server accepts a token whose audience is another URL than its own; only its configuration says "
+            "whether that is another name of it."
         )
         yield Seen(exchange, "status", "401, unless it is", seen, summary, level=SHOULD, cause="audience-may-be-alias")
     else:

@@ -69,8 +69,8 @@ SYMPTOMS = frozenset(
 """Rules whose breach proves no cause by itself: that something was refused, missing or silent has many reasons."""
 
 Sureness = Literal["certain", "likely", "possible", "unproven", "unknown"]
-"""How sure a verdict is. Beside the confidence of a suspect: ``unproven``, where something broke and the evidence speaks
-for no cause in particular, and ``unknown``, where no rule knows it."""
+"""How sure a verdict is. Beside the confidence of a suspect: ``unproven``, where something broke and the evidence
+speaks for no cause in particular, and ``unknown``, where no rule knows it."""
 
 PRESUMED = frozenset(
     (

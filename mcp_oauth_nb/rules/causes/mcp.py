@@ -52,7 +52,7 @@ def _names_error(exchange: Exchange) -> bool:
     of=REJECTED,
     step="",
     who="gateway",
-    summary="The MCP server answers as it does without any token: the Authorization header may have been lost on the way.",
+    summary="The MCP server answers as it does without any token: the Authorization header may be lost on the way.",
     fix="Have the proxy or gateway pass on the Authorization header to this path, and the server read it there.",
     spec=Spec("RFC 9110", "11.6.2"),
     apart="A token that cannot be good is answered with error=invalid_token where it arrives.",

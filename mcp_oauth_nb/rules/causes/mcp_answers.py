@@ -104,7 +104,7 @@ def _(case: Case, finding: Finding) -> Iterator[Fit]:
     late = _expired(case, one) if one and target else None
     if one is not None and target and late is not None and not _is_same_path(target, one.request.url):
         spent = line(one, "header:Authorization", f"a token that ran out {late:.0f} s before")
-        yield Fit("likely", (_told(one, target), spent))
+        yield Fit("certain", (_told(one, target), spent))
 
 
 @suspect(

@@ -117,7 +117,7 @@ def _(case: Case, finding: Finding) -> Iterator[Fit]:
     of=("insufficient-scope", "authorization-error"),
     step="mcp",
     who=MCP_SERVER,
-    summary="The MCP server asks for a scope that the authorization server does not know.",
+    summary="The MCP server asks for a scope that the authorization server refuses.",
     fix="Define the scope at the authorization server, or name one in the challenge that it has.",
     spec=HANDLING,
     apart="A scope that is known stands in scopes_supported, and an authorization request with it is not refused.",
@@ -131,7 +131,7 @@ def _(case: Case, finding: Finding) -> Iterator[Fit]:
     back = [one for one in timeline(case) if one.direction == "in" and one.id > exchange.id]
     errors = [one for one in back if query(one).get("error") == "invalid_scope"]
     if errors:
-        yield Fit("likely", (_told(exchange), line(errors[0], "url", "error=invalid_scope")))
+        yield Fit("certain", (_told(exchange), line(errors[0], "url", "error=invalid_scope")))
         return
     documents = [found for found in (server_document(case), resource_document(case)) if found]
     lists = [(one, texts(document.get("scopes_supported"))) for one, document in documents]

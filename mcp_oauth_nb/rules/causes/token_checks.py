@@ -195,9 +195,8 @@ def _(case: Case, finding: Finding) -> Iterator[Fit]:
     if at_source is not None and (_ahead(token, at_source) or ("", 0.0))[1] > SLACK_S:
         return
     date = refused.response.header("date") or ""
-    yield Fit(
-        _sure(ahead[0]), (token.told(f"{ahead[0]} lies {ahead[1]:.0f} s ahead"), line(refused, "header:Date", date))
-    )
+    told = token.told(f"{ahead[0]} lies {ahead[1]:.0f} s ahead")
+    yield Fit(_sure(ahead[0]), (told, line(refused, "header:Date", date)))
 
 
 def _lives_at_all(token: Presented) -> bool:
