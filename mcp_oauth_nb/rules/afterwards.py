@@ -27,7 +27,7 @@ def _silent(step: str) -> Selector:
 @rule(
     "refresh-token-missing",
     step="refresh",
-    level=MUST,
+    level=SHOULD,
     who=AUTHORIZATION_SERVER,
     summary="No refresh token was issued, so there is nothing to refresh with.",
     fix="A server need not issue one. To get it, allow the client the refresh_token grant; some servers want the scope "
@@ -115,7 +115,7 @@ def _(case: Case, exchange: Exchange) -> Iterator[Seen]:
 @rule(
     "revocation-endpoint-missing",
     step="revoke",
-    level=MUST,
+    level=SHOULD,
     who=AUTHORIZATION_SERVER,
     summary="The authorization server offers no revocation endpoint.",
     fix="Nothing can be revoked here: wait for the tokens to expire, or end the grant in the server's own console.",
