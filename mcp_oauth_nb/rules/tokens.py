@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from mcp_oauth_nb.protocol.spec import Spec
 from mcp_oauth_nb.records import Exchange
@@ -16,6 +17,7 @@ from mcp_oauth_nb.rules.evidence import (
 )
 from mcp_oauth_nb.rules.rule import MUST, SHOULD, Case, Seen, Selector, rule
 from mcp_oauth_nb.rules.suspect import Who
+from mcp_oauth_nb.rules.token_form import redeems_as_asked
 from mcp_oauth_nb.rules.words import AUTHORIZATION_SERVER, came, fix_for, quoted, shown, who_answered
 
 TOKEN_ANSWERED = Selector(
@@ -92,6 +94,13 @@ REFUSALS: dict[str, tuple[Who, str]] = {
 }
 
 
+RIGHTLY_ASKED = (
+    "The request fits the authorization request, and the code was sent once: see in the authorization server's log why it "
+    "was refused. Run authorize, callback and token again, without a pause in between."
+)
+"""What to do about an invalid_grant for which no line shows a mistake of the client."""
+
+
 def refused(exchange: Exchange, expected: str, summary: str) -> Seen:
     """A refusal by the token endpoint; `summary` without its end. Without an OAuth error no cause is claimed."""
     error = oauth_error(exchange)
@@ -119,7 +128,9 @@ def _(case: Case, exchange: Exchange) -> Iterator[Seen]:
     if exchange.status != 200 or (oauth_error(exchange) and not (exchange.document or {}).get("access_token")):
         kind = "grant" if form(exchange).get("grant_type", "authorization_code") != "authorization_code" else "code"
         where = "identity provider" if is_at_idp(exchange) else "token endpoint"
-        yield refused(exchange, "200 with an access token", f"The {where} refused the {kind}")
+        seen = refused(exchange, "200 with an access token", f"The {where} refused the {kind}")
+        is_right = oauth_error(exchange) == "invalid_grant" and redeems_as_asked(case, exchange)
+        yield replace(seen, who=AUTHORIZATION_SERVER, fix=RIGHTLY_ASKED) if is_right else seen
 
 
 @rule(

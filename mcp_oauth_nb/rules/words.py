@@ -60,8 +60,8 @@ def kind_of(exchange: Exchange) -> Kind:
     status = response.status
     if 300 <= status < 400:
         return "redirect"
-    if status in (502, 503, 504):
-        return "gateway error"
+    if status in (502, 504) or (status == 503 and response.parsed.problem):
+        return "gateway error"  # a 503 in JSON is the word of the server itself (RFC 9110 15.6.4)
     if status >= 500:
         return "server error"
     if status >= 400:

@@ -65,8 +65,8 @@ def _(case: Case, finding: Finding) -> Iterator[Fit]:
     of=(AUDIENCE, REJECTED),
     step="token",
     who=AUTHORIZATION_SERVER,
-    summary="The authorization server does not heed resource: the token is made out to a default, and not to the MCP "
-    "server.",
+    summary="The authorization server does not heed resource: the token is made out to a default or to nobody, and not "
+    "to the MCP server.",
     fix="Enable resource indicators at the authorization server, or map the MCP server's URL into aud; else configure "
     "the MCP server for the audience that comes.",
     spec=Spec("RFC 8707", "2.2"),

@@ -47,10 +47,10 @@ def _(case: Case, finding: Finding) -> Iterator[Fit]:
     page, lines = is_page(exchange.response), edge_lines(exchange)
     if exchange.status in (405, 503) and not lines:
         return
-    if page or lines or exchange.status == 429:
+    if page or lines:  # marks alone stand in what a gateway merely passes on, too
         agent = exchange.request.header("user-agent")
         sent = line(exchange, "header:User-Agent", agent or "no User-Agent was sent")
-        yield Fit("likely", (line(exchange, "status", answer(exchange)), *lines, sent))
+        yield Fit("likely" if page else "possible", (line(exchange, "status", answer(exchange)), *lines, sent))
 
 
 @suspect(

@@ -65,12 +65,14 @@ def _(case: Case, finding: Finding) -> Iterator[Fit]:
     parts = token.told(f"{token.token.count('.') + 1} part(s), no JSON Web Token")
     keys = found is not None and text(found[1].get("jwks_uri")) and not text(found[1].get("introspection_endpoint"))
     published = (line(found[0], "body:/jwks_uri", "keys, and no introspection"),) if found and keys else ()
+    for_id_tokens = found is not None and "id_token_signing_alg_values_supported" in found[1]
     inspected = [one for one in case.answered("introspect") if form(one).get("token") == token.token]
     said = [(one, one.document.get("active")) for one in inspected if one.document is not None]
     if any(active is False for _, active in said):
         return
     good = tuple(line(one, "body:/active", "active by introspection") for one, active in said if active is True)
-    yield Fit("likely" if told or published or good else "possible", (parts, *told, *published, *good))
+    speaks = told or good or (published and not for_id_tokens)  # OpenID Connect publishes keys for ID tokens alone
+    yield Fit("likely" if speaks else "possible", (parts, *told, *published, *good))
 
 
 @suspect(
@@ -113,7 +115,9 @@ def _algorithm(jwt: Jwt) -> str:
 def _(case: Case, finding: Finding) -> Iterator[Fit]:
     token = presented(case, finding)
     if token is not None and token.jwt is not None and _algorithm(token.jwt).upper().startswith("HS"):
-        yield Fit("likely", (token.told(f"alg={shown(_algorithm(token.jwt))}"),))
+        found = server_document(case)
+        keys = found is not None and text(found[1].get("jwks_uri"))
+        yield Fit("likely" if keys else "possible", (token.told(f"alg={shown(_algorithm(token.jwt))}"),))
 
 
 @suspect(

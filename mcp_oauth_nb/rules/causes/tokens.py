@@ -10,11 +10,11 @@ from mcp_oauth_nb.protocol.spec import Spec
 from mcp_oauth_nb.records import NEVER, Exchange
 from mcp_oauth_nb.rules.authorization_request import opened
 from mcp_oauth_nb.rules.cause import Fit, line, suspect
-from mcp_oauth_nb.rules.causes.answers import quoting, shown_in
+from mcp_oauth_nb.rules.causes.answers import quoting, shown_in, words
 from mcp_oauth_nb.rules.evidence import form, is_edited, oauth_error, query, redirect, sent_json
 from mcp_oauth_nb.rules.rule import Case, Finding
 from mcp_oauth_nb.rules.token_client import methods
-from mcp_oauth_nb.rules.token_form import code_requests
+from mcp_oauth_nb.rules.token_form import code_requests, redeems_as_asked
 from mcp_oauth_nb.rules.words import AUTHORIZATION_SERVER, kind_of
 
 REFUSED = "token-refused"
@@ -25,6 +25,8 @@ LONG_S, SHORT_S = 25.0, 10.0
 none should have."""
 _EXPIRED = re.compile(r"(?i)\bexpire|\btoo old\b|no longer valid|aadsts70008")
 
+_EITHER = re.compile(r"(?i)\bor\b[^.]*expire|expire[^.]*\bor\b")
+"""A text that names more reasons than one."""
 _WANTS_SECRET = re.compile(r"(?i)secret|authentication|authenticate|credentials")
 
 
@@ -113,7 +115,10 @@ def _(case: Case, finding: Finding) -> Iterator[Fit]:
     if exchange is None or seconds is None or seconds >= SHORT_S or _earlier(case, exchange):
         return
     if told := quoting(exchange, _EXPIRED):
-        yield Fit("likely", (line(exchange, "body:", f"the code was {seconds:.1f} s old"), *told))
+        either = _EITHER.search(words(exchange))
+        yield Fit(
+            "possible" if either else "likely", (line(exchange, "body:", f"the code was {seconds:.1f} s old"), *told)
+        )
 
 
 @suspect(
@@ -131,6 +136,26 @@ def _(case: Case, finding: Finding) -> Iterator[Fit]:
     exchange = _refused_grant(case, finding)
     if exchange is not None and not exchange.edited and not _earlier(case, exchange):
         yield Fit("possible", (line(exchange, "body:/error", "invalid_grant for a code as it came"),))
+
+
+@suspect(
+    "values-compared-otherwise",
+    of=REFUSED,
+    step="token",
+    who=AUTHORIZATION_SERVER,
+    summary="The authorization server compares redirect URI or code verifier in another way than they were sent.",
+    fix="Compare redirect_uri as text with that of the authorization request, and the S256 hash of code_verifier, "
+    "base64url without padding, with its code_challenge.",
+    spec=Spec("RFC 7636", "4.6"),
+    apart="Every code is refused, also one that is redeemed at once, and the log names the value.",
+    call=ANEW,
+)
+def _(case: Case, finding: Finding) -> Iterator[Fit]:
+    exchange = _refused_grant(case, finding)
+    if exchange is not None and redeems_as_asked(case, exchange):
+        yield Fit(
+            "possible", (line(exchange, "body:", "redirect_uri and code_verifier fit the authorization request"),)
+        )
 
 
 # --- the pair of PKCE -------------------------------------------------------------------------------------------------
