@@ -95,8 +95,8 @@ REFUSALS: dict[str, tuple[Who, str]] = {
 
 
 RIGHTLY_ASKED = (
-    "The request fits the authorization request, and the code was sent once: see in the authorization server's log why it "
-    "was refused. Run authorize, callback and token again, without a pause in between."
+    "The request fits the authorization request, and the code was sent once: see in the authorization server's log why "
+    "it was refused. Run authorize, callback and token again, without a pause in between."
 )
 """What to do about an invalid_grant for which no line shows a mistake of the client."""
 

@@ -163,7 +163,7 @@ def test_an_encrypted_token() -> None:
 
 
 def test_signatures() -> None:
-    assert lead(flow(issued_as({"alg": "HS256"}))).cause == "symmetric-signature"
+    assert suspects(flow(issued_as({"alg": "HS256"})), "token-rejected")["symmetric-signature"] == "possible"
     unsigned = diagnose(flow(issued_as(UNSIGNED)))
     assert unsigned.cause is not None
     assert (unsigned.cause.rule, unsigned.failing_step) == ("token-unsigned", "token")

@@ -32,7 +32,7 @@ def found(sent: Exchange, *, achieved: bool = True) -> dict[str, Finding]:
 
 
 ERRORS = {
-    "invalid_grant": "client",
+    "invalid_grant": "authorization server",
     "invalid_client": "client",
     "invalid_request": "client",
     "invalid_target": "authorization server",

@@ -54,6 +54,23 @@ def _(case: Case, finding: Finding) -> Iterator[Fit]:
 
 
 @suspect(
+    "token-requests-limited",
+    of=REFUSED,
+    step="token",
+    who=AUTHORIZATION_SERVER,
+    summary="The token endpoint takes no more requests for now.",
+    fix="Wait as Retry-After says, then run authorize, callback and token again; the limit is set at the server.",
+    spec=Spec("RFC 6585", "4"),
+    apart="The same request goes through after the pause.",
+    call="dbg.authorize()",
+)
+def _(case: Case, finding: Finding) -> Iterator[Fit]:
+    exchange = _without_error(case, finding)
+    if exchange is not None and exchange.status == 429:
+        yield Fit("likely", (line(exchange, "status", answer(exchange)),))
+
+
+@suspect(
     "gateway-without-server",
     of=REFUSED,
     step="token",

@@ -115,10 +115,8 @@ def _(case: Case, finding: Finding) -> Iterator[Fit]:
     if exchange is None or seconds is None or seconds >= SHORT_S or _earlier(case, exchange):
         return
     if told := quoting(exchange, _EXPIRED):
-        either = _EITHER.search(words(exchange))
-        yield Fit(
-            "possible" if either else "likely", (line(exchange, "body:", f"the code was {seconds:.1f} s old"), *told)
-        )
+        aged = line(exchange, "body:", f"the code was {seconds:.1f} s old")
+        yield Fit("possible" if _EITHER.search(words(exchange)) else "likely", (aged, *told))
 
 
 @suspect(
