@@ -257,7 +257,7 @@ GITHUB = Vendor(
     opaque="gho_16C7e42F292c6912E7710c838347Ae178B4a",
     token={"expires_in": None, "refresh_token": None, "token_type": "bearer", "scope": "read:org,repo"},
     settings=_by_hand("Iv1.8a61f9b3a7aba766", "5b2e1f0c9d"),
-    habits=frozenset((_NO_ISS, "token-expiry-missing")),
+    habits=frozenset((_NO_ISS, "token-expiry-missing", "scope-narrowed")),
 )
 WORKERS = Vendor(
     "https://mcp.acme.workers.dev",

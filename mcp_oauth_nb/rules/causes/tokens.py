@@ -10,7 +10,7 @@ from mcp_oauth_nb.protocol.spec import Spec
 from mcp_oauth_nb.records import NEVER, Exchange
 from mcp_oauth_nb.rules.authorization_request import opened
 from mcp_oauth_nb.rules.cause import Fit, line, suspect
-from mcp_oauth_nb.rules.causes.answers import quoting, shown_in, words
+from mcp_oauth_nb.rules.causes.answers import names_other_reasons, quoting, shown_in, words
 from mcp_oauth_nb.rules.evidence import form, is_edited, oauth_error, query, redirect, sent_json
 from mcp_oauth_nb.rules.rule import Case, Finding
 from mcp_oauth_nb.rules.token_client import methods
@@ -25,8 +25,6 @@ LONG_S, SHORT_S = 25.0, 10.0
 none should have."""
 _EXPIRED = re.compile(r"(?i)\bexpire|\btoo old\b|no longer valid|aadsts70008")
 
-_EITHER = re.compile(r"(?i)\bor\b[^.]*expire|expire[^.]*\bor\b")
-"""A text that names more reasons than one."""
 _WANTS_SECRET = re.compile(r"(?i)secret|authentication|authenticate|credentials")
 
 
@@ -116,7 +114,7 @@ def _(case: Case, finding: Finding) -> Iterator[Fit]:
         return
     if told := quoting(exchange, _EXPIRED):
         aged = line(exchange, "body:", f"the code was {seconds:.1f} s old")
-        yield Fit("possible" if _EITHER.search(words(exchange)) else "likely", (aged, *told))
+        yield Fit("possible" if names_other_reasons(words(exchange)) else "likely", (aged, *told))
 
 
 @suspect(
