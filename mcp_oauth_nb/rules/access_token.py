@@ -15,6 +15,7 @@ from mcp_oauth_nb.rules.token_claims import (
     TIMES,
     audiences,
     clock_of,
+    date_of,
     is_url,
     jwts_issued,
     resources,
@@ -104,18 +105,23 @@ def _(case: Case, found: Issued) -> Iterator[Seen]:
         begins = seconds(jwt.claims.get(name))
         if begins is not None and begins > now + LEEWAY_S:
             seen = f"{name} lies {begins - now:.0f} s ahead {READ}"
-            yield Seen(exchange, PART, f"{name} not in the future", seen, "The access token begins in the future.")
+            summary = f"The access token begins in the future{_by_which_clock(exchange)}."
+            yield Seen(exchange, PART, f"{name} not in the future", seen, summary)
             return
     ends, lifetime = seconds(jwt.claims.get("exp")), seconds(document.get("expires_in"))
     if ends is None:
         return
     if ends <= now:
-        summary = "The access token had already expired when it was issued."
+        summary = f"The access token had already expired when it was issued{_by_which_clock(exchange)}."
         yield Seen(exchange, PART, "exp in the future", f"exp {now - ends:.0f} s ago {READ}", summary)
     elif lifetime is not None and abs(ends - now - lifetime) > TOLERANCE_S:
         summary = "The access token ends at another time than its answer says."
         seen = f"exp in {ends - now:.0f} s, expires_in={lifetime:.0f}"
         yield Seen(exchange, PART, "exp and expires_in for the same moment", seen, summary, explains=_early(case, ends))
+
+
+def _by_which_clock(exchange: Exchange) -> str:
+    return "" if date_of(exchange) is not None else ", by the clock of this machine, which may be wrong itself"
 
 
 def _early(case: Case, ends: float) -> tuple[str, ...]:

@@ -91,7 +91,9 @@ def _(case: Case, found: Found) -> Iterator[Seen]:
     if missing and not without(missing, {part for one in granted for part in one.split(",")}):
         summary = "The scopes of the answer are separated by commas, so that clients read them as one scope."
         fix = "Separate scopes by spaces."
-        yield Seen(found[0], "body:/scope", "scopes separated by spaces", quoted(" ".join(granted)), summary, fix)
+        yield Seen(
+            found[0], "body:/scope", "scopes separated by spaces", quoted(" ".join(sorted(granted))), summary, fix
+        )
     elif missing:
         part = "body:/scope" if "scope" in found[1] else "body:/access_token"
         wanted = quoted(" ".join(sorted(missing)))

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC
+from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
 from mcp_oauth_nb.protocol.jwt import Jwt, read_jwt
@@ -120,20 +120,60 @@ def seconds(value: object) -> float | None:
 
 def clock_of(exchange: Exchange) -> float | None:
     """What the clock of the answering server said, seconds since 1970; our own where it does not tell (no Date)."""
+    told = date_of(exchange)
+    if told is not None or _says_date(exchange):
+        return told
+    try:
+        return _aware(exchange.started).timestamp()
+    except (ValueError, OverflowError):
+        return None
+
+
+def date_of(exchange: Exchange) -> float | None:
+    """What the clock of the answering server said (Date), seconds since 1970; None where it says nothing readable."""
     date = exchange.response.header("date") if exchange.response else None
     try:
-        moment = parsedate_to_datetime(date) if date else exchange.started
-        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+        return _aware(parsedate_to_datetime(date)).timestamp() if date else None
     except (ValueError, OverflowError, TypeError):
         return None
 
 
+def _says_date(exchange: Exchange) -> bool:
+    return bool(exchange.response and exchange.response.header("date"))
+
+
+def _aware(moment: datetime) -> datetime:
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
 def has_expired(case: Case, exchange: Exchange, token: str) -> float | None:
     """How many seconds ago a token had run out when it was used, by its claims or its answer; None if it had not."""
-    jwt, now, source = read_jwt(token), clock_of(exchange), issued_tokens(case).get(token)
+    late = (late_by_claim(exchange, token), late_by_lifetime(case, exchange, token))
+    return max((one for one in late if one is not None), default=None)
+
+
+def late_by_claim(exchange: Exchange, token: str) -> float | None:
+    """How many seconds ago the claim exp of a JWT lay by the clock of the answer; None where it did not."""
+    jwt, now = read_jwt(token), clock_of(exchange)
     ends = seconds(jwt.claims.get("exp")) if jwt else None
-    if source is not None:
-        begun, lifetime = clock_of(source[0]), seconds(source[1].get("expires_in"))
-        if begun is not None and lifetime is not None and lifetime >= 0:
-            ends = begun + lifetime if ends is None else min(ends, begun + lifetime)
     return now - ends if now is not None and ends is not None and now > ends else None
+
+
+def late_by_lifetime(case: Case, exchange: Exchange, token: str) -> float | None:
+    """How many seconds ago the lifetime that the token's answer gave it was over; None where it was not."""
+    source = issued_tokens(case).get(token)
+    lifetime, begun = seconds(source[1].get("expires_in")) if source else None, clock_of(source[0]) if source else None
+    now = clock_of(exchange)
+    if lifetime is None or begun is None or now is None or lifetime < 0:
+        return None
+    return now - begun - lifetime if now > begun + lifetime else None
+
+
+def is_proof_of_expiry(case: Case, exchange: Exchange, token: str) -> bool:
+    """Whether no clock of this machine has to be right: the server's own says so, or the same clock said both times."""
+    source, told = issued_tokens(case).get(token), date_of(exchange) is not None
+    if late_by_claim(exchange, token) is not None and told:
+        return True
+    return late_by_lifetime(case, exchange, token) is not None and (
+        source is not None and told == (date_of(source[0]) is not None)
+    )

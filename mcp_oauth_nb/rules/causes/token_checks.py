@@ -18,7 +18,9 @@ from mcp_oauth_nb.rules.token_claims import (
     TIMES,
     audiences,
     clock_of,
+    date_of,
     has_expired,
+    is_proof_of_expiry,
     resources,
     scopes_in,
     seconds,
@@ -173,8 +175,10 @@ def _sure(claim: str) -> Confidence:
 def _(case: Case, finding: Finding) -> Iterator[Fit]:
     token = presented(case, finding)
     ahead = _ahead(token, clock_of(token.source)) if token and token.source else None
-    if token is not None and ahead is not None and ahead[1] > SLACK_S:
-        yield Fit(_sure(ahead[0]), (token.told(f"{ahead[0]} lies {ahead[1]:.0f} s ahead of its answer"),))
+    if token is not None and token.source is not None and ahead is not None and ahead[1] > SLACK_S:
+        is_its_own = date_of(token.source) is not None  # else it is the clock of this machine, which may be wrong
+        told = token.told(f"{ahead[0]} lies {ahead[1]:.0f} s ahead of its answer")
+        yield Fit(_sure(ahead[0]) if is_its_own else "possible", (told,))
 
 
 @suspect(
@@ -206,7 +210,9 @@ def _(case: Case, finding: Finding) -> Iterator[Fit]:
 def _lives_at_all(token: Presented) -> bool:
     """Whether a token was given more than a moment to be used in, as far as it is told."""
     source, claims = token.source, token.jwt.claims if token.jwt else {}
-    issued, ends = clock_of(source) if source else None, seconds(claims.get("exp"))
+    issued, ends = seconds(claims.get("iat")), seconds(claims.get("exp"))
+    if issued is None and source is not None:
+        issued = clock_of(source)
     lifetime = seconds((source.document or {}).get("expires_in")) if source else None
     by_claims = ends - issued if ends is not None and issued is not None else None
     told = [one for one in (lifetime, by_claims) if one is not None]
@@ -250,7 +256,8 @@ def _(case: Case, finding: Finding) -> Iterator[Fit]:
     refused = refusal(case, token.token) if token else None
     late = has_expired(case, refused, token.token) if refused and token else None
     if token is not None and late is not None and _lives_at_all(token):
-        yield Fit("certain" if late > SLACK_S else "likely", (token.told(f"ran out {late:.0f} s before it was used"),))
+        is_sure = late > SLACK_S and refused is not None and is_proof_of_expiry(case, refused, token.token)
+        yield Fit("certain" if is_sure else "likely", (token.told(f"ran out {late:.0f} s before it was used"),))
 
 
 # --- its scope, and what is left --------------------------------------------------------------------------------------

@@ -13,6 +13,7 @@ from mcp_oauth_nb.rules.cause import Fit, line, suspect
 from mcp_oauth_nb.rules.causes.answers import names_other_reasons, quoting, shown_in, words
 from mcp_oauth_nb.rules.evidence import form, is_edited, oauth_error, query, redirect, sent_json
 from mcp_oauth_nb.rules.rule import Case, Finding
+from mcp_oauth_nb.rules.token_claims import clock_of, date_of
 from mcp_oauth_nb.rules.token_client import methods
 from mcp_oauth_nb.rules.token_form import code_requests, redeems_as_asked
 from mcp_oauth_nb.rules.words import AUTHORIZATION_SERVER, kind_of
@@ -263,12 +264,16 @@ def _(case: Case, finding: Finding) -> Iterator[Fit]:
 )
 def _(case: Case, finding: Finding) -> Iterator[Fit]:
     exchange = shown_in(case, finding)
-    if exchange is None or oauth_error(exchange) != "invalid_client" or exchange.started == NEVER:
+    now = clock_of(exchange) if exchange else None
+    if exchange is None or now is None or oauth_error(exchange) != "invalid_client" or exchange.started == NEVER:
         return
     for one in case.answered("register"):
         ends = (one.document or {}).get("client_secret_expires_at")
-        if isinstance(ends, (int, float)) and 1 < ends < exchange.started.timestamp():
-            yield Fit("certain", (line(one, "body:/client_secret_expires_at", str(ends)),))
+        if isinstance(ends, (int, float)) and 1 < ends < now:
+            yield Fit(
+                "certain" if date_of(exchange) is not None else "likely",
+                (line(one, "body:/client_secret_expires_at", str(ends)),),
+            )
             return
 
 
