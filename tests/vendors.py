@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
@@ -103,11 +103,15 @@ class World:
         changes: what is done to the answers of a place: ``challenge``, ``resource_metadata``, ``server_metadata``,
             ``register``, ``authorize``, ``token``, ``refresh``, ``revoke``, ``userinfo``, ``introspect``, ``mcp``.
         now: what every clock says at first; each request takes a second.
-        timeout_s: as of a wire.
+
+    Attributes:
+        ahead: by how much the clock of this machine runs ahead of theirs.
+        turned: every JSON object, and every list of headers, comes in the other order.
     """
 
     def __init__(self, vendor: Vendor, changes: Mapping[str, Change] | None = None, now: datetime = NOW) -> None:
         self.vendor, self.changes, self.now = vendor, changes or {}, now
+        self.ahead, self.turned = timedelta(0), False
         self.timeout_s = 30.0
         self._issued = 0
         endpoints = vendor.document
@@ -134,9 +138,9 @@ class World:
         answer = self.changes.get(place, lambda same: same)(answer)
         if answer.delivery != "whole":
             kind: FailureKind = "timeout" if answer.delivery == "never" else "protocol"
-            return Sent(request, None, Failure(kind, "nothing came"), self.now, 12.0)
-        headers = tuple((name, value) for name, value in answer.headers)
-        return Sent(request, Response(answer.status, "", headers, answer.body), None, self.now, 12.0)
+            return Sent(request, None, Failure(kind, "nothing came"), self.now + self.ahead, 12.0)
+        made = _turned(answer) if self.turned else answer
+        return Sent(request, Response(made.status, "", made.headers, made.body), None, self.now + self.ahead, 12.0)
 
     def _answer(self, request: Request) -> tuple[str, Answer]:
         vendor, url = self.vendor, request.url
@@ -227,6 +231,19 @@ class World:
         return Answer.of_html(404, "<!doctype html><title>Not Found</title>")
 
 
+def _turned(answer: Answer) -> Answer:
+    document = answer.json
+    body = json.dumps(_backwards(document)).encode() if isinstance(document, dict) else answer.body
+    return replace(answer, body=body, headers=tuple(reversed(answer.headers)))
+
+
+def _backwards(value: Any) -> Any:
+    """Members of objects in the other order; arrays keep theirs, which means something."""
+    if isinstance(value, dict):
+        return {name: _backwards(value[name]) for name in reversed(value)}
+    return value
+
+
 def _bare(url: str) -> str:
     return url.partition("?")[0]
 
@@ -252,3 +269,10 @@ def walk(
     dbg = debugger(vendor, changes, now=now, **settings)
     dbg.run()
     return dbg
+
+
+def world(dbg: Debugger) -> World:
+    """The world of a debugger."""
+    found: Any = dbg._driver.wire
+    assert isinstance(found, World)
+    return found

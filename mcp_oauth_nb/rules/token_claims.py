@@ -147,33 +147,46 @@ def _aware(moment: datetime) -> datetime:
 
 
 def has_expired(case: Case, exchange: Exchange, token: str) -> float | None:
-    """How many seconds ago a token had run out when it was used, by its claims or its answer; None if it had not."""
-    late = (late_by_claim(exchange, token), late_by_lifetime(case, exchange, token))
-    return max((one for one in late if one is not None), default=None)
+    """How many seconds ago a token had run out when it was used, by its claims or its answer; None if it had not.
 
-
-def late_by_claim(exchange: Exchange, token: str) -> float | None:
-    """How many seconds ago the claim exp of a JWT lay by the clock of the answer; None where it did not."""
-    jwt, now = read_jwt(token), clock_of(exchange)
+    Two moments are held against each other only where one and the same clock told both.
+    """
+    jwt, now = read_jwt(token), _time_there(case, exchange, token)
     ends = seconds(jwt.claims.get("exp")) if jwt else None
-    return now - ends if now is not None and ends is not None and now > ends else None
+    by_claim = now - ends if now is not None and ends is not None else None
+    by_answer = _past_lifetime(case, exchange, token)
+    late = max((one for one in (by_claim, by_answer) if one is not None), default=0.0)
+    return late if late > 0 else None
 
 
-def late_by_lifetime(case: Case, exchange: Exchange, token: str) -> float | None:
-    """How many seconds ago the lifetime that the token's answer gave it was over; None where it was not."""
+def is_told_apart_from_us(case: Case, exchange: Exchange, token: str) -> bool:
+    """Whether the moment at which a token was used is known without the clock of this machine being right."""
+    return date_of(exchange) is not None or token in issued_tokens(case)
+
+
+def _time_there(case: Case, exchange: Exchange, token: str) -> float | None:
+    """What a server's clock said at that moment: its Date; else that of issuing and the time since; else our clock."""
+    told, source = date_of(exchange), issued_tokens(case).get(token)
+    if told is not None or source is None:
+        return told if told is not None else clock_of(exchange)
+    jwt, issued = read_jwt(token), date_of(source[0])
+    if issued is None:
+        issued = seconds(jwt.claims.get("iat")) if jwt else None
+    return clock_of(exchange) if issued is None else issued + _between(source[0], exchange)
+
+
+def _between(first: Exchange, second: Exchange) -> float:
+    """Seconds between two exchanges: by Date where both say it, else by the clock of this machine."""
+    dates = date_of(first), date_of(second)
+    if dates[0] is not None and dates[1] is not None:
+        return dates[1] - dates[0]
+    return (_aware(second.started) - _aware(first.started)).total_seconds()
+
+
+def _past_lifetime(case: Case, exchange: Exchange, token: str) -> float | None:
+    """How many seconds lie behind the end of the lifetime that the token's answer gave it; below 0 before it."""
     source = issued_tokens(case).get(token)
-    lifetime, begun = seconds(source[1].get("expires_in")) if source else None, clock_of(source[0]) if source else None
-    now = clock_of(exchange)
-    if lifetime is None or begun is None or now is None or lifetime < 0:
+    lifetime = seconds(source[1].get("expires_in")) if source else None
+    if source is None or lifetime is None or lifetime < 0:
         return None
-    return now - begun - lifetime if now > begun + lifetime else None
-
-
-def is_proof_of_expiry(case: Case, exchange: Exchange, token: str) -> bool:
-    """Whether no clock of this machine has to be right: the server's own says so, or the same clock said both times."""
-    source, told = issued_tokens(case).get(token), date_of(exchange) is not None
-    if late_by_claim(exchange, token) is not None and told:
-        return True
-    return late_by_lifetime(case, exchange, token) is not None and (
-        source is not None and told == (date_of(source[0]) is not None)
-    )
+    return _between(source[0], exchange) - lifetime

@@ -20,7 +20,7 @@ from mcp_oauth_nb.rules.token_claims import (
     clock_of,
     date_of,
     has_expired,
-    is_proof_of_expiry,
+    is_told_apart_from_us,
     resources,
     scopes_in,
     seconds,
@@ -256,7 +256,7 @@ def _(case: Case, finding: Finding) -> Iterator[Fit]:
     refused = refusal(case, token.token) if token else None
     late = has_expired(case, refused, token.token) if refused and token else None
     if token is not None and late is not None and _lives_at_all(token):
-        is_sure = late > SLACK_S and refused is not None and is_proof_of_expiry(case, refused, token.token)
+        is_sure = late > SLACK_S and refused is not None and is_told_apart_from_us(case, refused, token.token)
         yield Fit("certain" if is_sure else "likely", (token.told(f"ran out {late:.0f} s before it was used"),))
 
 
