@@ -16,8 +16,9 @@ from mcp_oauth_nb import Report
 from mcp_oauth_nb.demo.answers import Answer
 from mcp_oauth_nb.mime import render
 from mcp_oauth_nb.protocol.probes import ASKED_BESIDE
-from mcp_oauth_nb.rules.cause import sureness
-from mcp_oauth_nb.rules.rule import Finding
+from mcp_oauth_nb.rules.cause import PRESUMED, SYMPTOMS, sureness
+from mcp_oauth_nb.rules.recorded import trace_of
+from mcp_oauth_nb.rules.rule import RULES, Finding
 
 AUTHKIT_WITHOUT_CLAIMS = replace(HEALTHY["authkit"], claims={})
 dated = bearer(401, 'error="invalid_token"')
@@ -128,6 +129,60 @@ def test_the_order_of_members_and_headers_says_nothing(name: str) -> None:
 
 def told(report: Report) -> list[tuple[str, str, str, str]]:
     return [(one.rule, one.cause, one.who, one.level) for one in report.findings]
+
+
+def test_a_confidential_client_need_not_have_its_refresh_tokens_replaced() -> None:
+    dbg = walk(HEALTHY["keycloak"], protocol="2025-11-25")
+    dbg.refresh()
+    dbg.replay()
+    report = dbg.diagnose()
+    assert report.verdict.outcomes["replay-accepted"] == "warned"
+    assert report.status == "warned"
+
+
+@pytest.mark.parametrize("name", ["google", "github", "auth0", "okta"])
+def test_a_refresh_token_that_need_not_be_issued_is_no_failure(name: str) -> None:
+    dbg = walk(HEALTHY[name], protocol="2025-11-25")
+    assert dbg.refresh().status_of("refresh") == "not tested"
+    assert (dbg.diagnose().status, dbg.diagnose().failing_step) == ("warned", None)
+
+
+@pytest.mark.parametrize("name", ["scalekit", "supabase", "github"])
+def test_a_revocation_endpoint_that_need_not_be_there_is_no_failure(name: str) -> None:
+    dbg = walk(HEALTHY[name], protocol="2025-11-25")
+    assert dbg.revoke().status_of("revoke") == "not tested"
+    assert (dbg.diagnose().status, dbg.diagnose().failing_step) == ("warned", None)
+
+
+@pytest.mark.parametrize("name", HEALTHY)
+def test_a_recording_of_a_healthy_product_is_not_blamed_either(name: str) -> None:
+    """Nobody says of a recording which exchange is which: one endpoint may even serve two purposes."""
+    vendor = announcing(HEALTHY[name])
+    dbg = walk(vendor, protocol="2025-11-25")
+    dbg.refresh()
+    dbg.revoke()
+    kept = [replace(one, step="") for one in dbg.trace.exchanges if one.step != "authorize"]
+    report = diagnose(trace_of(kept, dbg.trace.vault))
+    assert [run.step for run in report.trace.runs if not run.achieved] == []
+    assert {one.level for one in report.findings} <= {"SHOULD"}
+    assert {one.rule for one in report.findings} <= vendor.habits | TRUE_OF_MANY | {"scope-selection"}
+
+
+# --- how sure ---------------------------------------------------------------------------------------------------------
+
+
+def test_what_is_presumed_is_a_rule_or_one_of_its_causes() -> None:
+    assert PRESUMED - set(RULES) == {"audience-may-be-alias"}
+    assert not PRESUMED & SYMPTOMS
+
+
+@pytest.mark.parametrize("name", [name for name, one in INCIDENTS.items() if one.sure == CERTAIN])
+def test_only_what_the_lines_prove_is_called_certain(name: str) -> None:
+    """Where another cause fits as well, the verdict does not say that the lines allow no other."""
+    report = met(INCIDENTS[name])
+    assert report.cause is not None
+    assert {one.cause for one in report.suspects} <= {report.cause.cause}
+    assert "the captured lines allow no other cause" in render(report)["text/plain"]
 
 
 # --- words ------------------------------------------------------------------------------------------------------------

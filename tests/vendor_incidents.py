@@ -141,7 +141,7 @@ _DISCOVERY = {
         caused_in="challenge",
     ),
     "no metadata anywhere": Incident(
-        replace(AUTHKIT, resource=None, challenge=None), {}, "challenge", "challenge-missing", MCP, CERTAIN
+        replace(AUTHKIT, resource=None, challenge=None), {}, "challenge", "challenge-missing", MCP, LIKELY
     ),
     "metadata behind the middleware": Incident(
         AUTHKIT,
@@ -502,7 +502,7 @@ _LATER = {
         {"refresh": refuses(400, "invalid_grant", "The refresh token is invalid or expired.")},
         "refresh",
         "refresh-refused",
-        CLIENT,
+        USER,
         OPEN,
     ),
     "okta: maintenance": Incident(

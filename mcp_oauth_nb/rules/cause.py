@@ -83,6 +83,7 @@ PRESUMED = frozenset(
         "login-instead-of-refresh",
         "metadata-unsteady",
         "not-protected",
+        "replay-accepted",
         "other-audience-accepted",
         "session-lost",
         "state-mismatch",
@@ -176,7 +177,8 @@ def sureness(finding: Finding, *, stopped: bool) -> Sureness:
         return suspects[0].confidence
     if is_symptom(finding.rule):
         return "possible" if suspects else "unproven"
-    return "likely" if finding.cause in PRESUMED or (stopped and finding.level != "MUST") else "certain"
+    is_open = bool(suspects) or finding.cause in PRESUMED or (stopped and finding.level != "MUST")
+    return "likely" if is_open else "certain"
 
 
 def _weighed(declared: Declared, case: Case, finding: Finding) -> Sequence[Suspect]:
