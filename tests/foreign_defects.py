@@ -259,7 +259,7 @@ _AUTHORIZATION = {
 
 _INVALID_ANSWER = "token-answer-invalid"
 _TOKENS = {
-    "token-invalid_grant": Defect("token", refuses(400, "invalid_grant"), _token("client")),
+    "token-invalid_grant": Defect("token", refuses(400, "invalid_grant"), _token(AS)),
     "token-code-expired-at-once": Defect(
         "token", refuses(400, "invalid_grant", "code expired"), _token(AS, "code-lifetime-short", "callback")
     ),

@@ -42,6 +42,8 @@ PROBES = (
     FRESH_GRANT,
 )
 """Every probe off the route, in the order in which their findings are told."""
+ASKED_BESIDE = ("introspect", "userinfo", "registration", WELL_KNOWN)
+"""Steps that only ask. No flow needs their answer, so that a refusal, or nothing at all, is a warning at most."""
 SPENDING = ("code_replay",)
 """Probes that may end a grant, which is one of their own."""
 FRESH = ("wrong_audience", "without_resource", "wrong_verifier", "without_verifier", "code_replay", "token_in_query",

@@ -11,7 +11,18 @@ from mcp_oauth_nb.protocol.spec import Spec
 from mcp_oauth_nb.records import Exchange
 from mcp_oauth_nb.rules.evidence import Members, server_document, text
 from mcp_oauth_nb.rules.rule import MUST, SHOULD, Case, Seen, Selector, rule
-from mcp_oauth_nb.rules.token_claims import TIMES, audiences, clock_of, jwts_issued, resources, scopes_in, seconds
+from mcp_oauth_nb.rules.token_claims import (
+    TIMES,
+    audiences,
+    clock_of,
+    date_of,
+    is_url,
+    jwts_issued,
+    resources,
+    scopes_in,
+    seconds,
+    without,
+)
 from mcp_oauth_nb.rules.words import AUTHORIZATION_SERVER, quoted, shown
 
 Issued: TypeAlias = tuple[Exchange, Members, Jwt]
@@ -43,6 +54,8 @@ def _(case: Case, found: Issued) -> Iterator[Seen]:
         return
     seen = f"aud={shown(jwt.claims.get('aud'))} {READ}" if "aud" in jwt.claims else f"no aud {READ}"
     summary = "" if named else "The access token does not say whom it is meant for."
+    if named and not any(is_url(one) for one in named):
+        summary = "The access token has an audience that is no URL: only who set it up knows whether it is this server."
     if any(resource_match(one, mine, case.url) in ("spelling", "parent") for one in named for mine in ours):
         summary = "The access token spells its audience in another way than it was asked for."
     yield Seen(exchange, PART, quoted(ours[0]) if ours else "the MCP server", seen, summary)
@@ -92,18 +105,23 @@ def _(case: Case, found: Issued) -> Iterator[Seen]:
         begins = seconds(jwt.claims.get(name))
         if begins is not None and begins > now + LEEWAY_S:
             seen = f"{name} lies {begins - now:.0f} s ahead {READ}"
-            yield Seen(exchange, PART, f"{name} not in the future", seen, "The access token begins in the future.")
+            summary = f"The access token begins in the future{_by_which_clock(exchange)}."
+            yield Seen(exchange, PART, f"{name} not in the future", seen, summary)
             return
     ends, lifetime = seconds(jwt.claims.get("exp")), seconds(document.get("expires_in"))
     if ends is None:
         return
     if ends <= now:
-        summary = "The access token had already expired when it was issued."
+        summary = f"The access token had already expired when it was issued{_by_which_clock(exchange)}."
         yield Seen(exchange, PART, "exp in the future", f"exp {now - ends:.0f} s ago {READ}", summary)
     elif lifetime is not None and abs(ends - now - lifetime) > TOLERANCE_S:
         summary = "The access token ends at another time than its answer says."
         seen = f"exp in {ends - now:.0f} s, expires_in={lifetime:.0f}"
         yield Seen(exchange, PART, "exp and expires_in for the same moment", seen, summary, explains=_early(case, ends))
+
+
+def _by_which_clock(exchange: Exchange) -> str:
+    return "" if date_of(exchange) is not None else ", by the clock of this machine, which may be wrong itself"
 
 
 def _early(case: Case, ends: float) -> tuple[str, ...]:
@@ -151,7 +169,7 @@ def _with_both_scopes(case: Case) -> list[tuple[Exchange, frozenset[str], frozen
 )
 def _(case: Case, found: tuple[Exchange, frozenset[str], frozenset[str]]) -> Iterator[Seen]:
     exchange, told, held = found
-    if told != held:
+    if without(told, held) or without(held, told):
         yield Seen(exchange, "body:/scope", _listed(held), _listed(told))
 
 

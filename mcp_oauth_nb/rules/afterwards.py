@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from mcp_oauth_nb.protocol.spec import Spec
 from mcp_oauth_nb.records import Exchange, Run
@@ -18,6 +19,12 @@ from mcp_oauth_nb.rules.rule import MUST, SHOULD, Case, Seen, Selector, rule, si
 from mcp_oauth_nb.rules.tokens import issued, refused
 from mcp_oauth_nb.rules.words import AUTHORIZATION_SERVER, came, fix_for, shown, who_answered, with_error
 
+OVER = (
+    "The refresh token has run out, was revoked, or was replaced by another one: authorize again. Where that comes too "
+    "often, the authorization server's log says which it was."
+)
+"""What to do about a refresh token that is good no more; what a client may send wrongly has rules of its own."""
+
 
 def _silent(step: str) -> Selector:
     """A finished run of this step: it may have had nothing to send."""
@@ -27,7 +34,7 @@ def _silent(step: str) -> Selector:
 @rule(
     "refresh-token-missing",
     step="refresh",
-    level=MUST,
+    level=SHOULD,
     who=AUTHORIZATION_SERVER,
     summary="No refresh token was issued, so there is nothing to refresh with.",
     fix="A server need not issue one. To get it, allow the client the refresh_token grant; some servers want the scope "
@@ -54,17 +61,19 @@ def _(case: Case, run: Run) -> Iterator[Seen]:
 )
 def _(case: Case, exchange: Exchange) -> Iterator[Seen]:
     if exchange.status != 200 or (oauth_error(exchange) and not (exchange.document or {}).get("access_token")):
-        yield refused(exchange, "200 with a new access token", "The token endpoint refused the refresh token")
+        seen = refused(exchange, "200 with a new access token", "The token endpoint refused the refresh token")
+        is_open = oauth_error(exchange) == "invalid_grant" and not exchange.edited
+        yield replace(seen, who="user", fix=OVER) if is_open else seen
 
 
 def _refreshed_by_public_client(case: Case) -> list[Found]:
     """A client that neither sends a secret nor an assertion is public."""
-    return [
-        (exchange, document)
-        for exchange, document in issued(case, "refresh")
-        if exchange.request.header("authorization") is None
-        and not {"client_secret", "client_assertion"} & form(exchange).keys()
-    ]
+    return [found for found in issued(case, "refresh") if _is_of_public_client(found[0])]
+
+
+def _is_of_public_client(exchange: Exchange) -> bool:
+    secrets = {"client_secret", "client_assertion"}
+    return exchange.request.header("authorization") is None and not secrets & form(exchange).keys()
 
 
 @rule(
@@ -100,7 +109,8 @@ def _presented_old_token(case: Case) -> list[Exchange]:
     level=MUST,
     who=AUTHORIZATION_SERVER,
     summary="A refresh token that was already replaced still works, so a stolen one would too.",
-    fix="Refuse a replaced refresh token with invalid_grant, and revoke the tokens that came of it.",
+    fix="Refuse a replaced refresh token with invalid_grant, and revoke the tokens that came of it. Where it works for "
+    "some seconds alone, so that a lost answer can be asked for again, keep those few.",
     spec=Spec("OAuth 2.1", "4.3.1"),
     over=Selector(
         _presented_old_token,
@@ -108,14 +118,21 @@ def _presented_old_token(case: Case) -> list[Exchange]:
     ),
 )
 def _(case: Case, exchange: Exchange) -> Iterator[Seen]:
-    if exchange.status == 200 and text((exchange.document or {}).get("access_token")):
-        yield Seen(exchange, "status", "400 with error=invalid_grant", "200 with a new access token")
+    """Only the refresh tokens of public clients have to be replaced or bound."""
+    if exchange.status != 200 or not text((exchange.document or {}).get("access_token")):
+        return
+    wanted, came_back = "400 with error=invalid_grant", "200 with a new access token"
+    if _is_of_public_client(exchange):
+        yield Seen(exchange, "status", wanted, came_back)
+    else:
+        summary = "A refresh token that was already replaced still works, for who has the secret of the client."
+        yield Seen(exchange, "status", wanted, came_back, summary, level=SHOULD)
 
 
 @rule(
     "revocation-endpoint-missing",
     step="revoke",
-    level=MUST,
+    level=SHOULD,
     who=AUTHORIZATION_SERVER,
     summary="The authorization server offers no revocation endpoint.",
     fix="Nothing can be revoked here: wait for the tokens to expire, or end the grant in the server's own console.",

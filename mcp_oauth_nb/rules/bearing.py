@@ -23,9 +23,10 @@ from mcp_oauth_nb.rules.evidence import (
     text,
     texts,
 )
+from mcp_oauth_nb.rules.hosts import may_be_same_site
 from mcp_oauth_nb.rules.resource import WITH_TOKEN, answered_with_token
 from mcp_oauth_nb.rules.rule import ANY, MUST, SHOULD, Case, Seen, Selector, rule
-from mcp_oauth_nb.rules.token_claims import audiences, issued_tokens, resources
+from mcp_oauth_nb.rules.token_claims import audiences, is_url, issued_tokens, resources
 from mcp_oauth_nb.rules.words import MCP_SERVER, quoted, shown
 
 USAGE = Spec("MCP 2025-11-25", "Token Requirements")
@@ -147,11 +148,6 @@ def _(case: Case, found: tuple[Exchange, str, tuple[str, ...]]) -> Iterator[Seen
         yield Seen(exchange, "header:Authorization", f"iss of {shown(list(trusted))}", f"iss={quoted(issuer)}", who=who)
 
 
-def is_url(value: str) -> bool:
-    """Whether an audience is the URL of a resource, and no name within an authorization server."""
-    return value.lower().startswith(("https://", "http://"))
-
-
 def _accepted(case: Case) -> list[tuple[Exchange, Members]]:
     """Requests that were answered with a result although their token speaks of its audience in URLs."""
     found = []
@@ -184,5 +180,14 @@ def _(case: Case, found: tuple[Exchange, Members]) -> Iterator[Seen]:
     asked = form(source[0]).get("resource") if source else None
     ours = [one for one in resources(case, None) if one != asked] or [case.url]
     named = audiences(claims)
-    if all(resource_match(one, mine, case.url) == "other" for one in named for mine in ours):
-        yield Seen(exchange, "status", "401", f"a result for aud={shown(claims.get('aud'))}")
+    if any(resource_match(one, mine, case.url) != "other" for one in named for mine in ours):
+        return
+    seen = f"a result for aud={shown(claims.get('aud'))}"
+    if any(may_be_same_site(one, case.url) for one in named):
+        summary = (
+            "The MCP server accepts a token whose audience is another URL than its own; only its configuration says "
+            "whether that is another name of it."
+        )
+        yield Seen(exchange, "status", "401, unless it is", seen, summary, level=SHOULD, cause="audience-may-be-alias")
+    else:
+        yield Seen(exchange, "status", "401", seen)

@@ -11,10 +11,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from typing import Literal
 
 from mcp_oauth_nb.protocol.spec import Spec
 from mcp_oauth_nb.records import Exchange
-from mcp_oauth_nb.rules.rule import Case, Finding
+from mcp_oauth_nb.rules.rule import LAST_RESORT, Case, Finding
 from mcp_oauth_nb.rules.suspect import RANKS, Confidence, Line, Suspect, Who
 from mcp_oauth_nb.rules.untold import NotTold
 
@@ -67,6 +68,33 @@ SYMPTOMS = frozenset(
     )
 )
 """Rules whose breach proves no cause by itself: that something was refused, missing or silent has many reasons."""
+
+Sureness = Literal["certain", "likely", "possible", "unproven", "unknown"]
+"""How sure a verdict is. Beside the confidence of a suspect: ``unproven``, where something broke and the evidence
+speaks for no cause in particular, and ``unknown``, where no rule knows it."""
+
+PRESUMED = frozenset(
+    (
+        "accept-falls-over",
+        "audience-may-be-alias",
+        "challenge-ignored",
+        "code-challenge-reused",
+        "endpoint-guessed",
+        "endpoint-internal",
+        "login-instead-of-refresh",
+        "metadata-unsteady",
+        "not-protected",
+        "replay-accepted",
+        "other-audience-accepted",
+        "session-lost",
+        "state-mismatch",
+        "token-audience",
+        "token-issuer",
+        "token-times",
+    )
+)
+"""Rules and causes whose sentence goes beyond what the lines show: an address that looks inner, an audience that may be
+another name of the same server, a state whose change nobody saw."""
 
 SUSPECTS: dict[str, Declared] = {}
 """Every suspect by its id."""
@@ -149,6 +177,25 @@ def _some_untold(case: Case, finding: Finding) -> bool:
             except Exception:  # noqa: BLE001, S112 - a suspect must not take the diagnosis down
                 continue
     return False
+
+
+def sureness(finding: Finding, *, stopped: bool) -> Sureness:
+    """How sure it is that a leading finding is the cause.
+
+    Args:
+        finding: the one that leads.
+        stopped: whether it leads a flow that failed. What only SHOULD be otherwise is proven where it leads a warning;
+            that a flow failed of it is not.
+    """
+    if finding.rule == LAST_RESORT:
+        return "unknown"
+    suspects = finding.suspects
+    if suspects and finding.cause == suspects[0].cause:
+        return suspects[0].confidence
+    if is_symptom(finding.rule):
+        return "possible" if suspects else "unproven"
+    is_open = bool(suspects) or finding.cause in PRESUMED or (stopped and finding.level != "MUST")
+    return "likely" if is_open else "certain"
 
 
 def _weighed(declared: Declared, case: Case, finding: Finding) -> Sequence[Suspect]:

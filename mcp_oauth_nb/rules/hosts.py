@@ -8,6 +8,7 @@ from mcp_oauth_nb.protocol.wellknown import is_loopback, split
 
 _ADDRESS = re.compile(r"(10|192\.168|172\.(1[6-9]|2\d|3[01])|169\.254)(\.\d{1,3}){2,3}")
 _NAMES = (".internal", ".local", ".lan", ".svc", ".localdomain", ".corp", ".intranet")
+_NUMBERS = re.compile(r"[\d.]+|\[.*\]")
 _NOWHERE = ("0.0.0.0", "[::]")  # noqa: S104 - compared with, never listened on
 
 
@@ -16,6 +17,17 @@ def host_of(url: str) -> str:
     parts = split(url)
     authority = parts.origin.lower().partition("://")[2].rpartition("@")[2] if parts else ""
     return re.sub(r":\d*$", "", authority)
+
+
+def may_be_same_site(one: str, other: str) -> bool:
+    """Whether two URLs may belong to one site: their hosts end in the same two labels, or one is a name of no domain.
+
+    Which labels a registry sells is not looked up: this only keeps from calling a neighbour a stranger.
+    """
+    hosts = [host_of(one), host_of(other)]
+    if any(_NUMBERS.fullmatch(host) or not host for host in hosts):
+        return hosts[0] == hosts[1]
+    return any("." not in host for host in hosts) or hosts[0].split(".")[-2:] == hosts[1].split(".")[-2:]
 
 
 def is_nowhere(url: str) -> bool:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from mcp_oauth_nb.protocol.grants import ROUTE
-from mcp_oauth_nb.protocol.probes import CLIENT_DOCUMENT, PROBES
+from mcp_oauth_nb.protocol.probes import ASKED_BESIDE, CLIENT_DOCUMENT, PROBES
 from mcp_oauth_nb.records import Trace
 from mcp_oauth_nb.rules import (
     access_token,
@@ -172,7 +172,7 @@ def judge(trace: Trace) -> Verdict:
             outcomes[rule.id], reasons[rule.id] = "not tested", reason
         else:
             outcomes[rule.id] = "passed"
-    stopping = [accused(case, one) for one in _what_stopped_the_flow(case, found)]
+    stopping = [accused(case, one) for one in _warned_beside(_what_stopped_the_flow(case, found))]
     untold = _untold(trace, stopping)
     kept = _without_last_resort([one for one in stopping if one not in untold])
     for one in untold:
@@ -247,6 +247,11 @@ def _what_stopped_the_flow(case: Case, found: Sequence[Finding]) -> list[Finding
     return [replace(one, level="MUST") if one.versions and one.step in failed - explained else one for one in found]
 
 
+def _warned_beside(found: Sequence[Finding]) -> list[Finding]:
+    """No version of the protocol asks for what is only asked beside the flow: a breach there is a warning."""
+    return [replace(one, level="SHOULD") if one.step in ASKED_BESIDE else one for one in found]
+
+
 def _step_of(rule: Rule, seen: Seen) -> str:
     shown_in = seen.exchange.step if seen.exchange else rule.step
     return shown_in if rule.step in (ANY, REPEATS.get(shown_in)) else rule.step
@@ -272,7 +277,8 @@ def _untold(trace: Trace, found: Sequence[Finding]) -> list[Finding]:
 
 
 def _without_last_resort(found: Sequence[Finding]) -> list[Finding]:
-    explained = {one.step for one in found if one.level == "MUST" and one.rule != LAST_RESORT}
+    grave = [one for one in found if one.level == "MUST" or one.step in ASKED_BESIDE]
+    explained = {one.step for one in grave if one.rule != LAST_RESORT}
     return [one for one in found if one.rule != LAST_RESORT or one.step not in explained]
 
 

@@ -15,7 +15,7 @@ from typing import Any, Literal, TypeVar
 
 from mcp_oauth_nb.mime import Framed
 from mcp_oauth_nb.protocol.grants import AFTERWARDS
-from mcp_oauth_nb.protocol.probes import NOT_TESTED
+from mcp_oauth_nb.protocol.probes import ASKED_BESIDE, NOT_TESTED
 from mcp_oauth_nb.protocol.spec import Spec
 from mcp_oauth_nb.records import Exchange, Run, Trace
 from mcp_oauth_nb.rules.suspect import Suspect, Who
@@ -303,7 +303,7 @@ class Report(Framed):
     def status(self) -> str:
         """``passed``, ``warned``, ``failed`` or ``incomplete`` (also for a step that waits or has not run)."""
         steps = (self.step,) if self.step else tuple(run.step for run in self.trace.runs)
-        told = {step: self.status_of(step) for step in steps}
+        told = {step: self._counted(step) for step in steps}
         if "failed" in told.values():
             return "failed"
         if self.step is None and not set(self.route) <= set(steps):
@@ -320,9 +320,14 @@ class Report(Framed):
 
     @property
     def failing_step(self) -> str | None:
-        """The first step that failed: where it showed."""
+        """The first step that failed: where it showed. Of a whole flow none that only asks beside it."""
         steps = (self.step,) if self.step else tuple(run.step for run in self.trace.runs)
-        return next((step for step in steps if self.status_of(step) == "failed"), None)
+        return next((step for step in steps if self._counted(step) == "failed"), None)
+
+    def _counted(self, step: str) -> StepStatus:
+        """How a step counts: one that only asks is no part of the flow, and does not make it fail."""
+        status = self.status_of(step)
+        return "warned" if status == "failed" and self.step is None and step in ASKED_BESIDE else status
 
     @property
     def cause(self) -> Finding | None:

@@ -233,7 +233,7 @@ def _(case: Case, piece: tuple[Exchange, str, Found]) -> Iterator[Seen]:
     if used not in listed:
         seen = shown(document[name]) if name in document else f"no {name}"
         summary = f"The client authenticates with {used}, which the metadata does not list."
-        about_client = oauth_error(exchange) in ("invalid_client", "unauthorized_client", "invalid_request")
+        about_client = oauth_error(exchange) in ("invalid_client", "unauthorized_client")
         yield Seen(
             shown_by,
             f"body:/{name}",

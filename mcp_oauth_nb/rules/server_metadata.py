@@ -116,6 +116,7 @@ def _(case: Case, found: Found) -> Iterator[Seen]:
     "the same text.",
     spec=Spec("RFC 8414", "3.3"),
     over=Selector(_with_known_issuer, "no authorization server metadata was found for a known issuer"),
+    explains=("issuer-malformed",),
 )
 def _(case: Case, found: Found) -> Iterator[Seen]:
     exchange, document = found

@@ -21,6 +21,7 @@ from mcp_oauth_nb.rules.evidence import (
     without_nonces,
 )
 from mcp_oauth_nb.rules.rule import MUST, SHOULD, Case, Seen, Selector, rule
+from mcp_oauth_nb.rules.token_claims import without
 from mcp_oauth_nb.rules.tokens import issued
 from mcp_oauth_nb.rules.words import AUTHORIZATION_SERVER, came, quoted
 
@@ -86,8 +87,14 @@ def _lacks_challenge(exchange: Exchange) -> bool:
 )
 def _(case: Case, found: Found) -> Iterator[Seen]:
     granted = _granted(found) or frozenset()
-    missing = _asked(case, found[0]) - granted - _NOT_LISTED
-    if missing:
+    missing = without(_asked(case, found[0]) - _NOT_LISTED, granted)
+    if missing and not without(missing, {part for one in granted for part in one.split(",")}):
+        summary = "The scopes of the answer are separated by commas, so that clients read them as one scope."
+        fix = "Separate scopes by spaces."
+        yield Seen(
+            found[0], "body:/scope", "scopes separated by spaces", quoted(" ".join(sorted(granted))), summary, fix
+        )
+    elif missing:
         part = "body:/scope" if "scope" in found[1] else "body:/access_token"
         wanted = quoted(" ".join(sorted(missing)))
         yield Seen(found[0], part, wanted, quoted(" ".join(sorted(granted))) if granted else "no scope")

@@ -6,9 +6,9 @@ Nothing is verified here: claims are read, and a signature is looked at by nobod
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC
+from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
 from mcp_oauth_nb.protocol.jwt import Jwt, read_jwt
@@ -72,6 +72,11 @@ def audiences(claims: Members) -> tuple[str, ...]:
     return (named,) if isinstance(named, str) else texts(named)
 
 
+def is_url(value: str) -> bool:
+    """Whether an audience is the URL of a resource, and no name within an authorization server."""
+    return value.lower().startswith(("https://", "http://"))
+
+
 def resources(case: Case, source: Exchange | None) -> tuple[str, ...]:
     """What the MCP server may be called in a token: as it was asked for, as it calls itself, as it was typed."""
     found, asked = resource_document(case), authorization_request(case)
@@ -95,6 +100,17 @@ def scopes_in(claims: Members) -> Scopes | None:
     return None
 
 
+def same_scope(one: str, other: str) -> bool:
+    """Whether two names are one scope: some servers put the identifier of the resource before it in one place only."""
+    return one == other or one.endswith(f"/{other}") or other.endswith(f"/{one}")
+
+
+def without(names: Iterable[str], held: Iterable[str]) -> frozenset[str]:
+    """The names that are no scope of those held."""
+    kept = frozenset(held)
+    return frozenset(name for name in names if not any(same_scope(name, one) for one in kept))
+
+
 def seconds(value: object) -> float | None:
     """A time in a claim: seconds since 1970; None for anything else."""
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
@@ -104,20 +120,73 @@ def seconds(value: object) -> float | None:
 
 def clock_of(exchange: Exchange) -> float | None:
     """What the clock of the answering server said, seconds since 1970; our own where it does not tell (no Date)."""
+    told = date_of(exchange)
+    if told is not None or _says_date(exchange):
+        return told
+    try:
+        return _aware(exchange.started).timestamp()
+    except (ValueError, OverflowError):
+        return None
+
+
+def date_of(exchange: Exchange) -> float | None:
+    """What the clock of the answering server said (Date), seconds since 1970; None where it says nothing readable."""
     date = exchange.response.header("date") if exchange.response else None
     try:
-        moment = parsedate_to_datetime(date) if date else exchange.started
-        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+        return _aware(parsedate_to_datetime(date)).timestamp() if date else None
     except (ValueError, OverflowError, TypeError):
         return None
 
 
+def _says_date(exchange: Exchange) -> bool:
+    return bool(exchange.response and exchange.response.header("date"))
+
+
+def _aware(moment: datetime) -> datetime:
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
 def has_expired(case: Case, exchange: Exchange, token: str) -> float | None:
-    """How many seconds ago a token had run out when it was used, by its claims or its answer; None if it had not."""
-    jwt, now, source = read_jwt(token), clock_of(exchange), issued_tokens(case).get(token)
+    """How many seconds ago a token had run out when it was used, by its claims or its answer; None if it had not.
+
+    Two moments are held against each other only where one and the same clock told both.
+    """
+    jwt, now = read_jwt(token), _time_there(case, exchange, token)
     ends = seconds(jwt.claims.get("exp")) if jwt else None
-    if source is not None:
-        begun, lifetime = clock_of(source[0]), seconds(source[1].get("expires_in"))
-        if begun is not None and lifetime is not None and lifetime >= 0:
-            ends = begun + lifetime if ends is None else min(ends, begun + lifetime)
-    return now - ends if now is not None and ends is not None and now > ends else None
+    by_claim = now - ends if now is not None and ends is not None else None
+    by_answer = _past_lifetime(case, exchange, token)
+    late = max((one for one in (by_claim, by_answer) if one is not None), default=0.0)
+    return late if late > 0 else None
+
+
+def is_told_apart_from_us(case: Case, exchange: Exchange, token: str) -> bool:
+    """Whether the moment at which a token was used is known without the clock of this machine being right."""
+    return date_of(exchange) is not None or token in issued_tokens(case)
+
+
+def _time_there(case: Case, exchange: Exchange, token: str) -> float | None:
+    """What a server's clock said at that moment: its Date; else that of issuing and the time since; else our clock."""
+    told, source = date_of(exchange), issued_tokens(case).get(token)
+    if told is not None or source is None:
+        return told if told is not None else clock_of(exchange)
+    jwt, issued = read_jwt(token), date_of(source[0])
+    if issued is None:
+        issued = seconds(jwt.claims.get("iat")) if jwt else None
+    return clock_of(exchange) if issued is None else issued + _between(source[0], exchange)
+
+
+def _between(first: Exchange, second: Exchange) -> float:
+    """Seconds between two exchanges: by Date where both say it, else by the clock of this machine."""
+    dates = date_of(first), date_of(second)
+    if dates[0] is not None and dates[1] is not None:
+        return dates[1] - dates[0]
+    return (_aware(second.started) - _aware(first.started)).total_seconds()
+
+
+def _past_lifetime(case: Case, exchange: Exchange, token: str) -> float | None:
+    """How many seconds lie behind the end of the lifetime that the token's answer gave it; below 0 before it."""
+    source = issued_tokens(case).get(token)
+    lifetime = seconds(source[1].get("expires_in")) if source else None
+    if source is None or lifetime is None or lifetime < 0:
+        return None
+    return _between(source[0], exchange) - lifetime

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from mcp_oauth_nb.protocol.pkce import s256
 from mcp_oauth_nb.protocol.spec import Spec
 from mcp_oauth_nb.records import Exchange
 from mcp_oauth_nb.rules.authorization import sender
@@ -38,6 +39,27 @@ def token_requests(case: Case) -> list[Exchange]:
 def code_requests(case: Case) -> list[Exchange]:
     """Those of them that redeem the code of an authorization request of this session."""
     return token_requests(case) if authorization_request(case) else []
+
+
+def redeems_as_asked(case: Case, exchange: Exchange) -> bool:
+    """Whether a token request repeats, in all that both show, what was asked for and what came back, once.
+
+    Then no line shows what the client could have done wrong: the code is the one of the redirect and was not sent
+    before, and client, redirect URI and verifier fit the authorization request.
+    """
+    asked, back, sent = authorization_request(case), redirect(case), form(exchange)
+    if asked is None or back is None or exchange.edited or asked.edited or back.edited or not shows_verifier(exchange):
+        return False
+    told, shown = query(asked), client_shown(exchange)
+    earlier = [one for one in case.trace.exchanges[: exchange.id - 1] if one.step == "token"]
+    return (
+        bool(sent.get("code"))
+        and sent.get("code") == query(back).get("code")
+        and not any(form(one).get("code") == sent["code"] for one in earlier)
+        and shown in ("", told.get("client_id"))
+        and sent.get("redirect_uri") == told.get("redirect_uri")
+        and s256(sent.get("code_verifier", "")) == told.get("code_challenge")
+    )
 
 
 TOKEN_REQUEST = Selector(token_requests, "no token request was made yet")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from mcp_oauth_nb.protocol.spec import Spec
 from mcp_oauth_nb.records import Exchange
@@ -16,6 +17,8 @@ from mcp_oauth_nb.rules.evidence import (
 )
 from mcp_oauth_nb.rules.rule import MUST, SHOULD, Case, Seen, Selector, rule
 from mcp_oauth_nb.rules.suspect import Who
+from mcp_oauth_nb.rules.token_form import redeems_as_asked
+from mcp_oauth_nb.rules.untold import NotTold
 from mcp_oauth_nb.rules.words import AUTHORIZATION_SERVER, came, fix_for, quoted, shown, who_answered
 
 TOKEN_ANSWERED = Selector(
@@ -92,6 +95,21 @@ REFUSALS: dict[str, tuple[Who, str]] = {
 }
 
 
+RIGHTLY_ASKED = (
+    "The request fits the authorization request, and the code was sent once: see in the authorization server's log why "
+    "it was refused. Run authorize, callback and token again, without a pause in between."
+)
+"""What to do about an invalid_grant for which no line shows a mistake of the client."""
+
+
+def _is_known_to_fit(case: Case, exchange: Exchange) -> bool:
+    """Whether the request redeems the code as it was asked for; what a recording leaves out is not known to."""
+    try:
+        return redeems_as_asked(case, exchange)
+    except NotTold:
+        return False
+
+
 def refused(exchange: Exchange, expected: str, summary: str) -> Seen:
     """A refusal by the token endpoint; `summary` without its end. Without an OAuth error no cause is claimed."""
     error = oauth_error(exchange)
@@ -120,7 +138,9 @@ def _(case: Case, exchange: Exchange) -> Iterator[Seen]:
         told = {} if "request body" in exchange.untold else form(exchange)
         kind = "grant" if told.get("grant_type", "authorization_code") != "authorization_code" else "code"
         where = "identity provider" if is_at_idp(exchange) else "token endpoint"
-        yield refused(exchange, "200 with an access token", f"The {where} refused the {kind}")
+        seen = refused(exchange, "200 with an access token", f"The {where} refused the {kind}")
+        is_right = oauth_error(exchange) == "invalid_grant" and _is_known_to_fit(case, exchange)
+        yield replace(seen, who=AUTHORIZATION_SERVER, fix=RIGHTLY_ASKED) if is_right else seen
 
 
 @rule(

@@ -53,6 +53,14 @@ _FIXES: dict[Kind, str] = {
 }
 
 
+def _is_json(response: Response) -> bool:
+    """Whether the body is known to be JSON."""
+    try:
+        return not response.parsed.problem
+    except NotTold:
+        return False
+
+
 def kind_of(exchange: Exchange) -> Kind:
     """What sort of answer this is, for choosing words."""
     response = exchange.response
@@ -61,8 +69,8 @@ def kind_of(exchange: Exchange) -> Kind:
     status = response.status
     if 300 <= status < 400:
         return "redirect"
-    if status in (502, 503, 504):
-        return "gateway error"
+    if status in (502, 504) or (status == 503 and not _is_json(response)):
+        return "gateway error"  # a 503 in JSON is the word of the server itself (RFC 9110 15.6.4)
     if status >= 500:
         return "server error"
     if status >= 400:

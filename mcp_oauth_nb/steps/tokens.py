@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from mcp_oauth_nb.protocol.flow import Client, Document, Flow, Outcome, Tokens, need
 from mcp_oauth_nb.protocol.grants import ID_JAG, ID_TOKEN, JWT_BEARER, TOKEN_EXCHANGE, Enterprise
+from mcp_oauth_nb.protocol.probes import NOT_TESTED
 from mcp_oauth_nb.protocol.scopes import scope_sets
 from mcp_oauth_nb.protocol.spec import Spec
 from mcp_oauth_nb.protocol.step import Call, Send, Stopped, Wants, step
@@ -127,7 +128,7 @@ def refresh(flow: Flow) -> Wants:
     """Exchange the refresh token for a new pair; a new refresh token replaces the old one."""
     held = need(flow.tokens, "access token", "dbg.token()")
     if held.refresh_token is None:
-        return Stopped("no refresh token was issued, so that there is nothing to refresh with")
+        return Stopped(f"{NOT_TESTED}: no refresh token was issued, so that there is nothing to refresh with")
     endpoint = _token_endpoint(flow)
     if endpoint is None:
         return Stopped(NO_TOKEN_ENDPOINT)
@@ -173,7 +174,7 @@ def revoke(flow: Flow) -> Wants:
     metadata = need(flow.server_metadata, "authorization server metadata", "dbg.server_metadata()")
     endpoint = metadata.text("revocation_endpoint")
     if endpoint is None:
-        return Stopped("the metadata names no revocation_endpoint")
+        return Stopped(f"{NOT_TESTED}: the metadata names no revocation_endpoint")
     if strange := _misplaced(flow):
         return Stopped(strange)
     exchange: Exchange | None = None

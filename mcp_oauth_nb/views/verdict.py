@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from mcp_oauth_nb.redact import mask_text
-from mcp_oauth_nb.rules.cause import is_symptom
+from mcp_oauth_nb.rules.cause import Sureness, sureness
 from mcp_oauth_nb.rules.rule import LAST_RESORT, Finding, Report
 from mcp_oauth_nb.rules.suspect import Suspect
 from mcp_oauth_nb.rules.unknown import NARROWED_BY
@@ -75,16 +75,9 @@ class Verdict:
         return LABELS["failed" if self.report.status == "failed" else self.finding.status]
 
     @property
-    def confidence(self) -> str:
+    def confidence(self) -> Sureness:
         """How sure it is: ``certain``, ``likely``, ``possible`` (several fit), ``unproven`` (none), ``unknown``."""
-        if self.is_unknown:
-            return "unknown"
-        suspects = self.finding.suspects
-        if suspects and self.finding.cause == suspects[0].cause:
-            return suspects[0].confidence
-        if not is_symptom(self.finding.rule):
-            return "certain"
-        return "possible" if suspects else "unproven"
+        return sureness(self.finding, stopped=self.report.status == "failed")
 
     @property
     def others(self) -> Sequence[Suspect]:

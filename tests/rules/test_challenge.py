@@ -39,7 +39,8 @@ def found(piece: Piece, *others: Piece) -> dict[str, Finding]:
         (404, "user", "documentation"),
         (405, "user", "documentation"),
         (500, "MCP server", "log"),
-        (503, "gateway", "behind the gateway"),
+        (502, "gateway", "behind the gateway"),
+        (503, "MCP server", "log"),
     ],
 )
 def test_other_status_than_401(status: int, who: str, hint: str) -> None:

@@ -53,9 +53,9 @@ def aged(seconds: float, document: dict[str, str]) -> tuple[Piece, Piece]:
         (300, GRANT, "code-expired", "user"),
         (31, EXPIRED, "code-expired", "user"),
         (15, EXPIRED, "code-expired", "user"),
-        (15, GRANT, "token-refused", "client"),
+        (15, GRANT, "token-refused", "authorization server"),
         (1, EXPIRED, "code-lifetime-short", "authorization server"),
-        (1, GRANT, "token-refused", "client"),
+        (1, GRANT, "token-refused", "authorization server"),
     ],
 )
 def test_age_of_the_code(seconds: float, document: dict[str, str], cause: str, who: str) -> None:
@@ -130,7 +130,7 @@ CLOUD: Headers = (*HTML, ("Server", "cloudflare"), ("CF-RAY", "1-FRA"))
     [
         (403, PAGE, CLOUD, "edge-blocks", "gateway"),
         (403, PAGE, HTML, "edge-blocks", "gateway"),
-        (429, b"", (), "edge-blocks", "gateway"),
+        (429, b"", (), "token-requests-limited", "authorization server"),
         (503, PAGE, HTML, "gateway-without-server", "gateway"),
         (502, PAGE, HTML, "gateway-without-server", "gateway"),
         (404, PAGE, HTML, "token-endpoint-elsewhere", "authorization server"),

@@ -116,7 +116,7 @@ def _(behaviour: Behaviour) -> Behaviour:
     phase="token",
     summary="The token endpoint does not know the code, although it is new and comes as it was issued.",
     trips="token-refused",
-    who="client",
+    who="authorization server",
 )
 def _(asked: Asked) -> Answer | None:
     return oauth_error(400, "invalid_grant", "authorization code is not known")

@@ -179,7 +179,7 @@ def _(case: Case, finding: Finding) -> Iterator[Fit]:
         return
     for one in case.trace.exchanges[: exchange.id - 1]:
         if one.response is not None and same_origin(one.request.url, exchange.request.url):
-            yield Fit("certain", (line(one, "status", str(one.status)), _line_of(exchange)))
+            yield Fit("likely", (line(one, "status", str(one.status)), _line_of(exchange)))
             return
 
 

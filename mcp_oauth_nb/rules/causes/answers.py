@@ -16,6 +16,14 @@ READ = 20_000
 _TAGS = re.compile(r"(?is)<(script|style)\b.*?</\1>|<[^>]{0,300}>")
 
 
+_EITHER = re.compile(r"(?i)\bor\b[^.]*\bexpire|\bexpire[^.]*\bor\b")
+
+
+def names_other_reasons(told: str) -> bool:
+    """Whether a text speaks of expiry as one reason of several, as in "invalid or expired": then it tells none."""
+    return bool(_EITHER.search(told))
+
+
 def shown_in(case: Case, finding: Finding) -> Exchange | None:
     """The exchange that shows a finding."""
     found = case.trace.exchanges

@@ -8,13 +8,12 @@ from collections.abc import Iterator
 from mcp_oauth_nb.protocol.resource import resource_match
 from mcp_oauth_nb.protocol.spec import Spec
 from mcp_oauth_nb.protocol.wellknown import same_origin
-from mcp_oauth_nb.rules.bearing import is_url
 from mcp_oauth_nb.rules.cause import Fit, line, suspect
 from mcp_oauth_nb.rules.causes.presented import Presented, presented, quoting, refusal
 from mcp_oauth_nb.rules.evidence import resource_document, server_document, text
 from mcp_oauth_nb.rules.rule import Case, Finding
 from mcp_oauth_nb.rules.suspect import Line
-from mcp_oauth_nb.rules.token_claims import audiences, resources
+from mcp_oauth_nb.rules.token_claims import audiences, is_url, resources
 from mcp_oauth_nb.rules.words import AUTHORIZATION_SERVER, MCP_SERVER, shown
 
 AUDIENCE, ISSUER, REJECTED = "token-audience", "token-issuer", "token-rejected"
@@ -66,8 +65,8 @@ def _(case: Case, finding: Finding) -> Iterator[Fit]:
     of=(AUDIENCE, REJECTED),
     step="token",
     who=AUTHORIZATION_SERVER,
-    summary="The authorization server does not heed resource: the token is made out to a default, and not to the MCP "
-    "server.",
+    summary="The authorization server does not heed resource: the token is made out to a default or to nobody, and not "
+    "to the MCP server.",
     fix="Enable resource indicators at the authorization server, or map the MCP server's URL into aud; else configure "
     "the MCP server for the audience that comes.",
     spec=Spec("RFC 8707", "2.2"),

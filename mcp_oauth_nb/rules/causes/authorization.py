@@ -59,7 +59,7 @@ def _(case: Case, finding: Finding) -> Iterator[Fit]:
     asked, registered = authorization_request(case), registered_redirects(case)
     used = query(asked).get("redirect_uri", "") if asked else ""
     if asked is not None and is_client_error(shown_in(case, finding)) and is_other_port(used, registered):
-        yield Fit("certain", (line(asked, "url", f"redirect_uri={used}; registered: {', '.join(registered[:3])}"),))
+        yield Fit("likely", (line(asked, "url", f"redirect_uri={used}; registered: {', '.join(registered[:3])}"),))
 
 
 @suspect(

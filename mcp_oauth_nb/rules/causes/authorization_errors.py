@@ -17,7 +17,7 @@ from mcp_oauth_nb.rules.authorization_aim import (
     server_scopes,
 )
 from mcp_oauth_nb.rules.cause import Fit, line, suspect
-from mcp_oauth_nb.rules.causes.answers import quoting, shown_in
+from mcp_oauth_nb.rules.causes.answers import quoting, shown_in, words
 from mcp_oauth_nb.rules.evidence import (
     authorization_request,
     form,
@@ -41,7 +41,7 @@ _ADMIN = re.compile(
 )
 _PERSON = re.compile(r"(?i)\b(user|resource[ _-]?owner|you)\b[^.]{0,40}(denied|refused|declined|cancel|reject|did not)"
                      r"|(denied|refused|declined|cancel\w*|rejected) by (the )?(end-?)?user")  # fmt: skip
-_RESOURCE_AND_SCOPE = re.compile(r"(?i)aadsts(9010010|901002|900144[14]|70011)\b|resource[^.]{0,60}\bscopes?\b")
+_RESOURCE_AND_SCOPE = re.compile(r"(?i)aadsts(9010010|901002)\b|resource[^.]{0,60}\bscopes?\b")
 _RESOURCE = re.compile(r"(?i)aadsts(9010010|901002)|resource[^.]{0,60}(supported|unknown|valid)")
 
 
@@ -270,7 +270,7 @@ def _at_upstream(case: Case, exchange: Exchange) -> bool:
     of=(ERROR, REFUSED),
     step="authorize",
     who=AUTHORIZATION_SERVER,
-    summary="The authorization server does not know the MCP server's resource (invalid_target).",
+    summary="The authorization server does not know the MCP server's resource.",
     fix="Register the MCP server's resource with the authorization server, spelled exactly as it is published.",
     spec=Spec("RFC 8707", "2"),
     apart="The identifiers that the authorization server has for its resources.",
@@ -279,9 +279,11 @@ def _at_upstream(case: Case, exchange: Exchange) -> bool:
 def _(case: Case, finding: Finding) -> Iterator[Fit]:
     exchange = shown_in(case, finding)
     asking = _asking(exchange, case) if exchange else None
-    if exchange is None or asking is None or error_of(exchange) != "invalid_target":
+    if exchange is None or asking is None or not error_of(exchange):
         return
     sent = (form(asking) if asking.step == "token" else query(asking)).get("resource", "")
+    if error_of(exchange) != "invalid_target" and not (sent and sent in words(exchange)):
+        return  # some servers refuse it with another error, and name it in the description
     wanted = published_resource(case)
     if sent and resource_match(sent, wanted, wanted) == "same":
         part = "body:" if asking.step == "token" else "url"

@@ -21,6 +21,8 @@ STATUS = "unauthenticated-status"
 MISSING = "challenge-missing"
 UNAUTHORIZED = Spec("RFC 9110", "15.5.2")
 ENDPOINT = Spec("MCP 2025-11-25", "Protocol Requirements")
+OF_THE_PROTOCOL = (-32700, -32600, -32601, -32602, -32603, -32022, -32021, -32020, -32004)
+"""Errors of JSON-RPC and of the version negotiation: they speak of the message, and not of a login."""
 _LOGIN = re.compile(r"(?i)log-?in|sign-?in|/auth|sso|oauth2/start|accounts?\.")
 _ADDRESS_CHECK = re.compile(rb"(?i)\b(invalid|forbidden|disallowed|bad|unknown|not allowed)[ -]+(host|origin)\b")
 
@@ -206,9 +208,9 @@ def _(case: Case, finding: Finding) -> Iterator[Fit]:
         return
     for message in messages(exchange.response):
         error = message.get("error")
-        if isinstance(error, dict):
+        if isinstance(error, dict) and error.get("code") not in OF_THE_PROTOCOL:
             said = capped(str(error.get("message", "")), 120)
-            yield Fit("certain", (_status(exchange), line(exchange, "body:/error/message", said)))
+            yield Fit("likely", (_status(exchange), line(exchange, "body:/error/message", said)))
 
 
 @suspect(

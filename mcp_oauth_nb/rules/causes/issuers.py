@@ -138,4 +138,4 @@ def _(case: Case, finding: Finding) -> Iterator[Fit]:
 def _(case: Case, finding: Finding) -> Iterator[Fit]:
     found = server_document(case)
     if found and finding.part == "body:":
-        yield Fit("certain", (line(found[0], "status", "200"), line(found[0], "body:", finding.observed)))
+        yield Fit("likely", (line(found[0], "status", "200"), line(found[0], "body:", finding.observed)))

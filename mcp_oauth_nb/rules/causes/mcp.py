@@ -52,7 +52,7 @@ def _names_error(exchange: Exchange) -> bool:
     of=REJECTED,
     step="",
     who="gateway",
-    summary="The MCP server answers as it does without any token: the Authorization header was lost on the way.",
+    summary="The MCP server answers as it does without any token: the Authorization header may be lost on the way.",
     fix="Have the proxy or gateway pass on the Authorization header to this path, and the server read it there.",
     spec=Spec("RFC 9110", "11.6.2"),
     apart="A token that cannot be good is answered with error=invalid_token where it arrives.",
@@ -72,7 +72,7 @@ def _(case: Case, finding: Finding) -> Iterator[Fit]:
     if any(_refusal(other) != _refusal(one) for other in probed):
         return
     again = tuple(line(other, "header:WWW-Authenticate", "and as with a token that cannot be good") for other in probed)
-    yield Fit("certain" if again else "likely", (same, *again, *edge(one)))
+    yield Fit("likely", (same, *again, *edge(one)))
 
 
 def _refusal(exchange: Exchange) -> tuple[int | None, str | None]:
@@ -184,7 +184,7 @@ def _(case: Case, finding: Finding) -> Iterator[Fit]:
     owners = _owners(case, one, session) if one and session else []
     if one is not None and owners and not succeeded_before(case, one):
         before = line(owners[-1], "status", f"{owners[-1].status} in this session, with another token")
-        yield Fit("certain", (before, line(one, "status", came(one)), *quoting(one, _OWNER)))
+        yield Fit("likely", (before, line(one, "status", came(one)), *quoting(one, _OWNER)))
 
 
 @suspect(
@@ -251,7 +251,7 @@ def _(case: Case, finding: Finding) -> Iterator[Fit]:
     if wanted and wanted <= held.names:
         named = texts([bearer.get("scope")]) if bearer else ()
         told = token.told(f"{held.shape}: {' '.join(sorted(held.names))}")
-        yield Fit("certain", (told, *(line(refused, "header:WWW-Authenticate", f"scope={one}") for one in named)))
+        yield Fit("likely", (told, *(line(refused, "header:WWW-Authenticate", f"scope={one}") for one in named)))
 
 
 @suspect(

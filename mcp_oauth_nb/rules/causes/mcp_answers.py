@@ -84,7 +84,7 @@ def _(case: Case, finding: Finding) -> Iterator[Fit]:
     if one is None or not target or same_origin(target, one.request.url):
         return
     if _is_same_path(target, one.request.url):
-        yield Fit("certain", (_told(one, target), *edge(one)))
+        yield Fit("likely", (_told(one, target), *edge(one)))
 
 
 @suspect(

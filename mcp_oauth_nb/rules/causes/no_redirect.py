@@ -29,7 +29,7 @@ def _(case: Case, finding: Finding) -> Iterator[Fit]:
     asked = authorization_request(case)
     target = query(asked).get("redirect_uri", "") if asked else ""
     if asked is not None and target and not is_loopback(target):
-        yield Fit("certain", (line(asked, "url", f"redirect_uri={target}"),))
+        yield Fit("likely", (line(asked, "url", f"redirect_uri={target}"),))
 
 
 def _waited(case: Case) -> tuple[Line, ...]:

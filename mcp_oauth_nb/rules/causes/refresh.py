@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from mcp_oauth_nb.protocol.spec import Spec
 from mcp_oauth_nb.records import Exchange
 from mcp_oauth_nb.rules.cause import Fit, line, suspect
+from mcp_oauth_nb.rules.causes.answers import names_other_reasons
 from mcp_oauth_nb.rules.causes.refusals import (
     LOGIN_AGAIN,
     REFRESH_AGAIN,
@@ -137,7 +138,8 @@ def _(case: Case, finding: Finding) -> Iterator[Fit]:
     refused = refused_with(case, finding, "invalid_grant")
     if refused is None:
         return
-    says = _RAN_OUT.search(description(refused))
+    told = description(refused)
+    says = _RAN_OUT.search(told) and not names_other_reasons(told)
     yield Fit("likely" if says else "possible", (said(refused),))
 
 
@@ -263,7 +265,7 @@ def _(case: Case, finding: Finding) -> Iterator[Fit]:
     of="refresh-refused",
     step="refresh",
     who="client",
-    summary="The authorization server limits how often it is asked; the refresh token is still good.",
+    summary="The authorization server limits how often it is asked, and has not looked at the refresh token.",
     fix="Keep the tokens, wait as Retry-After says, then refresh again; refresh only when the token runs out.",
     spec=Spec("RFC 6585", "4"),
     apart="The same refresh works after a pause.",

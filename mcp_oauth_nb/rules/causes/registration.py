@@ -247,5 +247,6 @@ def _(case: Case, finding: Finding) -> Iterator[Fit]:
 )
 def _(case: Case, finding: Finding) -> Iterator[Fit]:
     found = server_document(case)
-    if found and found[1].get(FLAG) is not True:
+    run = case.runs.get("register")
+    if found and found[1].get(FLAG) is not True and not (run and run.achieved):
         yield Fit("likely", (*_listed(case), line(found[0], "url", "no client_id in the settings")))

@@ -85,7 +85,7 @@ def _(case: Case, finding: Finding) -> Iterator[Fit]:
     if _private(uris) or any(uri.startswith("http:") and is_loopback(uri) for uri in uris):
         likely = _OF_TYPE.search(words(exchange))
         rows = (_sent(exchange, "application_type"), _sent(exchange, "redirect_uris"), *answer(exchange))
-        yield Fit("certain" if likely else "possible", rows)
+        yield Fit("likely" if likely else "possible", rows)
 
 
 @suspect(

@@ -11,7 +11,7 @@ from mcp_oauth_nb.records import Exchange
 from mcp_oauth_nb.rules.cause import Fit, line, suspect
 from mcp_oauth_nb.rules.edges import answered_by_edge, edge_lines, page_lines
 from mcp_oauth_nb.rules.evidence import challenges, named_metadata_url, resource_document, text, texts, without_token
-from mcp_oauth_nb.rules.hosts import is_inside
+from mcp_oauth_nb.rules.hosts import host_of, is_inside
 from mcp_oauth_nb.rules.rule import Case, Finding
 from mcp_oauth_nb.rules.suspect import Line
 from mcp_oauth_nb.rules.words import capped, kind_of
@@ -98,7 +98,7 @@ def _(case: Case, finding: Finding) -> Iterator[Fit]:
     of=MISSING,
     step="resource_metadata",
     who="MCP server",
-    summary="The metadata that says how to get a token can itself be read only with a token.",
+    summary="The URL of the metadata asks for a token itself, so that nobody learns how to get one.",
     fix="Exempt everything under /.well-known/oauth- from authentication, in the server and in front of it.",
     spec=LOCATED,
     apart="The metadata URL asks for credentials itself.",
@@ -110,8 +110,18 @@ def _(case: Case, finding: Finding) -> Iterator[Fit]:
             bearer = challenges(one).bearer()
             named = bearer.get("resource_metadata") if bearer else None
             own = (line(one, "header:WWW-Authenticate", "a challenge that names this URL"),)
-            yield Fit("certain", (_url(one), _status(one), *(own if named == one.request.url else ())))
+            yield Fit("likely", (_url(one), _status(one), *(own if named == one.request.url else ())))
             return
+
+
+def _location(exchange: Exchange) -> str:
+    return (exchange.response.header("location") or "") if exchange.response else ""
+
+
+def _is_sent_to_login(exchange: Exchange) -> bool:
+    """Whether a request for metadata is redirected to another host, as by a login in front of everything."""
+    there = _location(exchange)
+    return kind_of(exchange) == "redirect" and bool(host_of(there)) and host_of(there) != host_of(exchange.request.url)
 
 
 @suspect(
@@ -119,7 +129,7 @@ def _(case: Case, finding: Finding) -> Iterator[Fit]:
     of=MISSING,
     step="resource_metadata",
     who="gateway",
-    summary="A firewall or gateway refuses the request for metadata, while the MCP endpoint behind it answers.",
+    summary="A firewall, gateway or login in front does not let the request for metadata through.",
     fix="Exclude /.well-known/oauth- and the OAuth endpoints from bot rules, and have clients send a User-Agent.",
     spec=ANSWERED,
     apart="With the User-Agent of a browser, or from another network, the document comes.",
@@ -127,6 +137,9 @@ def _(case: Case, finding: Finding) -> Iterator[Fit]:
 )
 def _(case: Case, finding: Finding) -> Iterator[Fit]:
     for one in _tried(case):
+        if _is_sent_to_login(one):
+            yield Fit("likely", (_url(one), _status(one), line(one, "header:Location", capped(_location(one), 160))))
+            return
         if one.status not in (403, 406, 429, 451):
             continue
         lines = answered_by_edge(one)

@@ -66,7 +66,7 @@ def _(case: Case, finding: Finding) -> Iterator[Fit]:
 def _(case: Case, finding: Finding) -> Iterator[Fit]:
     for one in _tried(case):
         if one.status == 401:
-            yield Fit("certain", _lines(one))
+            yield Fit("likely", _lines(one))
             return
 
 

@@ -117,7 +117,7 @@ def _(case: Case, finding: Finding) -> Iterator[Fit]:
     of=("insufficient-scope", "authorization-error"),
     step="mcp",
     who=MCP_SERVER,
-    summary="The MCP server asks for a scope that the authorization server does not know.",
+    summary="The MCP server asks for a scope that the authorization server refuses.",
     fix="Define the scope at the authorization server, or name one in the challenge that it has.",
     spec=HANDLING,
     apart="A scope that is known stands in scopes_supported, and an authorization request with it is not refused.",

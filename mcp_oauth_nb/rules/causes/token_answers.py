@@ -47,10 +47,27 @@ def _(case: Case, finding: Finding) -> Iterator[Fit]:
     page, lines = is_page(exchange.response), edge_lines(exchange)
     if exchange.status in (405, 503) and not lines:
         return
-    if page or lines or exchange.status == 429:
+    if page or lines:  # marks alone stand in what a gateway merely passes on, too
         agent = exchange.request.header("user-agent")
         sent = line(exchange, "header:User-Agent", agent or "no User-Agent was sent")
-        yield Fit("likely", (line(exchange, "status", answer(exchange)), *lines, sent))
+        yield Fit("likely" if page else "possible", (line(exchange, "status", answer(exchange)), *lines, sent))
+
+
+@suspect(
+    "token-requests-limited",
+    of=REFUSED,
+    step="token",
+    who=AUTHORIZATION_SERVER,
+    summary="The token endpoint takes no more requests for now.",
+    fix="Wait as Retry-After says, then run authorize, callback and token again; the limit is set at the server.",
+    spec=Spec("RFC 6585", "4"),
+    apart="The same request goes through after the pause.",
+    call="dbg.authorize()",
+)
+def _(case: Case, finding: Finding) -> Iterator[Fit]:
+    exchange = _without_error(case, finding)
+    if exchange is not None and exchange.status == 429:
+        yield Fit("likely", (line(exchange, "status", answer(exchange)),))
 
 
 @suspect(

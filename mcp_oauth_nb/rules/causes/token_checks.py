@@ -13,12 +13,14 @@ from mcp_oauth_nb.rules.causes.presented import Presented, presented, quoting, r
 from mcp_oauth_nb.rules.evidence import challenges, form, is_masked, server_document, text
 from mcp_oauth_nb.rules.resource import error_of
 from mcp_oauth_nb.rules.rule import Case, Finding
-from mcp_oauth_nb.rules.suspect import Line
+from mcp_oauth_nb.rules.suspect import Confidence, Line
 from mcp_oauth_nb.rules.token_claims import (
     TIMES,
     audiences,
     clock_of,
+    date_of,
     has_expired,
+    is_told_apart_from_us,
     resources,
     scopes_in,
     seconds,
@@ -65,12 +67,14 @@ def _(case: Case, finding: Finding) -> Iterator[Fit]:
     parts = token.told(f"{token.token.count('.') + 1} part(s), no JSON Web Token")
     keys = found is not None and text(found[1].get("jwks_uri")) and not text(found[1].get("introspection_endpoint"))
     published = (line(found[0], "body:/jwks_uri", "keys, and no introspection"),) if found and keys else ()
+    for_id_tokens = found is not None and "id_token_signing_alg_values_supported" in found[1]
     inspected = [one for one in case.answered("introspect") if form(one).get("token") == token.token]
     said = [(one, one.document.get("active")) for one in inspected if one.document is not None]
     if any(active is False for _, active in said):
         return
     good = tuple(line(one, "body:/active", "active by introspection") for one, active in said if active is True)
-    yield Fit("likely" if told or published or good else "possible", (parts, *told, *published, *good))
+    speaks = told or good or (published and not for_id_tokens)  # OpenID Connect publishes keys for ID tokens alone
+    yield Fit("likely" if speaks else "possible", (parts, *told, *published, *good))
 
 
 @suspect(
@@ -113,7 +117,9 @@ def _algorithm(jwt: Jwt) -> str:
 def _(case: Case, finding: Finding) -> Iterator[Fit]:
     token = presented(case, finding)
     if token is not None and token.jwt is not None and _algorithm(token.jwt).upper().startswith("HS"):
-        yield Fit("likely", (token.told(f"alg={shown(_algorithm(token.jwt))}"),))
+        found = server_document(case)
+        keys = found is not None and text(found[1].get("jwks_uri"))
+        yield Fit("likely" if keys else "possible", (token.told(f"alg={shown(_algorithm(token.jwt))}"),))
 
 
 @suspect(
@@ -136,7 +142,7 @@ def _(case: Case, finding: Finding) -> Iterator[Fit]:
         if token is not None and named and known and named not in known:
             listed = ", ".join(shown(one) for one in known[:5])
             lines = (token.told(f"kid={shown(named)}"), line(exchange, "body:/keys", f"kid: {listed}"))
-            yield Fit("certain", lines)
+            yield Fit("likely", lines)
             return
 
 
@@ -148,6 +154,11 @@ def _ahead(token: Presented, now: float | None) -> tuple[str, float] | None:
     claims = token.jwt.claims if token.jwt else {}
     found = [(name, begins - now) for name in TIMES if now is not None and (begins := seconds(claims.get(name)))]
     return next(((name, ahead) for name, ahead in found if ahead > 0), None)
+
+
+def _sure(claim: str) -> Confidence:
+    """A token must not be taken before nbf; what iat says, a server may pass over (RFC 7519 4.1.5 and 4.1.6)."""
+    return "certain" if claim == "nbf" else "likely"
 
 
 @suspect(
@@ -164,8 +175,10 @@ def _ahead(token: Presented, now: float | None) -> tuple[str, float] | None:
 def _(case: Case, finding: Finding) -> Iterator[Fit]:
     token = presented(case, finding)
     ahead = _ahead(token, clock_of(token.source)) if token and token.source else None
-    if token is not None and ahead is not None and ahead[1] > SLACK_S:
-        yield Fit("certain", (token.told(f"{ahead[0]} lies {ahead[1]:.0f} s ahead of its answer"),))
+    if token is not None and token.source is not None and ahead is not None and ahead[1] > SLACK_S:
+        is_its_own = date_of(token.source) is not None  # else it is the clock of this machine, which may be wrong
+        told = token.told(f"{ahead[0]} lies {ahead[1]:.0f} s ahead of its answer")
+        yield Fit(_sure(ahead[0]) if is_its_own else "possible", (told,))
 
 
 @suspect(
@@ -190,13 +203,16 @@ def _(case: Case, finding: Finding) -> Iterator[Fit]:
     if at_source is not None and (_ahead(token, at_source) or ("", 0.0))[1] > SLACK_S:
         return
     date = refused.response.header("date") or ""
-    yield Fit("certain", (token.told(f"{ahead[0]} lies {ahead[1]:.0f} s ahead"), line(refused, "header:Date", date)))
+    told = token.told(f"{ahead[0]} lies {ahead[1]:.0f} s ahead")
+    yield Fit(_sure(ahead[0]), (told, line(refused, "header:Date", date)))
 
 
 def _lives_at_all(token: Presented) -> bool:
     """Whether a token was given more than a moment to be used in, as far as it is told."""
     source, claims = token.source, token.jwt.claims if token.jwt else {}
-    issued, ends = clock_of(source) if source else None, seconds(claims.get("exp"))
+    issued, ends = seconds(claims.get("iat")), seconds(claims.get("exp"))
+    if issued is None and source is not None:
+        issued = clock_of(source)
     lifetime = seconds((source.document or {}).get("expires_in")) if source else None
     by_claims = ends - issued if ends is not None and issued is not None else None
     told = [one for one in (lifetime, by_claims) if one is not None]
@@ -240,7 +256,8 @@ def _(case: Case, finding: Finding) -> Iterator[Fit]:
     refused = refusal(case, token.token) if token else None
     late = has_expired(case, refused, token.token) if refused and token else None
     if token is not None and late is not None and _lives_at_all(token):
-        yield Fit("certain", (token.told(f"ran out {late:.0f} s before it was used"),))
+        is_sure = late > SLACK_S and refused is not None and is_told_apart_from_us(case, refused, token.token)
+        yield Fit("certain" if is_sure else "likely", (token.told(f"ran out {late:.0f} s before it was used"),))
 
 
 # --- its scope, and what is left --------------------------------------------------------------------------------------

@@ -10,11 +10,12 @@ from mcp_oauth_nb.protocol.spec import Spec
 from mcp_oauth_nb.records import NEVER, Exchange
 from mcp_oauth_nb.rules.authorization_request import opened
 from mcp_oauth_nb.rules.cause import Fit, line, suspect
-from mcp_oauth_nb.rules.causes.answers import quoting, shown_in
+from mcp_oauth_nb.rules.causes.answers import names_other_reasons, quoting, shown_in, words
 from mcp_oauth_nb.rules.evidence import form, is_edited, oauth_error, query, redirect, sent_json
 from mcp_oauth_nb.rules.rule import Case, Finding
+from mcp_oauth_nb.rules.token_claims import clock_of, date_of
 from mcp_oauth_nb.rules.token_client import methods
-from mcp_oauth_nb.rules.token_form import code_requests
+from mcp_oauth_nb.rules.token_form import code_requests, redeems_as_asked
 from mcp_oauth_nb.rules.words import AUTHORIZATION_SERVER, kind_of
 
 REFUSED = "token-refused"
@@ -113,7 +114,8 @@ def _(case: Case, finding: Finding) -> Iterator[Fit]:
     if exchange is None or seconds is None or seconds >= SHORT_S or _earlier(case, exchange):
         return
     if told := quoting(exchange, _EXPIRED):
-        yield Fit("likely", (line(exchange, "body:", f"the code was {seconds:.1f} s old"), *told))
+        aged = line(exchange, "body:", f"the code was {seconds:.1f} s old")
+        yield Fit("possible" if names_other_reasons(words(exchange)) else "likely", (aged, *told))
 
 
 @suspect(
@@ -131,6 +133,26 @@ def _(case: Case, finding: Finding) -> Iterator[Fit]:
     exchange = _refused_grant(case, finding)
     if exchange is not None and not exchange.edited and not _earlier(case, exchange):
         yield Fit("possible", (line(exchange, "body:/error", "invalid_grant for a code as it came"),))
+
+
+@suspect(
+    "values-compared-otherwise",
+    of=REFUSED,
+    step="token",
+    who=AUTHORIZATION_SERVER,
+    summary="The authorization server compares redirect URI or code verifier in another way than they were sent.",
+    fix="Compare redirect_uri as text with that of the authorization request, and the S256 hash of code_verifier, "
+    "base64url without padding, with its code_challenge.",
+    spec=Spec("RFC 7636", "4.6"),
+    apart="Every code is refused, also one that is redeemed at once, and the log names the value.",
+    call=ANEW,
+)
+def _(case: Case, finding: Finding) -> Iterator[Fit]:
+    exchange = _refused_grant(case, finding)
+    if exchange is not None and redeems_as_asked(case, exchange):
+        yield Fit(
+            "possible", (line(exchange, "body:", "redirect_uri and code_verifier fit the authorization request"),)
+        )
 
 
 # --- the pair of PKCE -------------------------------------------------------------------------------------------------
@@ -151,7 +173,7 @@ def _(case: Case, finding: Finding) -> Iterator[Fit]:
 def _(case: Case, finding: Finding) -> Iterator[Fit]:
     exchange = shown_in(case, finding)
     if exchange is not None and exchange.status is not None and kind_of(exchange) == "server error":
-        yield Fit("certain", (line(exchange, "status", str(exchange.status)),))
+        yield Fit("likely", (line(exchange, "status", str(exchange.status)),))
 
 
 @suspect(
@@ -220,7 +242,7 @@ def _(case: Case, finding: Finding) -> Iterator[Fit]:
         if sent_json(one).get("token_endpoint_auth_method") == "none" and methods(exchange) == ["none"]:
             document = one.document or {}
             if document.get("client_secret"):
-                yield Fit("certain", (line(one, "body:/client_secret", "a secret, although none was asked for"),))
+                yield Fit("likely", (line(one, "body:/client_secret", "a secret, although none was asked for"),))
             else:
                 quote = "registered with token_endpoint_auth_method none"
                 told = quoting(exchange, _WANTS_SECRET)
@@ -242,12 +264,16 @@ def _(case: Case, finding: Finding) -> Iterator[Fit]:
 )
 def _(case: Case, finding: Finding) -> Iterator[Fit]:
     exchange = shown_in(case, finding)
-    if exchange is None or oauth_error(exchange) != "invalid_client" or exchange.started == NEVER:
+    now = clock_of(exchange) if exchange else None
+    if exchange is None or now is None or oauth_error(exchange) != "invalid_client" or exchange.started == NEVER:
         return
     for one in case.answered("register"):
         ends = (one.document or {}).get("client_secret_expires_at")
-        if isinstance(ends, (int, float)) and 1 < ends < exchange.started.timestamp():
-            yield Fit("certain", (line(one, "body:/client_secret_expires_at", str(ends)),))
+        if isinstance(ends, (int, float)) and 1 < ends < now:
+            yield Fit(
+                "certain" if date_of(exchange) is not None else "likely",
+                (line(one, "body:/client_secret_expires_at", str(ends)),),
+            )
             return
 
 
