@@ -18,7 +18,7 @@ from mcp_oauth_nb.vault import Vault
 class LearningVault(Vault):
     """A vault with exchanges it has yet to read. Every public method reads them first."""
 
-    def __init__(self, key: bytes | None = None) -> None:
+    def __init__(self, key: bytes | Vault | None = None) -> None:
         super().__init__(key)
         self._unread: deque[Exchange] = deque()
         self._reading = threading.RLock()
