@@ -34,7 +34,7 @@ def _loosely(ours: list[Exchange], theirs: list[Exchange]) -> list[Pair]:
     pairs: list[Pair] = []
     while ours and theirs:
         one = ours.pop(0)
-        at = next((at for at, other in enumerate(theirs) if _purpose(other) == _purpose(one)), None)
+        at = _counterpart(one, theirs)
         if at is None:
             pairs.append((one, None))
         else:
@@ -42,6 +42,15 @@ def _loosely(ours: list[Exchange], theirs: list[Exchange]) -> list[Pair]:
             pairs.append((one, theirs[at]))
             theirs = theirs[at + 1 :]
     return [*pairs, *((one, None) for one in ours), *((None, other) for other in theirs)]
+
+
+def _counterpart(one: Exchange, others: Sequence[Exchange]) -> int | None:
+    """The first one with the same purpose; else the first one that goes to the same place."""
+    for alike in (_purpose, _place):
+        found = next((at for at, other in enumerate(others) if alike(other) == alike(one)), None)
+        if found is not None:
+            return found
+    return None
 
 
 def _role(one: Exchange) -> Role:
@@ -58,6 +67,10 @@ def _purpose(one: Exchange) -> Role:
         asked = dict(parse_qsl(request.body.decode("utf-8", "replace"))).get("grant_type", "")
     hop = "hop" if one.hop else "first"
     return (one.direction, request.method if one.direction == "out" else "", asked if isinstance(asked, str) else "", hop)
+
+
+def _place(one: Exchange) -> Role:
+    return one.direction, one.request.method, _path(one.request.url)
 
 
 def _path(url: str) -> str:

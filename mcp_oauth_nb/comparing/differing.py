@@ -48,8 +48,11 @@ class Differing:
         """Every difference, in the order of the flow; tables last."""
         self._learn_ids()
         yield from self._settings()
-        for step in sorted({run.step for trace in self.traces for run in trace.runs}, key=list(STEPS).index):
-            yield from self._step(step)
+        steps = [{run.step for run in trace.runs} for trace in self.traces]
+        for step in STEPS:
+            if step in steps[0] & steps[1]:
+                yield from self._step(step)
+        yield from self._not_run(*([step for step in STEPS if step in one] for one in steps))
         yield from self._verdicts()
         yield from self._tables()
 
@@ -83,7 +86,7 @@ class Differing:
     def _learn_ids(self) -> None:
         """The client ids that registration gave out stand for each other."""
         given = [
-            next((one.document["client_id"] for one in trace.exchanges if _is_registration(one) and one.document), None)
+            next((one.document.get("client_id") for one in trace.exchanges if _is_registration(one) and one.document), None)
             for trace in self.traces
         ]
         if isinstance(given[0], str) and isinstance(given[1], str):
@@ -93,11 +96,8 @@ class Differing:
 
     def _step(self, step: str) -> Iterator[Difference]:
         ours, theirs = self.traces[0].run(step), self.traces[1].run(step)
-        if ours is None or theirs is None:
-            ran, lacks = self.names if theirs is None else self.names[::-1]
-            sides = ("ran", "did not run") if theirs is None else ("did not run", "ran")
-            yield Difference("outcome", step, "step", f"{ran} ran this step, {lacks} did not.", sides)
-            return
+        assert ours is not None, "asked for only where both ran it"
+        assert theirs is not None, "asked for only where both ran it"
         for pair in aligned(self.traces[0].of(ours), self.traces[1].of(theirs)):
             yield from self._pair(step, pair)
         said = self._masked(ours.stopped, theirs.stopped)
@@ -107,6 +107,15 @@ class Differing:
             yield Difference("outcome", step, "outcome", what, (ends[0], ends[1]))
         else:
             self.equal += 1
+
+    def _not_run(self, ours: list[str], theirs: list[str]) -> Iterator[Difference]:
+        """The steps that one run alone has, in one line for each run."""
+        for has, others, names in ((ours, theirs, self.names), (theirs, ours, self.names[::-1])):
+            alone = [step for step in has if step not in others]
+            if alone:
+                sides = (", ".join(alone), "did not run")
+                what = f"{names[0]} ran what {names[1]} did not run."
+                yield Difference("outcome", alone[0], "steps", what, sides if has is ours else (sides[1], sides[0]))
 
     def _pair(self, step: str, pair: Pair) -> Iterator[Difference]:
         ours, theirs = pair
@@ -197,6 +206,8 @@ class Differing:
 
 def _called(part: str, *, big: bool = False) -> str:
     """A part in a sentence."""
+    if part == "edited":
+        part = "mark of an edited request"
     kind, _, name = part.partition(" ")
     article = "The" if big else "the"
     match kind:

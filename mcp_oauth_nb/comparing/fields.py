@@ -26,7 +26,9 @@ TOLD = ("iss", "aud", "azp", "client_id", "scope", "scp")
 """Claims whose values are compared and shown; of all others only the names (RFC 7519 4, RFC 9068 2.2)."""
 MOST = 2000
 """Fields of one half of an exchange; what a server sends beyond that is counted as one."""
+MARK = "\ufeff"
 _URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://(?:([^/?#@]*)@)?([^/?#]*)([^?#]*)(?:\?([^#]*))?(?:#(.*))?", re.DOTALL)
+_OTHER_TYPE = re.compile(r"true|false|null|-?[0-9][0-9.eE+-]*|[\[{].*", re.DOTALL)
 _ASIDE = re.compile("\ue000(\\d+)\ue001")
 
 
@@ -136,6 +138,8 @@ def _json_or_text(half: Half, text: str, where: str) -> Iterator[Field]:
     if read.problem or not isinstance(read.value, (dict, list)):
         yield Field(half, f"body{where}", text)
         return
+    if text.startswith(MARK):
+        yield Field(half, f"beginning of the body{where}", "a byte order mark")
     yield from (Field(half, f"body{where} {path or '/'}", value) for path, value in _members(read.value, ""))
 
 
@@ -153,7 +157,9 @@ def _members(value: Any, path: str) -> Iterator[tuple[str, str]]:
 
 
 def _text(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    """A JSON value as text; quoted where a string reads like another type, so that ``"900"`` is not ``900``."""
+    is_plain = isinstance(value, str) and not _OTHER_TYPE.fullmatch(value)
+    return value if is_plain else json.dumps(value, ensure_ascii=False)
 
 
 def _pairs(encoded: str) -> Iterator[tuple[str, str]]:

@@ -53,6 +53,7 @@ def _pointed_to(listed: Sequence[Difference], reports: tuple[Report, Report]) ->
         lambda one: one.sort in IN_FLOW and one.step == finding.caused_in,
         at_place,
         lambda one: one.sort in IN_FLOW and one.step == finding.step,
+        lambda one: one.sort == "outcome" and one.step == finding.caused_in,
         lambda one: one.sort == "verdict" and one.part == finding.rule,
     ]
     return next((one for wanted in tries for one in listed if wanted(one)), None)

@@ -28,8 +28,7 @@ EXACT = ("code_verifier",)
 VOLATILE = frozenset(
     """date etag last-modified age expires x-request-id x-correlation-id traceparent tracestate content-length
     x-amzn-trace-id x-amz-cf-id cf-ray cf-cache-status x-cloud-trace-context server-timing keep-alive nel report-to
-    x-runtime x-ratelimit-remaining x-ratelimit-reset ratelimit-remaining ratelimit-reset dpop-nonce code_challenge
-    jti iat exp nbf auth_time updated_at client_id_issued_at kid jkt x5t last-event-id""".split()
+    x-runtime x-ratelimit-remaining x-ratelimit-reset ratelimit-remaining ratelimit-reset dpop-nonce jti iat exp nbf auth_time updated_at client_id_issued_at kid jkt x5t last-event-id""".split()
 )
 """Names of header fields, parameters and members whose values differ from run to run."""
 NOISY = frozenset(
@@ -38,8 +37,11 @@ NOISY = frozenset(
 )
 """Header fields that say something of a gateway or a library at most: what differs there is listed last."""
 ID_NAME = re.compile(r"(?:^|[-_.])(?:id|uuid|guid|trace|request_id|correlation|ray|span|instance)$")
+SHORTEST_ID = 6
+"""Characters; a shorter id stands in other words by chance."""
 CLOCK_S = 5
 """Seconds by which a remaining lifetime may differ from one run to the next."""
+_S256 = re.compile(r"[A-Za-z0-9_-]{43}")
 _EPOCH = range(10**9, 10**11)
 
 
@@ -70,7 +72,7 @@ class Sameness:
     def given_out(self, what: str, ours: str, theirs: str) -> None:
         """An id that each server gave out for itself stands for the other from now on."""
         for known, value in zip(self._ids, (ours, theirs), strict=True):
-            if len(value) >= 4:
+            if len(value) >= SHORTEST_ID:
                 known[value] = f"⟦{what}⟧"
 
     def plain(self, side: int, text: str) -> str:
@@ -152,6 +154,8 @@ def is_volatile(name: str, one: str, other: str) -> bool:
     """Whether a value differs from run to run by its nature; a value that is missing in one run never does."""
     if name in VOLATILE:
         return True
+    if name == "code_challenge":  # of one verifier or another, but always of one form (RFC 7636 4.2)
+        return len(one) == len(other) and bool(_S256.fullmatch(one)) == bool(_S256.fullmatch(other))
     if name == "expires_in":
         return _near(one, other)
     if ID_NAME.search(name) and looks_random(one) and looks_random(other):
