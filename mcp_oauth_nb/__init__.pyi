@@ -1,4 +1,5 @@
 from mcp_oauth_nb.audit import Audit as Audit
+from mcp_oauth_nb.comparing import compare as compare
 from mcp_oauth_nb.debugger import Debugger as Debugger
 from mcp_oauth_nb.demo import DemoServer as DemoServer
 from mcp_oauth_nb.errors import BadSetting as BadSetting
@@ -19,6 +20,7 @@ from mcp_oauth_nb.rules.rule import Finding as Finding
 from mcp_oauth_nb.rules.rule import Report as Report
 from mcp_oauth_nb.single import metadata as metadata
 from mcp_oauth_nb.single import request as request
+from mcp_oauth_nb.views.comparison import Comparison as Comparison
 from mcp_oauth_nb.widgets import FlowRunner as FlowRunner
 
 __version__: str

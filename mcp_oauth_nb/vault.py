@@ -77,6 +77,9 @@ class Vault:
             key give equal tags, so whoever sees both can tell that two runs carry one secret, and nothing else of it.
     """
 
+    keeps_its_key = True
+    """Whether its tags are made with its key; those of evidence that was loaded were made with one nobody has."""
+
     def __init__(self, key: bytes | Vault | None = None) -> None:
         self._key = key._key if isinstance(key, Vault) else key or secrets.token_bytes(16)
         self._kinds: dict[str, str] = {}

@@ -49,6 +49,7 @@ def compare(a: Any, b: Any, *, names: tuple[str, str] = ("a", "b"), align_hosts:
         raise BadSetting("compare(align_hosts=)", brief(align_hosts), "True, False, or None where they differ")
     reports = (_report("a", a), _report("b", b))
     found = Differing(reports, called, align_hosts=align_hosts)
+    same = found.sameness
     differences = ranked(found.all(), reports)
     return Comparison(
         called,
@@ -56,7 +57,7 @@ def compare(a: Any, b: Any, *, names: tuple[str, str] = ("a", "b"), align_hosts:
         tuple(differences),
         found.equal,
         found.renewed,
-        found.sameness.matched if found.sameness.keyed_alike else None,
+        same.matched if same.keyed_alike or same.matched else None,
         tuple(found.notes()),
     )
 

@@ -9,7 +9,7 @@ from mcp_oauth_nb.comparing.fields import Half, fields_of, url_fields
 from mcp_oauth_nb.comparing.hosts import REDIRECT, parts_of, placed_alike, renamings
 from mcp_oauth_nb.comparing.sameness import Sameness, is_noisy
 from mcp_oauth_nb.facts import every_table, table_of
-from mcp_oauth_nb.records import Exchange
+from mcp_oauth_nb.records import NEVER, Exchange, Trace
 from mcp_oauth_nb.redact import mask_text, redact
 from mcp_oauth_nb.rules.rule import Report
 from mcp_oauth_nb.steps import STEPS
@@ -40,7 +40,8 @@ class Differing:
         self.traces = reports[0].trace, reports[1].trace
         self.parts = parts_of(self.traces[0]), parts_of(self.traces[1])
         renames = renamings(*self.parts, align=align_hosts)
-        self.sameness = Sameness((self.traces[0].vault, self.traces[1].vault), renames, names)
+        vaults = self.traces[0].vault, self.traces[1].vault
+        self.sameness = Sameness(vaults, renames, names, one_run=_are_one_run(*self.traces))
         self.aligned_hosts = align_hosts is not False
         self.equal = self.renewed = 0
 
@@ -219,6 +220,12 @@ def _called(part: str, *, big: bool = False) -> str:
         case "url":
             return f"{article} {name or ''} of the URL".replace("  ", " ")
     return f"{article} {part}"
+
+
+def _are_one_run(ours: Trace, theirs: Trace) -> bool:
+    """Whether two traces hold the same exchanges, to the microsecond."""
+    begun = [[one.started for one in trace.exchanges] for trace in (ours, theirs)]
+    return begun[0] == begun[1] and any(moment != NEVER for moment in begun[0])
 
 
 def _or_absent(value: str | None) -> str:

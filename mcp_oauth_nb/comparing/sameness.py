@@ -21,6 +21,8 @@ Sort = Literal["equal", "renewed", "noise", "different"]
 
 FRESH = ("code", "code_verifier", "state", "nonce", "request")
 """Kinds that are made for one authorization and must not come twice (RFC 6749 10.12, RFC 7636 4.1)."""
+KEPT = ("client_secret",)
+"""Kinds that stay from run to run, as long as the client is not registered anew."""
 BY_SHAPE = ("jwt", "token", "header", "parameter", "secret")
 """Kinds that a secret is given by its looks, before a name tells more of it."""
 EXACT = ("code_verifier",)
@@ -59,13 +61,26 @@ class Sameness:
         vaults: the secrets of the two runs.
         renames: what puts the name of its part in the place of a host.
         names: what the runs are called.
+        one_run: both are the same run, such as a live one and the file it was saved to.
+
+    Attributes:
+        keyed_alike: one secret has the same tag in both runs, so that two tags are two secrets.
+        matched: places with one tag in both runs.
     """
 
-    def __init__(self, vaults: tuple[Vault, Vault], renames: tuple[Rename, Rename], names: tuple[str, str]) -> None:
+    def __init__(
+        self,
+        vaults: tuple[Vault, Vault],
+        renames: tuple[Rename, Rename],
+        names: tuple[str, str],
+        *,
+        one_run: bool = False,
+    ) -> None:
         self._vaults, self._renames, self._names = vaults, renames, names
         self._ids: tuple[dict[str, str], dict[str, str]] = ({}, {})
         self._there: tuple[dict[str, str], dict[str, str]] = ({}, {})
         self._seen_at: dict[str, str] = {}
+        self._one_run = one_run
         self.keyed_alike = vaults[0] is not vaults[1] and vaults[0].shares_tags_with(vaults[1])
         self.matched = 0
 
@@ -126,10 +141,12 @@ class Sameness:
         (kind, length), (other_kind, other_length) = _read(one), _read(other)
         if kind != other_kind and not {kind, other_kind} & set(BY_SHAPE):
             return f"{self._names[0]} has a {kind} there, {self._names[1]} a {other_kind}"
-        if self.keyed_alike and one == other:
+        if one == other and not self._one_run:
             self.matched += 1
             if kind in FRESH:
                 return f"both runs have the same {kind}, which must be made anew each time"
+        if one != other and self.keyed_alike and kind in KEPT and not self._ids[0]:
+            return f"another {kind} of the same client"
         if _lengths_differ(kind, length, other_length) and not self._are_jwts(one, other):
             return f"{length:,} characters against {other_length:,}"
         here, there = self._there[0].setdefault(one, other), self._there[1].setdefault(other, one)
