@@ -30,11 +30,12 @@ _HOME = {
     "Report": "rules.rule",
     "Trace": "records",
     "check": "evidence.search",
-    "compare": "comparing",
+    "compare": "comparing.runs",
     "diagnose": "rules",
     "load": "evidence.load",
     "load_har": "evidence.har",
     "metadata": "single",
+    "replay": "replaying",
     "request": "single",
     "scrub": "evidence.scrub",
 }

@@ -1,5 +1,5 @@
 from mcp_oauth_nb.audit import Audit as Audit
-from mcp_oauth_nb.comparing import compare as compare
+from mcp_oauth_nb.comparing.runs import compare as compare
 from mcp_oauth_nb.debugger import Debugger as Debugger
 from mcp_oauth_nb.demo import DemoServer as DemoServer
 from mcp_oauth_nb.errors import BadSetting as BadSetting
@@ -15,6 +15,7 @@ from mcp_oauth_nb.protocol.flow import Client as Client
 from mcp_oauth_nb.protocol.grants import Enterprise as Enterprise
 from mcp_oauth_nb.records import Exchange as Exchange
 from mcp_oauth_nb.records import Trace as Trace
+from mcp_oauth_nb.replaying import replay as replay
 from mcp_oauth_nb.rules import diagnose as diagnose
 from mcp_oauth_nb.rules.rule import Finding as Finding
 from mcp_oauth_nb.rules.rule import Report as Report

@@ -7,6 +7,7 @@ stands in `stepping`. A report is worked out when it is looked at, so that a run
 from __future__ import annotations
 
 import importlib
+import inspect
 import json
 import secrets
 import time
@@ -140,36 +141,37 @@ class Debugger(Varier):
         path_scoped_issuer: bool = False,
         same_tags_as: Any = None,
     ) -> None:
+        given: dict[str, Any] = {
+            "url": url,
+            "protocol": protocol,
+            "registration": registration,
+            "client": client,
+            "client_metadata_url": client_metadata_url,
+            "authorization_server": authorization_server,
+            "initial_access_token": initial_access_token,
+            "software_statement": software_statement,
+            "scope": scope,
+            "resource": resource,
+            "redirect_uri": redirect_uri,
+            "allow_remote_redirect": allow_remote_redirect,
+            "browser": browser,
+            "headers": headers,
+            "allow_hosts": allow_hosts,
+            "verify": verify,
+            "step_timeout_s": step_timeout_s,
+            "callback_timeout_s": callback_timeout_s,
+            "on_violation": on_violation,
+            "access_token": access_token,
+            "tool": tool,
+            "grant": grant,
+            "assertion": assertion,
+            "enterprise": enterprise,
+            "dpop": dpop,
+            "path_scoped_issuer": path_scoped_issuer,
+            "same_tags_as": same_tags_as,
+        }
         # A closure, because the repr of a partial shows its arguments, and some are secrets.
-        self._same: Callable[[bool], Debugger] = lambda same_tags: Debugger(
-            url,
-            protocol=protocol,
-            registration=registration,
-            client=client,
-            client_metadata_url=client_metadata_url,
-            authorization_server=authorization_server,
-            initial_access_token=initial_access_token,
-            software_statement=software_statement,
-            scope=scope,
-            resource=resource,
-            redirect_uri=redirect_uri,
-            allow_remote_redirect=allow_remote_redirect,
-            browser=browser,
-            headers=headers,
-            allow_hosts=allow_hosts,
-            verify=verify,
-            step_timeout_s=step_timeout_s,
-            callback_timeout_s=callback_timeout_s,
-            on_violation=on_violation,
-            access_token=access_token,
-            tool=tool,
-            grant=grant,
-            assertion=assertion,
-            enterprise=enterprise,
-            dpop=dpop,
-            path_scoped_issuer=path_scoped_issuer,
-            same_tags_as=self if same_tags else same_tags_as,
-        )
+        self._same: Callable[[Mapping[str, Any]], Debugger] = lambda changes: Debugger(**{**given, **changes})
         check_target(url, protocol, client, browser, on_violation, redirect_uri)
         check_redirect(redirect_uri, allow_remote_redirect)
         check_registration(registration, client_metadata_url, url)
@@ -529,14 +531,22 @@ class Debugger(Varier):
 
         return har_of(self.trace, path)
 
-    def again(self, *, same_tags: bool = False) -> Debugger:
+    def again(self, *, same_tags: bool = False, **changes: Any) -> Debugger:
         """A new debugger with the same settings, before its first step.
 
         Args:
             same_tags: give one secret the same tag in both, see ``same_tags_as``.
+            **changes: settings that are to be others, such as ``protocol="2025-06-18"``. With another ``url`` the
+                secrets that were given for this one go to that one.
+
+        Raises:
+            BadSetting: there is no such setting, or it cannot work.
         """
         check_flags(same_tags=same_tags)
-        return self._same(same_tags)
+        unknown = next((name for name in changes if name not in inspect.signature(Debugger).parameters), None)
+        if unknown is not None:
+            raise BadSetting("again()", brief(unknown), "one of " + ", ".join(inspect.signature(Debugger).parameters))
+        return self._same({"same_tags_as": self, **changes} if same_tags else changes)
 
     def runner(self, *, afterwards: bool = False) -> Any:
         """The buttons for this debugger: a `FlowRunner` that goes on from here."""

@@ -19,7 +19,7 @@ from mcp_oauth_nb.mime import Bundle
 from mcp_oauth_nb.protocol.flow import Flow, Settings, Tokens
 from mcp_oauth_nb.protocol.grants import Grant
 from mcp_oauth_nb.protocol.step import Edits, Override, Step
-from mcp_oauth_nb.records import Request, Run, Trace
+from mcp_oauth_nb.records import Request, Trace
 from mcp_oauth_nb.rules import judge
 from mcp_oauth_nb.rules.rule import Report, StepStatus
 from mcp_oauth_nb.steps import AFTERWARDS, STEPS, route_for
@@ -143,41 +143,6 @@ class Stepper:
             tables=tables_for(self.trace, name),
         )
 
-    def branch(self, name: str) -> Stepper:
-        """A stepper that goes on from where the flow stood before a step, and leaves this one as it is.
-
-        It has all that was recorded so far, the runs before that step, and the secrets; what it records is its own.
-        """
-        driver = self._driver
-        own = Driver(
-            driver.wire,
-            driver.listener,
-            driver.vault,
-            custom=driver.custom,
-            browser=driver.browser,
-            callback_timeout_s=driver.callback_timeout_s,
-        )
-        order = list(self._before)
-        earlier = order[: order.index(name)] if name in order else order
-        own.exchanges, own.runs = list(driver.exchanges), [run for run in driver.runs if run.step in earlier]
-        other = Stepper(self._flow.settings, own, self._vault, None, self._verify)
-        other._flow, other._before = self._flow_before(name), {step: self._before[step] for step in earlier}
-        return other
-
-    def go_on(self, name: str, override: Override) -> Run:
-        """Carry out a step with these changes, without a report; see `_run` for the one that has one."""
-        self._carry_out(name, override=override)
-        return self._driver.runs[-1]
-
-    @property
-    def is_registered_here(self) -> bool:
-        """Whether the flow has a client that was registered by it and can be removed again (RFC 7592 2.3)."""
-        return self._flow.client is not None and self._flow.client.is_managed
-
-    def so_far(self) -> Report:
-        """The report on the whole flow as far as it has come."""
-        return self._report(None)
-
     # -- inside ---------------------------------------------------------------------------------------------------
 
     def _run(self, name: str, *, step: Step | None = None, **edits: Edits | None) -> Report:
@@ -271,6 +236,9 @@ class Stepper:
             "scope": settings.scope,
             "resource": settings.resource,
             "redirect_uri": settings.redirect_uri,
+            "left out": ", ".join(name for name in ("scope", "resource") if getattr(settings, name) == ""),
+            "registration": settings.registration if settings.registration != "auto" else None,
+            "browser": "a function" if callable(self._driver.browser) else self._driver.browser,
             "on_violation": settings.on_violation,
             "verify": "" if self._verify is True else "off" if self._verify is False else "own CA bundle",
             "custom headers": ", ".join(self._driver.custom),

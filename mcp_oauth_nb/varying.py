@@ -1,8 +1,8 @@
 """`Varier`: what if? One step with one parameter varied, everything else as it was.
 
-Each variant goes on from the flow as it stood before the step, in a branch of its own, so that the flow itself is left
-as it is and every variant has a trace that can be judged, compared and saved by itself. What a variant spends, such as a
-code or a refresh token, it authorizes for itself; a client that it registers is removed again where the server says how.
+Each variant goes on from the flow as it stood before the step, in a branch of its own: the flow itself is left as it
+is, and every variant has a trace that can be judged, compared and saved by itself. What a variant spends, such as a
+code or a refresh token, it authorizes for itself. A client that it registers is removed again, if it can be.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 from mcp_oauth_nb.arguments import brief
 from mcp_oauth_nb.auditing import Auditor
+from mcp_oauth_nb.branching import Branch
 from mcp_oauth_nb.errors import BadSetting, CallbackTimeout, NotYet
 from mcp_oauth_nb.facts.table import said
 from mcp_oauth_nb.protocol.step import Edits, Override
@@ -21,7 +22,6 @@ from mcp_oauth_nb.records import Exchange
 from mcp_oauth_nb.redact import mask_text
 from mcp_oauth_nb.rules.evidence import challenges, oauth_error, query
 from mcp_oauth_nb.rules.rule import Report
-from mcp_oauth_nb.stepping import Stepper
 from mcp_oauth_nb.steps import route_for
 from mcp_oauth_nb.vault import Vault
 from mcp_oauth_nb.views.variants import Variant, Variants
@@ -76,8 +76,8 @@ class Varier(Auditor):
     ) -> Variants:
         """Run a step once for each value of a parameter, the rest as it was, and see what each leads to.
 
-        ``dbg.vary("authorize", resource=[url, url + "/", None])`` runs the authorization request with each of the three,
-        and the callback, token and MCP steps behind it. This debugger's own flow and its tokens stay as they are.
+        ``dbg.vary("authorize", resource=[url, url + "/", None])`` runs the authorization request with each of the
+        three, and the callback, token and MCP steps behind it. This debugger's flow and tokens stay as they are.
 
         Args:
             step: the step, such as ``"authorize"``.
@@ -105,7 +105,7 @@ class Varier(Auditor):
         made = []
         for chosen in product(*(one.values for one in wanted)):
             override = _override([one for one in zip(wanted, chosen, strict=True) if one[1] is not ...])
-            branch = self.branch(before[0] if before else step)
+            branch = Branch(self, before[0] if before else step)
             report = _carried_out(branch, before, step, override, steps)
             vault = report.trace.vault
             shown = tuple(_shown(vault, one.name, value) for one, value in zip(wanted, chosen, strict=True))
@@ -140,7 +140,7 @@ class Varier(Auditor):
         ran = ", ".join((*before, *steps))
         yield f"Each variant ran {ran}, as far as it came; what stands before was taken from the flow as it was."
         if steps[-1] == "authorize":
-            yield "Nobody followed the links, so nothing was sent: with Debugger(url, browser='follow') each is followed."
+            yield "Nobody followed the links, so nothing was sent; Debugger(url, browser='follow') follows them."
 
 
 class _Wanted(NamedTuple):
@@ -154,7 +154,9 @@ class _Wanted(NamedTuple):
 def _wanted(part: str, given: object) -> Iterator[_Wanted]:
     example = "vary('authorize', resource=['https://host/mcp', None])"
     if not isinstance(given, Mapping):
-        raise BadSetting(f"vary({part}=)", f"a {type(given).__name__}", "a mapping of names to lists of values", example)
+        raise BadSetting(
+            f"vary({part}=)", f"a {type(given).__name__}", "a mapping of names to lists of values", example
+        )
     for name, values in given.items():
         if not isinstance(values, (list, tuple)) or not values:
             seen = "an empty list" if isinstance(values, (list, tuple)) else f"a {type(values).__name__}"
@@ -179,7 +181,7 @@ def _override(chosen: Sequence[tuple[_Wanted, Any]]) -> Override:
 
 
 def _carried_out(
-    branch: Stepper, before: tuple[str, ...], step: str, override: Override, steps: tuple[str, ...]
+    branch: Branch, before: tuple[str, ...], step: str, override: Override, steps: tuple[str, ...]
 ) -> Report:
     """The report on the branch, as far as it came; NotYet only where it cannot even begin."""
     for at, name in enumerate((*before, *steps)):
@@ -194,7 +196,7 @@ def _carried_out(
         if not run.achieved:
             break
     report = branch.so_far()
-    if step == "register" and branch.is_registered_here:
+    if step == "register" and branch.has_removable_client:
         branch.go_on("unregister", Override())
     return report
 
@@ -202,9 +204,8 @@ def _carried_out(
 def _variant(report: Report, shown: tuple[str, ...], steps: tuple[str, ...]) -> Variant:
     vault, cause = report.trace.vault, report.cause
     outcomes = tuple(report.status_of(name) for name in steps)
-    deciding = next((name for name, outcome in zip(steps, outcomes, strict=True) if outcome == "failed"), None)
-    ran = [name for name in steps if report.trace.run(name)]
-    run = report.trace.run(deciding or (ran[-1] if ran else steps[0]))
+    runs = [run for name in steps if (run := report.trace.run(name))]
+    run = next((run for run in runs if not run.achieved), runs[-1] if runs else None)
     answer = _deciding(report.trace.of(run)) if run else None
     return Variant(
         shown,

@@ -81,7 +81,7 @@ class Vault:
     """Whether its tags are made with its key; those of evidence that was loaded were made with one nobody has."""
 
     def __init__(self, key: bytes | Vault | None = None) -> None:
-        self._key = key._key if isinstance(key, Vault) else key or secrets.token_bytes(16)
+        self._key: bytes = key._key if isinstance(key, Vault) else key or secrets.token_bytes(16)
         self._kinds: dict[str, str] = {}
         self._forms: dict[str, str] = {}
         self._heads: dict[int, dict[str, set[int]]] = {

@@ -19,10 +19,10 @@ FLOORS = (
     ("link", "arguments"),
     ("evidence",),
     ("stepping", "comparing"),
-    ("auditing",),
+    ("auditing", "branching"),
     ("varying",),
     ("debugger", "single"),
-    ("widgets", "commands", "practice"),
+    ("widgets", "commands", "practice", "replaying"),
     ("__main__",),
     ("__init__",),
 )

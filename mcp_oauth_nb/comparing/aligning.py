@@ -66,7 +66,12 @@ def _purpose(one: Exchange) -> Role:
     if not isinstance(asked, str) and b"grant_type=" in request.body:
         asked = dict(parse_qsl(request.body.decode("utf-8", "replace"))).get("grant_type", "")
     hop = "hop" if one.hop else "first"
-    return (one.direction, request.method if one.direction == "out" else "", asked if isinstance(asked, str) else "", hop)
+    return (
+        one.direction,
+        request.method if one.direction == "out" else "",
+        asked if isinstance(asked, str) else "",
+        hop,
+    )
 
 
 def _place(one: Exchange) -> Role:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from mcp_oauth_nb.comparing.aligning import Pair, aligned
-from mcp_oauth_nb.comparing.fields import Half, fields_of, url_fields
+from mcp_oauth_nb.comparing.fields import Half, fields_of
 from mcp_oauth_nb.comparing.hosts import REDIRECT, parts_of, placed_alike, renamings
 from mcp_oauth_nb.comparing.sameness import Sameness, is_noisy
 from mcp_oauth_nb.facts import every_table, table_of
@@ -16,8 +16,9 @@ from mcp_oauth_nb.steps import STEPS
 from mcp_oauth_nb.views.comparison import ABSENT, Difference, Sort
 from mcp_oauth_nb.views.tables import shown_table
 
-OF_THE_MACHINE = ("listener", "redirect host", "certificates", "package", "python", "system", "proxy", "no proxy for")
-"""Settings that say where a run was made, not what was asked."""
+OF_THE_MACHINE = ("listener", "redirect host", "certificates", "package", "python", "system", "proxy", "no proxy for",
+                  "browser")  # fmt: skip
+"""Settings that say where and by whom a run was made, not what was asked."""
 TOLD = ("protocol", "protocol told")
 """Settings that come of an answer where the version is told from it."""
 NOT_SHARED = ("environment", "lifetimes")
@@ -87,7 +88,10 @@ class Differing:
     def _learn_ids(self) -> None:
         """The client ids that registration gave out stand for each other."""
         given = [
-            next((one.document.get("client_id") for one in trace.exchanges if _is_registration(one) and one.document), None)
+            next(
+                (one.document.get("client_id") for one in trace.exchanges if _is_registration(one) and one.document),
+                None,
+            )
             for trace in self.traces
         ]
         if isinstance(given[0], str) and isinstance(given[1], str):
@@ -104,7 +108,9 @@ class Differing:
         said = self._masked(ours.stopped, theirs.stopped)
         ends = tuple("achieved" if run.achieved else text for run, text in zip((ours, theirs), said, strict=True))
         if self.sameness.plain(0, ends[0]) != self.sameness.plain(1, ends[1]):
-            what = "One run got what this step is for." if "achieved" in ends else "The step stopped for another reason."
+            what = (
+                "One run got what this step is for." if "achieved" in ends else "The step stopped for another reason."
+            )
             yield Difference("outcome", step, "outcome", what, (ends[0], ends[1]))
         else:
             self.equal += 1
@@ -138,7 +144,7 @@ class Differing:
         place = f"{step} ({half}, {part})"
         if ours is None or theirs is None:
             has, lacks = self.names if theirs is None else self.names[::-1]
-            sort: Sort = "noise" if is_noisy(part) or part == "edited" else half
+            sort: Sort = "noise" if is_noisy(part) else half
             what = f"Only {has} has {_called(part)} in the {half}; {lacks} has none."
             yield Difference(sort, step, part, what, (_or_absent(ours), _or_absent(theirs)), numbers)
             return
@@ -148,9 +154,8 @@ class Differing:
         elif outcome.sort == "renewed":
             self.renewed += 1
         else:
-            noisy = outcome.sort == "noise" or part == "edited"
             what = f"{_called(part, big=True)} of the {half} differs{f': {outcome.said}' if outcome.said else ''}."
-            yield Difference("noise" if noisy else half, step, part, what, (ours, theirs), numbers)
+            yield Difference("noise" if outcome.sort == "noise" else half, step, part, what, (ours, theirs), numbers)
         for claim, a, b in self.sameness.claims(ours, theirs):
             what = f"The token in {_called(part)} says another {claim}."
             yield Difference(half, step, f"{part} → {claim}", what, (a, b), numbers)
@@ -173,9 +178,7 @@ class Differing:
     # -- what was made of it ----------------------------------------------------------------------------------------
 
     def _verdicts(self) -> Iterator[Difference]:
-        listed = [
-            {(one.rule, one.cause): one for one in reversed(report.findings)} for report in self.reports
-        ]
+        listed = [{(one.rule, one.cause): one for one in reversed(report.findings)} for report in self.reports]
         for key in dict.fromkeys((*reversed(listed[0]), *reversed(listed[1]))):
             a, b = (found.get(key) for found in listed)
             if a and b:
@@ -186,7 +189,9 @@ class Differing:
             said = f"{one.level}: {mask_text(vault, one.summary)}"
             what = f"Only {self.names[0 if a else 1]} breaks {one.rule}."
             numbers = (one.exchange, 0) if a else (0, one.exchange)
-            yield Difference("verdict", one.step, one.rule, what, (said, "no finding") if a else ("no finding", said), numbers)
+            yield Difference(
+                "verdict", one.step, one.rule, what, (said, "no finding") if a else ("no finding", said), numbers
+            )
 
     def _tables(self) -> Iterator[Difference]:
         """Derived tables of which another cell is marked; their texts are made of what is compared already."""
@@ -199,7 +204,9 @@ class Differing:
             if marks[0] == marks[1]:
                 self.equal += 1
             else:
-                yield Difference("table", "", f"table {name}", "The tables come to another result.", (shown[0].title, shown[1].title))
+                yield Difference(
+                    "table", "", f"table {name}", "The tables come to another result.", (shown[0].title, shown[1].title)
+                )
 
     def _masked(self, ours: str, theirs: str) -> tuple[str, str]:
         return mask_text(self.traces[0].vault, ours), mask_text(self.traces[1].vault, theirs)
@@ -208,7 +215,7 @@ class Differing:
 def _called(part: str, *, big: bool = False) -> str:
     """A part in a sentence."""
     if part == "edited":
-        part = "mark of an edited request"
+        part = "user's edit"
     kind, _, name = part.partition(" ")
     article = "The" if big else "the"
     match kind:

@@ -23,9 +23,9 @@ def parts_of(trace: Trace) -> dict[str, str]:
     """The authority of each part that a run shows."""
     redirect = trace.settings.get("redirect_uri", "")
     found = {
-        RESOURCE: _authority(trace.settings.get("url", "")),
-        SERVER: next((_authority(one.request.url) for one in current_exchanges(trace) if _is_metadata(one)), ""),
-        REDIRECT: _authority(redirect) if is_loopback(redirect) else "",
+        RESOURCE: authority_of(trace.settings.get("url", "")),
+        SERVER: next((authority_of(one.request.url) for one in current_exchanges(trace) if _is_metadata(one)), ""),
+        REDIRECT: authority_of(redirect) if is_loopback(redirect) else "",
     }
     return {part: authority for part, authority in found.items() if authority}
 
@@ -72,7 +72,8 @@ def _plain(authority: str) -> str:
     return authority.lower().replace("%3a", ":")
 
 
-def _authority(url: str) -> str:
+def authority_of(url: str) -> str:
+    """Host and port of a URL as written, without user information; empty for what has none."""
     parts = split(url)
     if parts is not None:
         return parts.origin.partition("://")[2].rpartition("@")[2]

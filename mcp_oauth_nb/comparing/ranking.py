@@ -1,8 +1,8 @@
 """Which difference comes first.
 
 Where the runs come to different verdicts, the one to look at is the field that the verdict rests on, in the step where
-the mistake was made. Where they do not, the flow itself tells causes from what follows: whatever differs first in it was
-made of nothing that differs. A value that differs in one place and is carried on to others is listed once.
+the mistake was made. Where they do not, the flow itself tells causes from what follows: whatever differs first in
+it was made of nothing that differs. A value that differs in one place and is carried on to others is listed once.
 """
 
 from __future__ import annotations
@@ -73,7 +73,8 @@ def _is_at(side: int, finding: Finding) -> Callable[[Difference], bool]:
             return part == "header" and rest.partition(" ")[0] == name.lower()
         if kind == "body":
             member = name.strip("/")
-            return (part == "body" and rest.strip("/").startswith(member)) or (part == "form" and rest == member)
+            in_json, in_form = part == "body" and rest.strip("/").startswith(member), part == "form" and rest == member
+            return bool(member) and (in_json or in_form)
         return part == kind
 
     return at_place

@@ -29,8 +29,9 @@ EXACT = ("code_verifier",)
 """Kinds whose length matters by the character."""
 VOLATILE = frozenset(
     """date etag last-modified age expires x-request-id x-correlation-id traceparent tracestate content-length
-    x-amzn-trace-id x-amz-cf-id cf-ray cf-cache-status x-cloud-trace-context server-timing keep-alive nel report-to
-    x-runtime x-ratelimit-remaining x-ratelimit-reset ratelimit-remaining ratelimit-reset dpop-nonce jti iat exp nbf auth_time updated_at client_id_issued_at kid jkt x5t last-event-id""".split()
+    x-amzn-trace-id x-amz-cf-id cf-ray cf-cache-status x-cloud-trace-context server-timing keep-alive nel
+    report-to x-runtime x-ratelimit-remaining x-ratelimit-reset ratelimit-remaining ratelimit-reset dpop-nonce jti
+    iat exp nbf auth_time updated_at client_id_issued_at kid jkt x5t last-event-id""".split()
 )
 """Names of header fields, parameters and members whose values differ from run to run."""
 NOISY = frozenset(
@@ -130,7 +131,7 @@ class Sameness:
                     yield claim, a, b
 
     def _tags(self, ours: list[str], theirs: list[str], place: str) -> Outcome:
-        """The texts around the tags are equal: what of the secrets themselves?"""
+        """How the secrets in two values stand to each other; the texts around them are equal."""
         if not ours:
             return Outcome("equal")
         said = [said for one, other in zip(ours, theirs, strict=True) if (said := self._tag(one, other, place))]

@@ -186,7 +186,9 @@ def _groups(made: Comparison) -> Iterator[tuple[str, list[Difference]]]:
 
 def _first_html(made: Comparison, first: Difference) -> Html:
     head = tag("div", words(strong("First difference:"), text(_where(first))))
-    return block(head, tag("div", text(first.what)), _sides_html(made, first), *map(quiet, _again(first)), status="warned")
+    return block(
+        head, tag("div", text(first.what)), _sides_html(made, first), *map(quiet, _again(first)), status="warned"
+    )
 
 
 def _sides_html(made: Comparison, one: Difference) -> Html:

@@ -47,7 +47,7 @@ def compare(a: Any, b: Any, *, names: tuple[str, str] = ("a", "b"), align_hosts:
     called = _names(names)
     if align_hosts not in (None, True, False):
         raise BadSetting("compare(align_hosts=)", brief(align_hosts), "True, False, or None where they differ")
-    reports = (_report("a", a), _report("b", b))
+    reports = (report_on("compare(a)", a), report_on("compare(b)", b))
     found = Differing(reports, called, align_hosts=align_hosts)
     same = found.sameness
     differences = ranked(found.all(), reports)
@@ -69,20 +69,23 @@ def _names(names: Any) -> tuple[str, str]:
     return two[0][:LONGEST_NAME], two[1][:LONGEST_NAME]
 
 
-def _report(name: str, run: Any) -> Report:
-    """The report on a whole run, however the run was handed in."""
+def report_on(name: str, run: Any) -> Report:
+    """The report on a whole run, however the run was handed in; `name` is what an error calls it."""
     if isinstance(run, (str, Path)):
         run = load(run)
+    report: Any
     if isinstance(run, Report):
         report = run if run.step is None else diagnose(run.trace)
     elif isinstance(run, Trace):
         report = diagnose(run)
+    elif not isinstance(run, type) and callable(getattr(run, "diagnose", None)):
+        report = run.diagnose()
     else:
-        report = run.diagnose() if not isinstance(run, type) and callable(getattr(run, "diagnose", None)) else None
+        report = None
     if not isinstance(report, Report):
-        raise BadSetting(f"compare({name})", f"a {type(run).__name__}", EXPECTED, "compare('before.json', dbg)")
+        raise BadSetting(name, f"a {type(run).__name__}", EXPECTED, "compare('before.json', dbg)")
     if not report.trace.runs:
-        raise NotYet(f"run to compare in {name}", "dbg.run()")
+        raise NotYet(f"run in {name}", "dbg.run()")
     return report
 
 
