@@ -11,7 +11,7 @@ from mcp_oauth_nb.comparing.hosts import authority_of
 from mcp_oauth_nb.comparing.runs import compare, report_on
 from mcp_oauth_nb.debugger import Debugger
 from mcp_oauth_nb.errors import BadSetting, CallbackTimeout, NotYet
-from mcp_oauth_nb.evidence.restore import Missing, call_of, edits_of, settings_of
+from mcp_oauth_nb.evidence.restore import Missing, call_of, edits_of, settings_of, tool_of
 from mcp_oauth_nb.protocol.flow import Client
 from mcp_oauth_nb.protocol.wellknown import same_origin
 from mcp_oauth_nb.records import Run, Trace
@@ -21,12 +21,20 @@ from mcp_oauth_nb.steps.probes import PROBES
 from mcp_oauth_nb.views.replayed import Replayed
 
 SETTINGS = frozenset(inspect.signature(Debugger).parameters)
+CALL = "tools/call"
+LEFT_OUT = "of the record was left out: replay(..., tools=True) calls tools again."
 UNEDITED = ("pkce", "callback")
 """Steps that take no edits."""
 
 
 def replay(
-    evidence: Any, url: str | None = None, *, client: Client | None = None, go_on: bool = True, **settings: Any
+    evidence: Any,
+    url: str | None = None,
+    *,
+    client: Client | None = None,
+    tools: bool = False,
+    go_on: bool = True,
+    **settings: Any,
 ) -> Replayed:
     """Make a recorded run again, now: the same settings, the same steps in the same order, the same edits.
 
@@ -35,12 +43,14 @@ def replay(
     What evidence holds as a tag (a client secret, an access token, a private key) cannot be restored and has to be
     given anew; an edit that holds a secret is left out, and the notes say so. A `Debugger` keeps its secrets in memory,
     so that nothing of it is missing, unless another server is asked, which they were not meant for. The redirect URI is
-    a free port of this machine, unless it was elsewhere or is given.
+    a free port of this machine, unless another one is given. Requests go where the record says: look at somebody
+    else's before you replay it.
 
     Args:
         evidence: a file that ``dbg.save`` wrote, a `Trace`, a `Report`, or a `Debugger`.
         url: the MCP endpoint to ask; None takes the one of the record.
         client: the client, where the record holds only its id.
+        tools: call the tools again that the record called; otherwise they are left out, and the notes say so.
         go_on: where the record ends at a step that failed and the new run gets past it, go on along the route.
         **settings: any argument of `Debugger`, in the place of the restored one.
 
@@ -55,13 +65,15 @@ def replay(
         raise BadSetting("replay()", brief(unknown), "one of " + ", ".join(sorted(SETTINGS)))
     check_texts(url=url)
     given = {**settings, **({"url": url} if url is not None else {}), **({"client": client} if client else {})}
-    dbg, notes = _made_again(evidence, trace, given)
+    dbg, notes = _made_again(evidence, trace, given if tools else {"tool": None, **given})
+    if not tools and "tool" not in given and tool_of(trace):
+        notes.append(f"The tool call {LEFT_OUT}")
     moved = _moved(trace, dbg)
     for run in trace.runs:
         edits, left_out = edits_of(trace, run)
         notes += [f"An edit that holds a secret was left out ({one})." for one in left_out]
         try:
-            achieved = _carry_out(dbg, trace, run, moved(edits))
+            achieved = _carry_out(dbg, trace, run, moved(edits), notes, tools=tools)
         except (NotYet, CallbackTimeout) as error:
             notes.append(f"It ended before {run.step}: {error}")
             break
@@ -110,7 +122,9 @@ def _moved(trace: Trace, dbg: Debugger) -> Any:
     return moved
 
 
-def _carry_out(dbg: Debugger, trace: Trace, run: Run, edits: Mapping[str, Any]) -> bool:
+def _carry_out(
+    dbg: Debugger, trace: Trace, run: Run, edits: Mapping[str, Any], notes: list[str], *, tools: bool
+) -> bool:
     """One step again, as a cell would call it; whether it got what it is for."""
     step = run.step
     if step in UNEDITED:
@@ -119,6 +133,9 @@ def _carry_out(dbg: Debugger, trace: Trace, run: Run, edits: Mapping[str, Any]) 
         called = call_of(trace, run)
         if called is None:
             raise NotYet("request that holds no secret", "dbg.mcp(method, params)")
+        if called[0] == CALL and not tools:
+            notes.append(f"The tool call {LEFT_OUT}")
+            return True
         dbg.mcp(*called, **edits)
     elif step in PROBES:
         dbg.probe(step, **edits)

@@ -13,7 +13,7 @@ from typing import Any, Literal, NamedTuple
 from urllib.parse import unquote_plus
 
 from mcp_oauth_nb.protocol.jsonrpc import events
-from mcp_oauth_nb.protocol.jwt import is_encrypted, numeric_date, read_jwt
+from mcp_oauth_nb.protocol.jwt import is_encrypted, numeric_date, read_jwt, repeats
 from mcp_oauth_nb.records import Request, Response, read_json
 from mcp_oauth_nb.redact import Shown, mask_json, mask_text
 from mcp_oauth_nb.vault import TAG, Vault
@@ -24,8 +24,9 @@ TOKENS = ("token", "jwt", "assertion", "dpop", "statement")
 """Parts of the kinds of tags behind which a JWT may stand."""
 TOLD = ("iss", "aud", "azp", "client_id", "scope", "scp")
 """Claims whose values are compared and shown; of all others only the names (RFC 7519 4, RFC 9068 2.2)."""
+COVERED = "(not shown: it repeats a part of a token)"
 MOST = 2000
-"""Fields of one half of an exchange; what a server sends beyond that is counted as one."""
+"""Fields of an exchange; what comes behind them is not compared, and a field says so."""
 MARK = "\ufeff"
 _URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://(?:([^/?#@]*)@)?([^/?#]*)([^?#]*)(?:\?([^#]*))?(?:#(.*))?", re.DOTALL)
 _OTHER_TYPE = re.compile(r"true|false|null|-?[0-9][0-9.eE+-]*|[\[{].*", re.DOTALL)
@@ -51,12 +52,14 @@ def fields_of(shown: Shown) -> dict[tuple[Half, str], str]:
     """Every field of an exchange by its half and part, in reading order."""
     found: dict[tuple[Half, str], str] = {}
     for field in _fields(shown):
+        if len(found) >= MOST:
+            found[field.half, f"fields behind the first {MOST}"] = "(not compared)"
+            break
         part, number = field.part, 1
         while (field.half, part) in found:
             number += 1
             part = f"{field.part} ({number})"
-        if len(found) < MOST:
-            found[field.half, part] = field.value
+        found[field.half, part] = field.value
     return found
 
 
@@ -77,6 +80,7 @@ def claims_of(tag: str, vault: Vault) -> dict[str, str]:
     told |= {name: _text(mask_json(vault, jwt.claims[name])) for name in TOLD if name in jwt.claims}
     told["claims"] = mask_text(vault, " ".join(sorted(map(str, jwt.claims))))
     begun, ends = numeric_date(jwt.claims.get("iat")), numeric_date(jwt.claims.get("exp"))
+    told = {name: COVERED if repeats(said, value) else said for name, said in told.items()}
     return {**told, "lifetime_s": f"{ends - begun:g}"} if begun is not None and ends is not None else told
 
 

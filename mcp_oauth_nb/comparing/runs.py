@@ -63,10 +63,11 @@ def compare(a: Any, b: Any, *, names: tuple[str, str] = ("a", "b"), align_hosts:
 
 
 def _names(names: Any) -> tuple[str, str]:
-    two = tuple(names) if isinstance(names, (tuple, list)) else ()
-    if len(two) != 2 or two[0] == two[1] or not all(isinstance(one, str) and one.strip() for one in two):
+    given = names if isinstance(names, (tuple, list)) else ()
+    two = [one[:LONGEST_NAME] for one in given if isinstance(one, str) and one.strip()]
+    if len(two) != 2 or len(given) != 2 or two[0] == two[1]:
         raise BadSetting("compare(names=)", brief(names), "two different texts", "names=('works', 'fails')")
-    return two[0][:LONGEST_NAME], two[1][:LONGEST_NAME]
+    return two[0], two[1]
 
 
 def report_on(name: str, run: Any) -> Report:

@@ -56,7 +56,8 @@ class Restored:
 def settings_of(trace: Trace) -> Restored:
     """The settings that a run was made with, and what of them no evidence holds.
 
-    A redirect URI on this machine is left to be a free port; the protocol version is told anew where it was told.
+    A redirect URI on this machine is left to be a free port; the protocol version is told anew where it was told. What
+    makes a run less safe (`verify`, a redirect URI elsewhere) is the user's to say again: the file may be a stranger's.
     """
     told = trace.settings
     found: dict[str, Any] = {name: told[name] for name in AS_THEY_ARE if name in told}
@@ -66,16 +67,12 @@ def settings_of(trace: Trace) -> Restored:
         found["authorization_server"] = told["issuer chosen"]
     found |= {name: True for name in ("dpop", "path_scoped_issuer") if name in told}
     found |= {name.strip(): "" for name in told.get("left out", "").split(",") if name.strip()}
-    if not is_loopback(told.get("redirect_uri", "http://127.0.0.1/")):
-        found |= {"redirect_uri": told["redirect_uri"], "allow_remote_redirect": True}
     if "client_metadata_url" in told:
         url = told["client_metadata_url"]
         found["client_metadata_url"] = LOCAL if is_loopback(url) and url.endswith(LOCAL_PATH) else url
-    if told.get("verify") == "off":
-        found["verify"] = False
     if told.get("browser") == FOLLOW:
         found["browser"] = FOLLOW
-    if (tool := _tool(trace)) is not None:
+    if (tool := tool_of(trace)) is not None:
         found["tool"] = tool
     missing = tuple(_missing(trace))
     if "client_id" in told and "client" not in {one.argument for one in missing}:
@@ -129,7 +126,7 @@ def _edited(one: Exchange, part: str, name: str) -> Any:
     return None if not values else values[0] if len(values) == 1 else values
 
 
-def _tool(trace: Trace) -> tuple[str, Mapping[str, Any]] | None:
+def tool_of(trace: Trace) -> tuple[str, Mapping[str, Any]] | None:
     """The tool that the flow called, with its arguments."""
     run = trace.run("mcp")
     called = call_of(trace, run) if run else None
@@ -167,8 +164,12 @@ def _missing(trace: Trace) -> Iterator[Missing]:
     if told.get("browser", FOLLOW) != FOLLOW:
         expected = "a function from the authorization URL to the redirect URL, or 'follow'"
         yield Missing("browser", "a function of the record's own", expected, "browser=open_and_log_in")
-    if told.get("verify") == "own CA bundle":
-        yield Missing("verify", "an own CA bundle, without its path", "the path of the bundle", "verify='ca.pem'")
+    if told.get("verify"):
+        seen = f"{told['verify']}, which no file decides"
+        yield Missing("verify", seen, "True, the path of a CA bundle, or False", "verify='ca.pem'")
+    if not is_loopback(told.get("redirect_uri", "http://127.0.0.1/")):
+        call = "redirect_uri='https://...', allow_remote_redirect=True"
+        yield Missing("redirect_uri", "one that is not on this machine", "the one that codes may be sent to", call)
 
 
 def _authenticated(current: list[Exchange]) -> str:
