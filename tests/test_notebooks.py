@@ -75,7 +75,13 @@ def walkthrough(ran: Callable[[str], Ran]) -> Ran:
 
 
 def test_there_are_notebooks() -> None:
-    assert NAMES == ["machine_to_machine.ipynb", "practice.ipynb", "versions.ipynb", "walkthrough.ipynb"]
+    assert NAMES == [
+        "compare.ipynb",
+        "machine_to_machine.ipynb",
+        "practice.ipynb",
+        "versions.ipynb",
+        "walkthrough.ipynb",
+    ]
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.name)
@@ -135,6 +141,19 @@ def test_the_machine_gets_its_token(ran: Callable[[str], Ran]) -> None:
     notebook = ran("machine_to_machine.ipynb")[0]
     assert saved.problems(notebook) == []
     assert saved.plain(notebook)[-2].startswith("[PASSED] all 8 steps")
+
+
+def test_two_runs_are_compared_varied_and_made_again(ran: Callable[[str], Ran]) -> None:
+    notebook = ran("compare.ipynb")[0]
+    assert saved.problems(notebook) == []
+    shown = saved.plain(notebook)
+    broken, alike, versions, grid, _, again = shown
+    assert "first difference: resource_metadata: answer, body /resource" in broken
+    assert alike.startswith("[SAME]")
+    assert "share their tags" in alike
+    assert "initialize" in versions
+    assert grid.count("resource-") == 3
+    assert again.startswith("Made again: passed")
 
 
 def test_practice_gives_away_nothing_but_in_its_solutions(ran: Callable[[str], Ran]) -> None:

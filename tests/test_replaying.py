@@ -65,14 +65,15 @@ def test_against_another_server_with_the_edits_that_were_made(server: DemoServer
         getattr(dbg, name)()
     dbg.authorize(params={"scope": "mcp:tools", "state": "my-0wn-st4te-0123456789", "prompt": None})
     dbg.callback()
-    dbg.token(form={"resource": None, "again": str(server.url)}, headers={"X-Note": "one"})
+    dbg.token(form={"resource": None, "again": str(server.url)}, headers={"Accept-Language": "de", "X-Note": "one"})
     path = dbg.save(tmp_path / "run.json")
     with DemoServer() as other:
         again = replay(path, str(other.url))
         assert {seen.path for seen in other.log} >= {"/token"}
     edited = {name for one in again.trace.exchanges for name in one.edited}
-    assert edited == {"params.scope", "params.prompt", "form.resource", "form.again", "headers.X-Note"}
-    assert [one.part for one in again.comparison.meaningful] == ["edited"]
+    assert edited == {"params.scope", "params.prompt", "form.resource", "form.again", "headers.Accept-Language"}
+    assert {one.part for one in again.comparison.meaningful} == {"edited", "header x-note"}
+    assert "An edit that holds a secret was left out (token: headers.X-Note)." in again.notes
     assert "An edit that holds a secret was left out (authorize: params.state)." in again.notes
     assert any("resource indicator" in note for note in again.notes)
     sent = again.trace.exchanges[-1].request.body.decode()

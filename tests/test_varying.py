@@ -95,9 +95,7 @@ def test_every_combination_of_several(dbg: Debugger) -> None:
         ("resource_metadata", {"Accept": ["application/json", None]}, [200, 200]),
     ],
 )
-def test_every_step_that_can_be_varied(
-    dbg: Debugger, step: str, varied: dict[str, Any], statuses: list[int]
-) -> None:
+def test_every_step_that_can_be_varied(dbg: Debugger, step: str, varied: dict[str, Any], statuses: list[int]) -> None:
     assert [row.status for row in dbg.vary(step, **varied).rows] == statuses
 
 

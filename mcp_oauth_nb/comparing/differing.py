@@ -121,7 +121,7 @@ class Differing:
             alone = [step for step in has if step not in others]
             if alone:
                 sides = (", ".join(alone), "did not run")
-                what = f"{names[0]} ran what {names[1]} did not run."
+                what = f"Only {names[0]} ran these steps."
                 yield Difference("outcome", alone[0], "steps", what, sides if has is ours else (sides[1], sides[0]))
 
     def _pair(self, step: str, pair: Pair) -> Iterator[Difference]:
@@ -144,11 +144,11 @@ class Differing:
         place = f"{step} ({half}, {part})"
         if ours is None or theirs is None:
             has, lacks = self.names if theirs is None else self.names[::-1]
-            sort: Sort = "noise" if is_noisy(part) else half
+            sort: Sort = "noise" if is_noisy(half, part) else half
             what = f"Only {has} has {_called(part)} in the {half}; {lacks} has none."
             yield Difference(sort, step, part, what, (_or_absent(ours), _or_absent(theirs)), numbers)
             return
-        outcome = self.sameness.compare(part, ours, theirs, place)
+        outcome = self.sameness.compare(half, part, ours, theirs, place)
         if outcome.sort == "equal":
             self.equal += 1
         elif outcome.sort == "renewed":

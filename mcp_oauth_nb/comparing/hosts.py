@@ -58,7 +58,9 @@ def _renaming(parts: Parts, named: list[str]) -> Rename:
     if not wanted:
         return str
     longest_first = sorted(wanted, key=len, reverse=True)
-    places = re.compile("|".join(rf"(?<![\w.-]){_written(one)}(?![\w-]|\.\w|:\d)" for one in longest_first), re.I)
+    places = re.compile(
+        "|".join(rf"(?:(?<![\w.-])|(?<=%2F)){_written(one)}(?![\w-]|\.\w|:\d)" for one in longest_first), re.I
+    )
     folded = {_plain(authority): f"⟦{part}⟧" for authority, part in wanted.items()}
     return lambda text: places.sub(lambda match: folded.get(_plain(match[0]), match[0]), text)
 

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator
 from typing import Literal, NamedTuple
 
-from mcp_oauth_nb.comparing.fields import claims_of
+from mcp_oauth_nb.comparing.fields import Half, claims_of
 from mcp_oauth_nb.comparing.hosts import Rename
 from mcp_oauth_nb.records import read_json
 from mcp_oauth_nb.telltale import looks_random
@@ -98,10 +98,11 @@ class Sameness:
             text = text.replace(value, name)
         return text
 
-    def compare(self, part: str, ours: str, theirs: str, place: str) -> Outcome:
+    def compare(self, half: Half, part: str, ours: str, theirs: str, place: str) -> Outcome:
         """How two values of the same part of an exchange stand to each other.
 
         Args:
+            half: where the field stands.
             part: the field, such as ``header etag`` or ``form code``.
             ours: the masked value of one run.
             theirs: that of the other.
@@ -118,7 +119,7 @@ class Sameness:
             return Outcome("different", self._covered(tags))
         if _same_set(name, one, other):
             return Outcome("noise", "the same in another order")
-        return Outcome("noise" if is_noisy(part) else "different")
+        return Outcome("noise" if is_noisy(half, part) else "different")
 
     def claims(self, ours: str, theirs: str) -> Iterator[tuple[str, str, str]]:
         """Of the tokens in two values, one by one, what they say of themselves and do not say alike."""
@@ -181,10 +182,10 @@ def is_volatile(name: str, one: str, other: str) -> bool:
     return all(value.isdecimal() and len(value) < 12 and int(value) in _EPOCH for value in (one, other))
 
 
-def is_noisy(part: str) -> bool:
-    """Whether a difference of this field says nothing of the authorization."""
+def is_noisy(half: Half, part: str) -> bool:
+    """Whether a difference of this field says nothing of the authorization; what a user sends on top of it may."""
     kind, _, name = part.partition(" ")
-    return kind == "header" and (name in NOISY | VOLATILE or name.startswith("x-"))
+    return kind == "header" and (name in NOISY | VOLATILE or (half == "answer" and name.startswith("x-")))
 
 
 def _lengths_differ(kind: str, length: int, other: int) -> bool:

@@ -55,6 +55,10 @@ class LearningVault(Vault):
         self._catch_up()
         super().learn(value, kind)
 
+    def shares_tags_with(self, other: Vault) -> bool:
+        self._catch_up()
+        return super().shares_tags_with(other)
+
     def hide(self, name: str) -> None:
         self._catch_up()
         super().hide(name)

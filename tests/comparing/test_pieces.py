@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from factories import ACCESS, JSON, jwt, mcp_request, rpc, texchange, token_request
+from factories import ACCESS, ISSUER, JSON, jwt, mcp_request, rpc, texchange, token_request
 
 from mcp_oauth_nb.comparing.aligning import aligned
 from mcp_oauth_nb.comparing.fields import MOST, claims_of, fields_of, url_fields
@@ -26,7 +26,9 @@ def fields(exchange: Exchange) -> dict[str, str]:
 
 
 def sameness(ours: Vault | None = None, theirs: Vault | None = None, **rest: Any) -> Sameness:
-    return Sameness((ours or Vault(), theirs or Vault()), (str, str), NAMES, **rest)
+    return Sameness(
+        (Vault() if ours is None else ours, Vault() if theirs is None else theirs), (str, str), NAMES, **rest
+    )
 
 
 class TestFields:
@@ -48,21 +50,21 @@ class TestFields:
 
     def test_an_answer_by_its_members(self) -> None:
         body = {"a": {"b": [1, 2], "c/d": "900"}, "n": 900, "l": [{"name": "x", "v": None}], "e": []}
-        made = fields(texchange("token", body=json.dumps(body).encode()))
+        made = fields(texchange("token", ISSUER, body=json.dumps(body).encode()))
         assert made["answer body /a/b"] == "[1, 2]"
         assert (made["answer body /a/c~1d"], made["answer body /n"]) == ('"900"', "900")
         assert (made["answer body /l/x/v"], made["answer body /e"]) == ("null", "[]")
 
     def test_an_event_stream_and_a_byte_order_mark(self) -> None:
         stream = b'event: message\r\ndata: {"id": 1}\r\n\r\ndata: {"id": 2}\r\n\r\n'
-        made = fields(texchange("mcp", headers=(("Content-Type", "text/event-stream"),), body=stream))
+        made = fields(texchange("mcp", ISSUER, headers=(("Content-Type", "text/event-stream"),), body=stream))
         assert (made["answer body /id"], made["answer body of event 2 /id"]) == ("1", "2")
-        assert "answer beginning of the body" in fields(texchange("token", body=b'\xef\xbb\xbf{"a": 1}'))
+        assert "answer beginning of the body" in fields(texchange("token", ISSUER, body=b'\xef\xbb\xbf{"a": 1}'))
 
     def test_repeats_are_kept_and_a_flood_is_cut(self) -> None:
-        twice = texchange("token", headers=(("A", "1"), ("a", "2")))
+        twice = texchange("token", ISSUER, headers=(("A", "1"), ("a", "2")))
         assert (fields(twice)["answer header a"], fields(twice)["answer header a (2)"]) == ("1", "2")
-        flood = texchange("token", headers=JSON, body={f"m{number}": number for number in range(5000)})
+        flood = texchange("token", ISSUER, headers=JSON, body={f"m{number}": number for number in range(5000)})
         assert len(fields(flood)) == MOST + 1
 
     def test_a_token_tells_whom_it_is_for_and_nothing_of_a_person(self) -> None:
@@ -78,8 +80,8 @@ class TestFields:
 
 class TestAlignment:
     def test_by_role_and_not_by_number(self) -> None:
-        ours = [mcp_request(body=rpc("tools/list"))]
-        theirs = [mcp_request(body=rpc("initialize")), mcp_request(body=rpc("tools/list"))]
+        ours = [mcp_request(rpc("tools/list"))]
+        theirs = [mcp_request(rpc("initialize")), mcp_request(rpc("tools/list"))]
         assert aligned(ours, theirs) == [(None, theirs[0]), (ours[0], theirs[1])]
 
     def test_another_place_for_the_same_purpose(self) -> None:
@@ -88,11 +90,11 @@ class TestAlignment:
         assert aligned([one], [moved]) == [(one, moved)]
 
     def test_another_purpose_at_the_same_place(self) -> None:
-        one, other = mcp_request(body=rpc("initialize")), mcp_request(body=rpc("server/discover"))
+        one, other = mcp_request(rpc("initialize")), mcp_request(rpc("server/discover"))
         assert aligned([one], [other]) == [(one, other)]
 
     def test_nothing_in_common(self) -> None:
-        one, other = token_request(), texchange("token", url="https://a.example/x")
+        one, other = token_request(), texchange("token", "https://a.example/x")
         assert aligned([one], [other]) == [(one, None), (None, other)]
 
 
@@ -131,6 +133,7 @@ class TestSameness:
             ("status", "200", "401", "different"),
             ("header date", "yesterday", "today", "renewed"),
             ("header server", "nginx", "caddy", "noise"),
+            ("header x-tenant", "one", "two", "different"),
             ("body /exp", "1795275357", "1795275999", "renewed"),
             ("body /expires_in", "900", "898", "renewed"),
             ("body /expires_in", "900", "60", "different"),
@@ -150,33 +153,38 @@ class TestSameness:
         ],
     )
     def test_two_values(self, part: str, one: str, other: str, sort: str) -> None:
-        assert sameness().compare(part, one, other, "here").sort == sort
+        assert sameness().compare("request", part, one, other, "here").sort == sort
+
+    def test_a_gateway_says_much(self) -> None:
+        assert sameness().compare("answer", "header x-cache", "hit", "miss", "here").sort == "noise"
 
     def test_one_token_here_and_two_there(self) -> None:
         same = sameness()
         one, other, third = (f"‹access_token#00000{at} 43 chars›" for at in "abc")
-        assert same.compare("body /access_token", one, other, "token (answer)").sort == "renewed"
-        outcome = same.compare("header authorization", one, third, "mcp (request)")
+        assert same.compare("request", "body /access_token", one, other, "token (answer)").sort == "renewed"
+        outcome = same.compare("request", "header authorization", one, third, "mcp (request)")
         assert outcome.sort == "different"
         assert outcome.said == "works has the access_token of token (answer) there, fails another one"
 
     def test_what_must_be_fresh_comes_twice(self) -> None:
         tag = "‹state#00000a 22 chars›"
-        assert "made anew" in sameness().compare("query state", tag, tag, "here").said
-        assert sameness(one_run=True).compare("query state", tag, tag, "here").sort == "renewed"
+        assert "made anew" in sameness().compare("request", "query state", tag, tag, "here").said
+        assert sameness(one_run=True).compare("request", "query state", tag, tag, "here").sort == "renewed"
 
     def test_another_secret_of_the_same_client(self) -> None:
         first = Vault()
         one, other = "‹client_secret#00000a 43 chars›", "‹client_secret#00000b 43 chars›"
-        assert sameness(first, Vault(first)).compare("form x", one, other, "here").sort == "different"
-        assert sameness(first, Vault()).compare("form x", one, other, "here").sort == "renewed"
+        assert sameness(first, Vault(first)).compare("request", "form x", one, other, "here").sort == "different"
+        assert sameness(first, Vault()).compare("request", "form x", one, other, "here").sort == "renewed"
 
     def test_ids_that_servers_gave_out(self) -> None:
         same = sameness()
         same.given_out("client_id", "client-one", "client-two")
-        assert same.compare("url path", "/register/client-one", "/register/client-two", "here").sort == "equal"
+        assert (
+            same.compare("request", "url path", "/register/client-one", "/register/client-two", "here").sort == "equal"
+        )
         same.given_out("client_id", "mcp", "api")
-        assert same.compare("url path", "/mcp", "/api", "here").sort == "different"
+        assert same.compare("request", "url path", "/mcp", "/api", "here").sort == "different"
 
     def test_what_tokens_say(self) -> None:
         vaults = Vault(), Vault()
@@ -189,8 +197,8 @@ class TestSameness:
     @pytest.mark.parametrize("value", ["nan", "1e999", "9" * 6000, "٣" * 10, "\ud800", ""])
     def test_odd_numbers_are_data(self, value: str) -> None:
         assert is_volatile("expires_in", value, value) in (True, False)
-        assert sameness().compare("body /expires_in", value, "1", "here").sort == "different"
+        assert sameness().compare("request", "body /expires_in", value, "1", "here").sort == "different"
 
 
 def test_the_token_of_the_factories_is_masked() -> None:
-    assert ACCESS not in str(fields(mcp_request(body=rpc("tools/list"))))
+    assert ACCESS not in str(fields(mcp_request(rpc("tools/list"))))

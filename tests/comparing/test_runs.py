@@ -9,7 +9,19 @@ from typing import Any
 
 import pytest
 
-from mcp_oauth_nb import BadSetting, Client, Comparison, Debugger, NotOurs, NotYet, Trace, compare, diagnose, load
+from mcp_oauth_nb import (
+    BadSetting,
+    Client,
+    Comparison,
+    Debugger,
+    NotOurs,
+    NotYet,
+    Report,
+    Trace,
+    compare,
+    diagnose,
+    load,
+)
 from mcp_oauth_nb.demo import DemoServer
 from mcp_oauth_nb.mime import render
 from tests.leaks import assert_no_leak
@@ -120,7 +132,8 @@ def test_files_compare_as_the_runs_that_were_saved(server: DemoServer, tmp_path:
     bad = ran(server)
     files = good.save(tmp_path / "good.json"), bad.save(tmp_path / "bad.ipynb")
     live = compare(good, bad)
-    for a, b in ((files[0], str(files[1])), (good.diagnose(), load(files[1])), (good.challenge(), bad.trace)):
+    step_report = Report(good.trace, "token")
+    for a, b in ((files[0], str(files[1])), (good.diagnose(), load(files[1])), (step_report, bad.trace)):
         made = compare(a, b)
         assert made.first is not None
         assert live.first is not None
@@ -155,10 +168,12 @@ class TestTags:
         assert b.again().trace.vault.shares_tags_with(a.trace.vault)
 
     def test_known_in_files_as_well(self, server: DemoServer, tmp_path: Path) -> None:
-        a = ran(server, access_token=None)
-        b = a.again(same_tags=True, access_token=a.tokens.access_token if a.tokens else None)
-        b.mcp()
+        client = Client(server.confidential_client.client_id, secret=server.confidential_client.client_secret)
+        a = ran(server, client=client)
+        b = a.again(same_tags=True)
+        b.run(afterwards=True)
         made = compare(a.save(tmp_path / "a.json"), b.save(tmp_path / "b.json"))
+        assert made.matched == compare(a, b).matched
         assert made.matched
 
     def test_the_key_is_in_no_file_and_no_repr(self, server: DemoServer, tmp_path: Path) -> None:
@@ -192,7 +207,7 @@ def test_again_with_other_settings(server: DemoServer) -> None:
 
 @pytest.mark.parametrize("way", ["auto", "dpop", "other headers"])
 def test_no_secret_is_in_a_comparison(way: str, tmp_path: Path) -> None:
-    with DemoServer() as one, DemoServer("refresh-refused" if way == "auto" else "wrong-audience") as other:
+    with DemoServer() as one, DemoServer("no-rotation" if way == "auto" else "token-rejected") as other:
         a, b = ran(one, **WAYS[way]), ran(other, **WAYS[way])
         made = compare(a, b)
         known = one.secrets_issued() | other.secrets_issued() | {*a.trace.vault.values(), *b.trace.vault.values()}
