@@ -23,8 +23,6 @@ from mcp_oauth_nb.views.replayed import Replayed
 SETTINGS = frozenset(inspect.signature(Debugger).parameters)
 CALL = "tools/call"
 LEFT_OUT = "of the record was left out: replay(..., tools=True) calls tools again."
-UNEDITED = ("pkce", "callback")
-"""Steps that take no edits."""
 
 
 def replay(
@@ -127,20 +125,21 @@ def _carry_out(
 ) -> bool:
     """One step again, as a cell would call it; whether it got what it is for."""
     step = run.step
-    if step in UNEDITED:
-        getattr(dbg, step)()
-    elif step == "call":
+    call: Any = dbg.probe if step in PROBES else dbg.mcp if step == "call" else getattr(dbg, step)
+    taken = {part: edits[part] for part in edits if part in inspect.signature(call).parameters}
+    notes += [f"{step} takes no edits of its {part}: they were left out." for part in edits.keys() - taken.keys()]
+    if step == "call":
         called = call_of(trace, run)
         if called is None:
             raise NotYet("request that holds no secret", "dbg.mcp(method, params)")
         if called[0] == CALL and not tools:
             notes.append(f"The tool call {LEFT_OUT}")
             return True
-        dbg.mcp(*called, **edits)
+        call(*called, **taken)
     elif step in PROBES:
-        dbg.probe(step, **edits)
+        call(step, **taken)
     else:
-        getattr(dbg, step)(**edits)
+        call(**taken)
     done = dbg.trace.run(step)
     return done is not None and done.achieved
 

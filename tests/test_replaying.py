@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from mcp_oauth_nb import BadSetting, Client, Debugger, NotYet, Trace, compare, load, replay
+from mcp_oauth_nb import BadSetting, Client, Debugger, McpOAuthError, NotYet, Trace, compare, load, replay
 from mcp_oauth_nb.demo import DemoServer
 from mcp_oauth_nb.evidence.restore import settings_of
 from mcp_oauth_nb.mime import render
 from tests.leaks import assert_no_leak
 from tests.markup import read_markup
+from tests.views.test_displays import HOSTILE
 
 KEY = "k3y-0f-th3-gat3way"
 
@@ -193,6 +195,35 @@ def test_settings_come_back() -> None:
     assert settings_of(Trace(settings={**told, "protocol told": ""})).settings["protocol"] == "auto"
     del told["protocol told"]
     assert settings_of(Trace(settings=told)).settings["protocol"] == "2026-07-28"
+
+
+@pytest.mark.parametrize("value", [*HOSTILE, "form.x", "json.", "params.\ud800", "headers.a b", "headers.x\ny", "form"])
+def test_a_strangers_file_ends_in_no_traceback(server: DemoServer, tmp_path: Path, value: str) -> None:
+    path = ran(server).save(tmp_path / "run.json")
+    document = json.loads(path.read_text())
+    for one in document["exchanges"]:
+        one["edited"] = [value, f"form.{value}", f"headers.{value}"]
+        one["request"]["body"] = "7" if one["id"] % 2 else one["request"]["body"]
+    path.write_text(json.dumps(document))
+    try:
+        made = render(replay(path))
+    except McpOAuthError:
+        return
+    assert read_markup(made["text/html"]).problems == []
+    assert not any(line.startswith("[PASSED] 1. all is well") for line in made["text/plain"].splitlines())
+
+
+@pytest.mark.parametrize("name", ["url", "grant", "client_id", "client_metadata_url", "resource", "issuer chosen", "x"])
+def test_a_strangers_settings_end_in_no_traceback(server: DemoServer, tmp_path: Path, name: str) -> None:
+    path = ran(server).save(tmp_path / "run.json")
+    document = json.loads(path.read_text())
+    for value in ("http://[::1/", "", "\ud800", "javascript:alert(1)"):
+        document["settings"][name] = value
+        path.write_text(json.dumps(document))
+        try:
+            assert replay(path).report.status
+        except McpOAuthError as error:
+            assert str(error)
 
 
 def test_mistakes(server: DemoServer) -> None:

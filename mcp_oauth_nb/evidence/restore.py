@@ -151,7 +151,7 @@ def _missing(trace: Trace) -> Iterator[Missing]:
         yield Missing("access_token", seen, "a token for this server", "access_token=getpass()")
     if _bears_token(trace, "register"):
         yield Missing("initial_access_token", "one, as a tag", "the token itself", "initial_access_token=getpass()")
-    if any("software_statement" in (one.request.parsed.value or {}) for one in current if one.step == "register"):
+    if any(_has(one, "software_statement") for one in current if one.step == "register"):
         yield Missing("software_statement", "one, as a tag", "the statement itself", "software_statement=getpass()")
     if told.get("grant") == "jwt_bearer":
         yield Missing("assertion", "one, as a tag", "the JWT of the grant", "assertion=getpass()")
@@ -183,6 +183,11 @@ def _authenticated(current: list[Exchange]) -> str:
         if "client_secret" in sent or (one.request.header("authorization") or "").lower().startswith("basic "):
             return "secret"
     return ""
+
+
+def _has(one: Exchange, member: str) -> bool:
+    value = one.request.parsed.value
+    return isinstance(value, dict) and member in value
 
 
 def _bears_token(trace: Trace, step: str) -> bool:

@@ -1,4 +1,4 @@
-"""Every fault of the demo beside a healthy run: the first difference is where the mistake was made, or where it shows."""
+"""Every fault of the demo beside a healthy run: the first difference is in the step of the mistake, or where it shows."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from mcp_oauth_nb.practice.stage import arguments, play
 from mcp_oauth_nb.steps.probes import PROBES
 
 ELSEWHERE = {
-    "no-refresh-token-without-offline-access": "the token answer, which has no refresh token: between cause and symptom",
+    "no-refresh-token-without-offline-access": "the token answer, which has no refresh token, between the two",
 }
 """Faults whose first difference stands in another step, and what it is."""
 LEAST_BY_WIRE = 0.85
