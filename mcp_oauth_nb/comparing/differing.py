@@ -5,24 +5,23 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from mcp_oauth_nb.comparing.aligning import Pair, aligned
-from mcp_oauth_nb.comparing.fields import Half, fields_of
+from mcp_oauth_nb.comparing.derived import tables, verdicts
+from mcp_oauth_nb.comparing.fields import Half, fields_of, folded
 from mcp_oauth_nb.comparing.hosts import REDIRECT, parts_of, placed_alike, renamings
 from mcp_oauth_nb.comparing.sameness import Sameness, is_noisy
-from mcp_oauth_nb.facts import every_table, table_of
 from mcp_oauth_nb.records import NEVER, Exchange, Trace
 from mcp_oauth_nb.redact import mask_text, redact
 from mcp_oauth_nb.rules.rule import Report
 from mcp_oauth_nb.steps import STEPS
 from mcp_oauth_nb.views.comparison import ABSENT, Difference, Sort
-from mcp_oauth_nb.views.tables import shown_table
 
 OF_THE_MACHINE = ("listener", "redirect host", "certificates", "package", "python", "system", "proxy", "no proxy for",
                   "browser")  # fmt: skip
 """Settings that say where and by whom a run was made, not what was asked."""
 TOLD = ("protocol", "protocol told")
 """Settings that come of an answer where the version is told from it."""
-NOT_SHARED = ("environment", "lifetimes")
-"""Tables of what differs with every run."""
+CLAIMS = {"form": "is of another form", "claims": "has other claims", "lifetime_s": "lives for another time"}
+"""What to say of what a token does not say by a claim of its own."""
 SLOWER, SLOWER_MS = 10, 1000
 """So many times and milliseconds longer is worth a word, and no more."""
 
@@ -55,8 +54,11 @@ class Differing:
             if step in steps[0] & steps[1]:
                 yield from self._step(step)
         yield from self._not_run(*([step for step in STEPS if step in one] for one in steps))
-        yield from self._verdicts()
-        yield from self._tables()
+        for one in (*verdicts(self.reports, self.names), *tables(self.traces)):
+            if one is None:
+                self.equal += 1
+            else:
+                yield one
 
     def notes(self) -> Iterator[str]:
         """What stands for what, in sentences."""
@@ -130,7 +132,7 @@ class Differing:
             yield self._alone(step, pair)
             return
         numbers = ours.id, theirs.id
-        a, b = fields_of(redact(ours)), fields_of(redact(theirs))
+        a, b = folded(fields_of(redact(ours)), fields_of(redact(theirs)))
         for half, part in sorted(dict.fromkeys((*a, *b)), key=lambda key: key[0] == "answer"):
             yield from self._field(step, half, part, a.get((half, part)), b.get((half, part)), numbers)
         slow = sorted((ours.elapsed_ms, theirs.elapsed_ms))
@@ -157,7 +159,7 @@ class Differing:
             what = f"{_called(part, big=True)} of the {half} differs{f': {outcome.said}' if outcome.said else ''}."
             yield Difference("noise" if outcome.sort == "noise" else half, step, part, what, (ours, theirs), numbers)
         for claim, a, b in self.sameness.claims(ours, theirs):
-            what = f"The token in {_called(part)} says another {claim}."
+            what = f"The token in {_called(part)} {CLAIMS.get(claim, f'has another {claim}')}."
             yield Difference(half, step, f"{part} → {claim}", what, (a, b), numbers)
 
     def _alone(self, step: str, pair: Pair) -> Difference:
@@ -175,39 +177,6 @@ class Differing:
         came = shown.status or (shown.failure.kind if shown.failure else "no answer")
         return f"{shown.request.method} {shown.request.url} → {came}"
 
-    # -- what was made of it ----------------------------------------------------------------------------------------
-
-    def _verdicts(self) -> Iterator[Difference]:
-        listed = [{(one.rule, one.cause): one for one in reversed(report.findings)} for report in self.reports]
-        for key in dict.fromkeys((*reversed(listed[0]), *reversed(listed[1]))):
-            a, b = (found.get(key) for found in listed)
-            if a and b:
-                self.equal += 1
-                continue
-            one, vault = (a, self.traces[0].vault) if a else (b, self.traces[1].vault)
-            assert one is not None, "a key is of one of the two"
-            said = f"{one.level}: {mask_text(vault, one.summary)}"
-            what = f"Only {self.names[0 if a else 1]} breaks {one.rule}."
-            numbers = (one.exchange, 0) if a else (0, one.exchange)
-            yield Difference(
-                "verdict", one.step, one.rule, what, (said, "no finding") if a else ("no finding", said), numbers
-            )
-
-    def _tables(self) -> Iterator[Difference]:
-        """Derived tables of which another cell is marked; their texts are made of what is compared already."""
-        for name in every_table():
-            made = [table_of(trace, name) for trace in self.traces]
-            if name in NOT_SHARED or not all(made):
-                continue
-            shown = [shown_table(one, trace.vault) for one, trace in zip(made, self.traces, strict=True) if one]
-            marks = [[[cell.mark for cell in row] for row in one.rows] for one in shown]
-            if marks[0] == marks[1]:
-                self.equal += 1
-            else:
-                yield Difference(
-                    "table", "", f"table {name}", "The tables come to another result.", (shown[0].title, shown[1].title)
-                )
-
     def _masked(self, ours: str, theirs: str) -> tuple[str, str]:
         return mask_text(self.traces[0].vault, ours), mask_text(self.traces[1].vault, theirs)
 
@@ -219,6 +188,8 @@ def _called(part: str, *, big: bool = False) -> str:
     kind, _, name = part.partition(" ")
     article = "The" if big else "the"
     match kind:
+        case "body" if not name:
+            return f"{article} whole body"
         case "header" | "query" | "form" if name:
             noun = {"header": "header", "query": "query parameter", "form": "form member"}[kind]
             return f"{article} {noun} {name}"

@@ -25,12 +25,18 @@ TOKENS = ("token", "jwt", "assertion", "dpop", "statement")
 TOLD = ("iss", "aud", "azp", "client_id", "scope", "scp")
 """Claims whose values are compared and shown; of all others only the names (RFC 7519 4, RFC 9068 2.2)."""
 COVERED = "(not shown: it repeats a part of a token)"
+FEW = 4
+"""Members told of a body that is told as one."""
 MOST = 2000
 """Fields of an exchange; what comes behind them is not compared, and a field says so."""
 MARK = "\ufeff"
 _URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://(?:([^/?#@]*)@)?([^/?#]*)([^?#]*)(?:\?([^#]*))?(?:#(.*))?", re.DOTALL)
 _OTHER_TYPE = re.compile(r"true|false|null|-?[0-9][0-9.eE+-]*|[\[{].*", re.DOTALL)
 _ASIDE = re.compile("\ue000(\\d+)\ue001")
+
+
+Fields = dict[tuple[Half, str], str]
+"""The fields of an exchange by half and part."""
 
 
 class Field(NamedTuple):
@@ -48,9 +54,9 @@ class Field(NamedTuple):
     value: str
 
 
-def fields_of(shown: Shown) -> dict[tuple[Half, str], str]:
+def fields_of(shown: Shown) -> Fields:
     """Every field of an exchange by its half and part, in reading order."""
-    found: dict[tuple[Half, str], str] = {}
+    found: Fields = {}
     for field in _fields(shown):
         if len(found) >= MOST:
             found[field.half, f"fields behind the first {MOST}"] = "(not compared)"
@@ -61,6 +67,23 @@ def fields_of(shown: Shown) -> dict[tuple[Half, str], str]:
             part = f"{field.part} ({number})"
         found[field.half, part] = field.value
     return found
+
+
+def folded(ours: Fields, theirs: Fields) -> tuple[Fields, Fields]:
+    """The same fields, with bodies that have no member in common as one field: they are of another kind altogether."""
+    halves: tuple[Half, Half] = ("request", "answer")
+    for half in halves:
+        bodies = [[key for key in fields if key[0] == half and key[1].startswith("body")] for fields in (ours, theirs)]
+        if all(bodies) and not set(bodies[0]) & set(bodies[1]):
+            ours, theirs = _as_one(ours, half, bodies[0]), _as_one(theirs, half, bodies[1])
+    return ours, theirs
+
+
+def _as_one(fields: Fields, half: Half, body: list[tuple[Half, str]]) -> Fields:
+    told = [f"{part.removeprefix('body ')}: {fields[half, part]}" for _, part in body[:FEW]]
+    rest = [f"and {len(body) - FEW} more"] if len(body) > FEW else []
+    kept = {key: value for key, value in fields.items() if key not in body}
+    return {**kept, (half, "body"): "; ".join([*told, *rest])}
 
 
 def claims_of(tag: str, vault: Vault) -> dict[str, str]:

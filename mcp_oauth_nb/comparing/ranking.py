@@ -74,7 +74,7 @@ def _is_at(side: int, finding: Finding) -> Callable[[Difference], bool]:
         if kind == "body":
             member = name.strip("/")
             in_json, in_form = part == "body" and rest.strip("/").startswith(member), part == "form" and rest == member
-            return bool(member) and (in_json or in_form)
+            return one.part == "body" or (bool(member) and (in_json or in_form))
         return part == kind
 
     return at_place

@@ -8,7 +8,7 @@ the same role" is no difference; one token in two places here, and two different
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Literal, NamedTuple
 
 from mcp_oauth_nb.comparing.fields import Half, claims_of
@@ -16,6 +16,7 @@ from mcp_oauth_nb.comparing.hosts import Rename
 from mcp_oauth_nb.records import read_json
 from mcp_oauth_nb.telltale import looks_random
 from mcp_oauth_nb.vault import TAG, Vault
+from mcp_oauth_nb.views.comparison import ABSENT
 
 Sort = Literal["equal", "renewed", "noise", "different"]
 
@@ -125,8 +126,11 @@ class Sameness:
         """Of the tokens in two values, one by one, what they say of themselves and do not say alike."""
         for one, other in zip(TAG.findall(ours), TAG.findall(theirs), strict=False):
             here, there = claims_of(one, self._vaults[0]), claims_of(other, self._vaults[1])
+            if here.get("form") != there.get("form"):
+                yield "form", _told(here), _told(there)
+                continue
             for claim in dict.fromkeys((*here, *there)):
-                a, b = here.get(claim, "(absent)"), there.get(claim, "(absent)")
+                a, b = here.get(claim, ABSENT), there.get(claim, ABSENT)
                 alike = self.plain(0, a) == self.plain(1, b) or (claim == "lifetime_s" and _near(a, b))
                 if not alike:
                     yield claim, a, b
@@ -149,7 +153,7 @@ class Sameness:
                 return f"both runs have the same {kind}, which must be made anew each time"
         if one != other and self.keyed_alike and kind in KEPT and not self._ids[0]:
             return f"another {kind} of the same client"
-        if _lengths_differ(kind, length, other_length) and not self._are_jwts(one, other):
+        if _lengths_differ(kind, length, other_length) and not self._says(one, other):
             return f"{length:,} characters against {other_length:,}"
         here, there = self._there[0].setdefault(one, other), self._there[1].setdefault(other, one)
         if (here, there) == (other, one):
@@ -160,13 +164,20 @@ class Sameness:
         seen = self._seen_at.get((one, other)[side], "an earlier request")
         return f"{self._names[side]} has the {kind} of {seen} there, {self._names[1 - side]} another one"
 
-    def _are_jwts(self, one: str, other: str) -> bool:
-        forms = claims_of(one, self._vaults[0]).get("form"), claims_of(other, self._vaults[1]).get("form")
-        return forms == ("JWT", "JWT")
+    def _says(self, one: str, other: str) -> bool:
+        """Whether one of two tokens is a JWT, so that what it says is compared rather than its length."""
+        return "JWT" in (
+            claims_of(tag, vault).get("form") for tag, vault in zip((one, other), self._vaults, strict=True)
+        )
 
     def _covered(self, tags: tuple[list[str], list[str]]) -> str:
         has = 0 if tags[0] else 1
         return f"{self._names[has]} has a {_read(tags[has][0])[0]} there, {self._names[1 - has]} none"
+
+
+def _told(claims: Mapping[str, str]) -> str:
+    """A token in a line: its form, and what it says where it says anything."""
+    return "; ".join(value if name == "form" else f"{name}: {value}" for name, value in claims.items()) or ABSENT
 
 
 def is_volatile(name: str, one: str, other: str) -> bool:

@@ -1,4 +1,4 @@
-"""Every fault of the demo beside a healthy run: the first difference is in the step of the mistake, or where it shows."""
+"""Every fault of the demo beside a healthy run: the first difference is in the step of the mistake, or shows it."""
 
 from __future__ import annotations
 
