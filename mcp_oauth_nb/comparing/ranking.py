@@ -15,6 +15,8 @@ from mcp_oauth_nb.views.comparison import ABSENT, Difference, Sort, with_again
 IN_FLOW: tuple[Sort, ...] = ("request", "answer")
 ORDER: tuple[tuple[Sort, ...], ...] = (("setting",), IN_FLOW, ("verdict",), ("outcome",), ("table",), ("noise",))
 """Settings come before the first request; what the steps came to follows from the requests."""
+ASKING = ("client", "user")
+"""Parties whose mistakes stand in a request."""
 SHORTEST = 3
 """Characters from which on a pair of values is told again where it stands a second time."""
 
@@ -49,6 +51,7 @@ def _pointed_to(listed: Sequence[Difference], reports: tuple[Report, Report]) ->
     side, finding = led
     at_place = _is_at(side, finding)
     tries: list[Callable[[Difference], bool]] = [
+        lambda one: finding.who in ASKING and one.sort == "request" and one.step == finding.caused_in,
         lambda one: at_place(one) and one.step == finding.caused_in,
         lambda one: one.sort in IN_FLOW and one.step == finding.caused_in,
         at_place,
@@ -74,7 +77,7 @@ def _is_at(side: int, finding: Finding) -> Callable[[Difference], bool]:
         if kind == "body":
             member = name.strip("/")
             in_json, in_form = part == "body" and rest.strip("/").startswith(member), part == "form" and rest == member
-            return one.part == "body" or (bool(member) and (in_json or in_form))
+            return bool(member) and (in_json or in_form)
         return part == kind
 
     return at_place
