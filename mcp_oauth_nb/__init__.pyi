@@ -1,4 +1,5 @@
 from mcp_oauth_nb.audit import Audit as Audit
+from mcp_oauth_nb.comparing.runs import compare as compare
 from mcp_oauth_nb.debugger import Debugger as Debugger
 from mcp_oauth_nb.demo import DemoServer as DemoServer
 from mcp_oauth_nb.errors import BadSetting as BadSetting
@@ -19,11 +20,13 @@ from mcp_oauth_nb.recording.record import Recording as Recording
 from mcp_oauth_nb.recording.record import record as record
 from mcp_oauth_nb.records import Exchange as Exchange
 from mcp_oauth_nb.records import Trace as Trace
+from mcp_oauth_nb.replaying import replay as replay
 from mcp_oauth_nb.rules import diagnose as diagnose
 from mcp_oauth_nb.rules.rule import Finding as Finding
 from mcp_oauth_nb.rules.rule import Report as Report
 from mcp_oauth_nb.single import metadata as metadata
 from mcp_oauth_nb.single import request as request
+from mcp_oauth_nb.views.comparison import Comparison as Comparison
 from mcp_oauth_nb.widgets import FlowRunner as FlowRunner
 
 __version__: str

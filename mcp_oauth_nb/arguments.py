@@ -16,6 +16,8 @@ from mcp_oauth_nb.protocol.grants import GRANTS, Enterprise
 from mcp_oauth_nb.protocol.profiles import AUTO, PROFILES
 from mcp_oauth_nb.protocol.step import Override
 from mcp_oauth_nb.protocol.wellknown import is_loopback, split
+from mcp_oauth_nb.records import Trace
+from mcp_oauth_nb.vault import Vault
 
 NO_REDIRECT_SCHEMES = frozenset("http javascript data vbscript file blob about ftp ws wss view-source".split())
 """What a redirect URI elsewhere must not begin with: no code travels in the clear, and none is run."""
@@ -146,6 +148,19 @@ def brief(value: object) -> str:
     """A user's value as an error may show it: a word of it, never a URL's query, which may hold a key."""
     text = value.partition("?")[0] if isinstance(value, str) else type(value).__name__
     return repr(text[:80])
+
+
+def vault_to_share(other: object) -> Vault | None:
+    """The vault whose key the tags of a new debugger are to have; None where it is to have one of its own."""
+    if other is None:
+        return None
+    trace = getattr(other, "trace", other)
+    expected = "a Debugger of this kernel, or its report or trace"
+    if isinstance(other, type) or not isinstance(trace, Trace):
+        raise BadSetting("same_tags_as", f"a {type(other).__name__}", expected, "Debugger(url, same_tags_as=dbg)")
+    if not trace.vault.keeps_its_key:
+        raise BadSetting("same_tags_as", "a run that was loaded", expected, "No file holds the key of its tags.")
+    return trace.vault
 
 
 def tool_call(tool: str | tuple[str, Mapping[str, Any]] | None) -> ToolCall | None:

@@ -7,6 +7,7 @@ stands in `stepping`. A report is worked out when it is looked at, so that a run
 from __future__ import annotations
 
 import importlib
+import inspect
 import json
 import secrets
 import time
@@ -27,8 +28,8 @@ from mcp_oauth_nb.arguments import (
     client_key,
     one_line_each,
     tool_call,
+    vault_to_share,
 )
-from mcp_oauth_nb.auditing import Auditor
 from mcp_oauth_nb.errors import BadSetting, NotYet
 from mcp_oauth_nb.facts import FLOW, every_table, table_of
 from mcp_oauth_nb.jose import new_key, secret_parts
@@ -47,6 +48,7 @@ from mcp_oauth_nb.steps import AFTERWARDS, STEPS, route_for
 from mcp_oauth_nb.steps.inspection import WHICH, Which, introspect_step
 from mcp_oauth_nb.steps.mcp import call_step
 from mcp_oauth_nb.steps.probes import PROBES
+from mcp_oauth_nb.varying import Varier
 from mcp_oauth_nb.views.client_document import ClientDocument
 from mcp_oauth_nb.views.config import Config
 from mcp_oauth_nb.views.script import Script
@@ -60,7 +62,7 @@ from mcp_oauth_nb.wire.http import Wire, seconds
 from mcp_oauth_nb.wire.learning import LearningVault
 
 
-class Debugger(Auditor):
+class Debugger(Varier):
     """Walks the OAuth authorization of one MCP server, step by step.
 
     Args:
@@ -102,6 +104,9 @@ class Debugger(Auditor):
         assertion: the JWT for the grant ``"jwt_bearer"``, such as the token of a workload (RFC 7523 2.1).
         enterprise: an ``Enterprise(...)`` with the identity provider and the user's ID token.
         dpop: bind tokens to a key that this debugger makes and keeps in memory (RFC 9449).
+        same_tags_as: another debugger (or its report or trace): one secret then has the same tag in both, so that
+            `compare` and every reader can tell that two runs carry the same one. That, and nothing else of a secret, is
+            what it gives away. The key of the tags stays in memory.
 
     Raises:
         BadSetting: an argument cannot work; the message says what is expected.
@@ -136,36 +141,39 @@ class Debugger(Auditor):
         enterprise: Enterprise | None = None,
         dpop: bool = False,
         path_scoped_issuer: bool = False,
+        same_tags_as: Any = None,
     ) -> None:
+        given: dict[str, Any] = {
+            "url": url,
+            "protocol": protocol,
+            "registration": registration,
+            "client": client,
+            "client_metadata_url": client_metadata_url,
+            "authorization_server": authorization_server,
+            "initial_access_token": initial_access_token,
+            "software_statement": software_statement,
+            "scope": scope,
+            "resource": resource,
+            "redirect_uri": redirect_uri,
+            "allow_remote_redirect": allow_remote_redirect,
+            "browser": browser,
+            "headers": headers,
+            "allow_hosts": allow_hosts,
+            "verify": verify,
+            "step_timeout_s": step_timeout_s,
+            "callback_timeout_s": callback_timeout_s,
+            "on_violation": on_violation,
+            "access_token": access_token,
+            "tool": tool,
+            "grant": grant,
+            "assertion": assertion,
+            "enterprise": enterprise,
+            "dpop": dpop,
+            "path_scoped_issuer": path_scoped_issuer,
+            "same_tags_as": same_tags_as,
+        }
         # A closure, because the repr of a partial shows its arguments, and some are secrets.
-        self._same: Callable[[], Debugger] = lambda: Debugger(
-            url,
-            protocol=protocol,
-            registration=registration,
-            client=client,
-            client_metadata_url=client_metadata_url,
-            authorization_server=authorization_server,
-            initial_access_token=initial_access_token,
-            software_statement=software_statement,
-            scope=scope,
-            resource=resource,
-            redirect_uri=redirect_uri,
-            allow_remote_redirect=allow_remote_redirect,
-            browser=browser,
-            headers=headers,
-            allow_hosts=allow_hosts,
-            verify=verify,
-            step_timeout_s=step_timeout_s,
-            callback_timeout_s=callback_timeout_s,
-            on_violation=on_violation,
-            access_token=access_token,
-            tool=tool,
-            grant=grant,
-            assertion=assertion,
-            enterprise=enterprise,
-            dpop=dpop,
-            path_scoped_issuer=path_scoped_issuer,
-        )
+        self._same: Callable[[Mapping[str, Any]], Debugger] = lambda changes: Debugger(**{**given, **changes})
         check_target(url, protocol, client, browser, on_violation, redirect_uri)
         check_redirect(redirect_uri, allow_remote_redirect)
         check_registration(registration, client_metadata_url, url)
@@ -175,7 +183,7 @@ class Debugger(Auditor):
         check_dpop(dpop, access_token)
         check_texts(initial_access_token=initial_access_token, authorization_server=authorization_server)
         custom = Override(headers={} if headers is None else headers).headers
-        vault = LearningVault()
+        vault = LearningVault(vault_to_share(same_tags_as))
         learn_settings(vault, custom, url)
         for secret, kind in (
             (client and client.secret, "client_secret"),
@@ -547,9 +555,22 @@ class Debugger(Auditor):
 
         return support(self, hosts=hosts)
 
-    def again(self) -> Debugger:
-        """A new debugger with the same settings, before its first step."""
-        return self._same()
+    def again(self, *, same_tags: bool = False, **changes: Any) -> Debugger:
+        """A new debugger with the same settings, before its first step.
+
+        Args:
+            same_tags: give one secret the same tag in both, see ``same_tags_as``.
+            **changes: settings that are to be others, such as ``protocol="2025-06-18"``. With another ``url`` the
+                secrets that were given for this one go to that one.
+
+        Raises:
+            BadSetting: there is no such setting, or it cannot work.
+        """
+        check_flags(same_tags=same_tags)
+        unknown = next((name for name in changes if name not in inspect.signature(Debugger).parameters), None)
+        if unknown is not None:
+            raise BadSetting("again()", brief(unknown), "one of " + ", ".join(inspect.signature(Debugger).parameters))
+        return self._same({"same_tags_as": self, **changes} if same_tags else changes)
 
     def runner(self, *, afterwards: bool = False) -> Any:
         """The buttons for this debugger: a `FlowRunner` that goes on from here."""

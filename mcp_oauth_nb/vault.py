@@ -73,11 +73,15 @@ class Vault:
     """Learns secret values and masks them in text.
 
     Args:
-        key: key of the fingerprints; a fresh random one unless given. Two vaults with one key give equal tags.
+        key: key of the fingerprints, or a vault to share that of; a fresh random one unless given. Two vaults with one
+            key give equal tags, so whoever sees both can tell that two runs carry one secret, and nothing else of it.
     """
 
-    def __init__(self, key: bytes | None = None) -> None:
-        self._key = key or secrets.token_bytes(16)
+    keeps_its_key = True
+    """Whether its tags are made with its key; those of evidence that was loaded were made with one nobody has."""
+
+    def __init__(self, key: bytes | Vault | None = None) -> None:
+        self._key: bytes = key._key if isinstance(key, Vault) else key or secrets.token_bytes(16)
         self._kinds: dict[str, str] = {}
         self._forms: dict[str, str] = {}
         self._heads: dict[int, dict[str, set[int]]] = {
@@ -107,6 +111,10 @@ class Vault:
             last = max(0, len(form) - PIECE)
             for start in (*range(0, last, PIECE), last):
                 self._index(form[start : start + PIECE], value)
+
+    def shares_tags_with(self, other: Vault) -> bool:
+        """Whether one secret has the same tag in both."""
+        return hmac.compare_digest(self._key, other._key)
 
     def hide(self, name: str) -> None:
         """Remember the name of a header field whose value is to be hidden, however short or plain it is."""

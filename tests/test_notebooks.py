@@ -26,7 +26,7 @@ def walkthrough(ran: Callable[[str], Ran]) -> Ran:
 
 
 def test_there_are_notebooks() -> None:
-    names = {"incident", "machine_to_machine", "practice", "versions", "walkthrough"}
+    names = {"compare", "incident", "machine_to_machine", "practice", "versions", "walkthrough"}
     assert {path.stem for path in NOTEBOOKS} >= names
 
 
@@ -88,6 +88,19 @@ def test_the_verdict_counts_every_rule(walkthrough: Ran) -> None:
 def test_the_machine_gets_its_token(ran: Callable[[str], Ran]) -> None:
     notebook = ran("machine_to_machine.ipynb")[0]
     assert saved.plain(notebook)[-2].startswith("[PASSED] all 8 steps")
+
+
+def test_two_runs_are_compared_varied_and_made_again(ran: Callable[[str], Ran]) -> None:
+    notebook = ran("compare.ipynb")[0]
+    assert saved.problems(notebook) == []
+    shown = saved.plain(notebook)
+    broken, alike, versions, grid, _, again = shown
+    assert "first difference: resource_metadata: answer, body /resource" in broken
+    assert alike.startswith("[SAME]")
+    assert "share their tags" in alike
+    assert "initialize" in versions
+    assert grid.count("resource-") == 3
+    assert again.startswith("Made again: passed")
 
 
 def test_practice_gives_away_nothing_but_in_its_solutions(ran: Callable[[str], Ran]) -> None:

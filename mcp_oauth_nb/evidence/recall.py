@@ -22,6 +22,8 @@ from mcp_oauth_nb.vault import SHORTEST_AS_WORD, TAG, Vault
 class RecalledVault(Vault):
     """Shows what was loaded under the tags and hashes that it had before."""
 
+    keeps_its_key = False
+
     def __init__(self) -> None:
         super().__init__()
         self._shown: dict[str, str] = {}

@@ -18,7 +18,7 @@ from mcp_oauth_nb.vault import Vault
 class LearningVault(Vault):
     """A vault with exchanges it has yet to read. Every public method reads them first."""
 
-    def __init__(self, key: bytes | None = None) -> None:
+    def __init__(self, key: bytes | Vault | None = None) -> None:
         super().__init__(key)
         self._unread: deque[Exchange] = deque()
         self._reading = threading.RLock()
@@ -54,6 +54,10 @@ class LearningVault(Vault):
     def learn(self, value: str, kind: str) -> None:
         self._catch_up()
         super().learn(value, kind)
+
+    def shares_tags_with(self, other: Vault) -> bool:
+        self._catch_up()
+        return super().shares_tags_with(other)
 
     def hide(self, name: str) -> None:
         self._catch_up()

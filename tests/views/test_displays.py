@@ -14,6 +14,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from mcp_oauth_nb.audit import Audit
+from mcp_oauth_nb.comparing.runs import compare
 from mcp_oauth_nb.mime import Bundle, render
 from mcp_oauth_nb.protocol.flow import Tokens
 from mcp_oauth_nb.protocol.spec import Spec
@@ -69,6 +70,8 @@ def specimens() -> dict[str, Bundle]:
         "empty audit": render(Audit(Trace())),
         "token details": render(TokenDetails(held(given_.SECRETS["access_token"]), passed.vault, 1.0)),
         "no token details": render(TokenDetails(None)),
+        "comparison": render(compare(passed, failed, names=("works", "fails"))),
+        "comparison of one run": render(compare(passed, passed)),
     }
 
 
@@ -136,6 +139,8 @@ def filled(text: str) -> Iterator[Bundle]:
     yield render(given_.report(trace))
     yield preview(vault, exchanges[0].request, text)
     yield render(TokenDetails(held(text, said=text), vault, 1.0))
+    yield render(compare(trace, replace(given_.passed_trace(), runs=(run,)), names=(text.strip() or "a", "other")))
+    yield render(compare(replace(given_.passed_trace(), settings={text: text}), trace))
     yield render(given_.config(hostile_document(text), hostile_document(text), vault))
 
 
