@@ -17,6 +17,7 @@ from urllib.parse import parse_qsl, quote
 import mcp_oauth_nb.views  # noqa: F401 - registers the displays: what is loaded needs no debugger
 from mcp_oauth_nb.errors import BadSetting, NotOurs
 from mcp_oauth_nb.evidence.files import written
+from mcp_oauth_nb.evidence.gate import let_out
 from mcp_oauth_nb.evidence.har_entries import OURS, exchanges_in, told_in
 from mcp_oauth_nb.records import NEVER, Headers, Request, Response, Run, Trace, read_json
 from mcp_oauth_nb.redact import Shown, learn, learn_settings, mask_json, mask_text, redact
@@ -42,15 +43,21 @@ class Har(dict[str, Any]):
         return json.dumps(self, indent=1, ensure_ascii=False)
 
 
-def har_of(trace: Trace, path: str | Path | None = None) -> Har:
+def har_of(trace: Trace, path: str | Path | None = None, *, scrub: bool = False) -> Har:
     """All exchanges of a trace as HAR 1.2, secrets masked; with a path it is also written there, whole or not at all.
 
     Our own fields, ``_mcp_oauth_nb``: in an entry ``step``, ``run`` (whether the step's current run made it), ``why``,
     ``direction``, ``hop``, ``edited``, ``answered`` and ``failure`` (``kind`` and ``message``); in the log ``version``,
     ``settings`` and ``runs`` with the numbers of their entries, from 1.
 
+    Args:
+        trace: what was recorded.
+        path: where to.
+        scrub: put tags in the places of what would be refused.
+
     Raises:
         BadSetting: it cannot be written there.
+        HoldsSecret: `check` would find a secret in the file; nothing was written.
     """
     current = {number for run in trace.runs for number in run.exchanges}
     entries = [_entry(redact(one), is_current=one.id in current) for one in trace.exchanges]
@@ -69,7 +76,7 @@ def har_of(trace: Trace, path: str | Path | None = None) -> Har:
         }
     )
     if path is not None:
-        written(har.text, path)
+        written(let_out(har.text, trace.vault, "dbg.har(path)", scrub=scrub), path)
     return har
 
 
