@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import json
 import platform
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -20,7 +21,7 @@ from urllib.parse import quote_plus, unquote_plus
 
 from mcp_oauth_nb.errors import NotOurs
 from mcp_oauth_nb.evidence.recall import Recall
-from mcp_oauth_nb.evidence.secrets import facts_of_secrets, learn_from_places
+from mcp_oauth_nb.evidence.secrets import facts_of_secrets, learn_from_places, learn_hashes
 from mcp_oauth_nb.records import Exchange, Failure, Headers, Request, Response, Run, Trace, read_json
 from mcp_oauth_nb.redact import Shown, learn, mask_text, redact
 from mcp_oauth_nb.steps import STEPS
@@ -35,8 +36,8 @@ SCHEMA = Path(__file__).with_name("evidence.schema.json")
 IN_URLS = ("location", "content-location", "refresh")
 BROKEN = "\ufffd"
 """What stands in a text where bytes were no UTF-8."""
-MAGIC = 4
-"""So many bytes tell a format, such as that of gzip; too few to be a part of a secret."""
+UNSEEN = re.compile(rb"[^!-~]{0,4}")
+"""So many bytes tell a format, such as that of gzip. Visible characters are none of them: a secret consists of those."""
 _EXPECTED = "evidence as dbg.save(...) writes it"
 
 
@@ -54,8 +55,10 @@ def document_of(trace: Trace, *, now: datetime | None = None) -> dict[str, Any]:
     exchanges = [replace(one, vault=vault) for one in trace.exchanges]
     for one in exchanges:
         learn(one)
-    while learn_from_places(vault, json.dumps([_exchange(one, redact(one)) for one in exchanges], ensure_ascii=False)):
-        pass
+    while True:
+        masked = json.dumps([_exchange(one, redact(one)) for one in exchanges], ensure_ascii=False)
+        if not (learn_from_places(vault, masked) or learn_hashes(vault, masked)):
+            break
     document: dict[str, Any] = {
         "format": MIME,
         "version": SCHEMA_VERSION,
@@ -135,7 +138,7 @@ def _body(raw: bytes, shown: bytes) -> dict[str, Any]:
     try:
         raw.decode()
     except UnicodeDecodeError:
-        return {"body": shown.decode(), "begins": raw[:MAGIC].hex()}
+        return {"body": shown.decode(), "begins": raw[: UNSEEN.match(raw).end()].hex()}  # type: ignore[union-attr]
     return {"body": shown.decode()}
 
 

@@ -37,7 +37,7 @@ def let_out(text: str, vault: Vault, call: str, *, scrub: bool = False, mend: st
         return text
     told = [
         f"{'' if one.cell is None else f'cell {one.cell}, '}{one.place}: {one.kind}, {one.tag}"
-        for one in leaks(made, found, file_vault(found))
+        for one in leaks(made, found, file_vault(text, found))
     ]
     rest = [f"and {len(told) - MOST} more"] if len(told) > MOST else []
     raise HoldsSecret(call, [*told[:MOST], *rest], mend or f"Run {call[:-1]}, scrub=True) to have tags in their places.")

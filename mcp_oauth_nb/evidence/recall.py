@@ -88,8 +88,11 @@ class Recall:
         self._making.add(tag)
         kind, _, rest = tag[1:-1].partition("#")
         facts, length = self._secrets[tag], int(rest.split(" ")[1])
-        parts = [self._part(part, f"{rest} {at}") for at, part in enumerate(facts["parts"])]
-        value = ".".join(_fitted(parts, facts["parts"], length))
+        if facts.get("hash_of") in self._secrets:
+            value = s256(self._stand_in(facts["hash_of"]))
+        else:
+            parts = [self._part(part, f"{rest} {at}") for at, part in enumerate(facts["parts"])]
+            value = ".".join(_fitted(parts, facts["parts"], length))
         self._made[tag] = value
         self.vault.recall(value, tag, kind, known=facts["known"] and len(value) >= SHORTEST_AS_WORD)
         return value
