@@ -104,7 +104,7 @@ class Echoing(ThreadingHTTPServer):
         known = list(self.met.values())
         latest = list(dict.fromkeys([*known[-1:], *(known[self.answers % len(known) :][:1] if known else ())]))
         said = {name: [write(one) for one in latest] for name, write in ECHOES.items()}
-        halves = [{"first": one[: len(one) // 2], "second": one[len(one) // 2 :]} for one in latest]
+        halves = [{"first": one[: len(one) // 2], "second": one[len(one) // 2 :]} for one in latest if len(one) >= 24]
         return {
             "error_description": " ".join(self.met.values()),
             "said": said,

@@ -178,7 +178,7 @@ def trace_of(document: Any, name: str = "the document") -> Trace:
         NotOurs: it is no evidence of this package, or of a version that is not known here.
     """
     _check(document, name)
-    recall = Recall(document["secrets"])
+    recall = Recall(document["secrets"], name)
     vault = recall.vault
     for header in document["hidden_headers"]:
         vault.hide(header)

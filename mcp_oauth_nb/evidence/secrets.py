@@ -19,8 +19,9 @@ import json
 import re
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import quote_plus
 
-from mcp_oauth_nb.evidence.shapes import CLASSES, shape_of
+from mcp_oauth_nb.evidence.shapes import CLASSES, VISIBLE, shape_of
 from mcp_oauth_nb.fragments import is_guessable
 from mcp_oauth_nb.records import read_json
 from mcp_oauth_nb.redact import mask_json
@@ -126,11 +127,19 @@ def _parts(value: str) -> list[str]:
 def _part(vault: Vault, part: str, masked: str) -> dict[str, Any]:
     value = _object(part)
     if value is None and len(part) < SHORTEST_SHAPED:
-        return {"shape": f"x{{{len(part)}}}" if part else "", "letters": list(CLASSES)[:3]}
+        return {"shape": _short_shape(part), "letters": list(CLASSES)[:3]}
     if value is not None:
         return {"json": _impersonal(vault, mask_json(vault, value), masked), "length": len(part)}
     shape, letters = shape_of(part)
     return {"shape": shape, "letters": list(letters)}
+
+
+def _short_shape(part: str) -> str:
+    """The length, and at its end of which sort a mark is that stands somewhere in it: one to be encoded, or another."""
+    if part.isascii() and part.isalnum():
+        return f"x{{{len(part)}}}"
+    mark = "%" if "%" in part else VISIBLE if quote_plus(part) != part else "-"
+    return f"x{{{len(part) - 1}}}{mark}" if part else ""
 
 
 def _impersonal(vault: Vault, claims: Mapping[str, Any], masked: str) -> dict[str, Any]:
