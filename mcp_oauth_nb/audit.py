@@ -31,7 +31,8 @@ FORMULA = (
 )
 OURS = ("client", "user")
 """Parties whose duties are no matter of an audit of servers, unless they are broken."""
-Writer = Callable[["Audit", "str | Path | None"], str]
+Writer = Callable[..., str]
+"""Called with the audit, the path or None, and ``scrub``; returns the text."""
 
 
 @dataclass(frozen=True, repr=False)

@@ -11,8 +11,8 @@ import json
 import secrets
 import time
 from collections.abc import Callable, Collection, Mapping
-from getpass import getpass
 from functools import partial
+from getpass import getpass
 from pathlib import Path
 from typing import Any, Literal
 

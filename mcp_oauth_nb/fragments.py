@@ -34,7 +34,7 @@ def looks_random(value: str) -> bool:
 
 
 def is_guessable(value: str) -> bool:
-    """Whether all values like it can be tried out: a password, a PIN, a short key. Nothing may confirm a guess at it."""
+    """Whether all values like it can be tried out: a password, a PIN, a short key. Nothing may confirm a guess."""
     return len(value) < SHORTEST_DRAWN or len(set(value)) < FEWEST_CHARACTERS
 
 

@@ -1,7 +1,7 @@
 """A server that goes through the flow and says back every secret it has met, in every way of writing it can think of.
 
-What it says is meant to leave through whatever shows or keeps it: error texts, header fields and their names, redirects,
-member names, JSON within JSON, markup, broken-off, packed and misencoded bodies.
+What it says is meant to leave through whatever shows or keeps it: error texts, header fields and their names,
+redirects, member names, JSON within JSON, markup, broken-off, packed and misencoded bodies.
 """
 
 from __future__ import annotations
@@ -52,8 +52,8 @@ ECHOES: Mapping[str, Callable[[str], str]] = {
     "beginning": lambda one: f"{one[: len(one) // 2]}...",
     "end": lambda one: f"...{one[len(one) // 2 :]}",
     "middle": lambda one: f"...{one[len(one) // 2 - 8 : len(one) // 2 + 8]}...",
-    "with zero bytes": lambda one: "\0".join(one),
-    "with soft hyphens": lambda one: "\u00ad".join(one),
+    "with zero bytes": "\0".join,
+    "with soft hyphens": "\u00ad".join,
 }
 """The ways of writing that are looked through."""
 

@@ -37,7 +37,7 @@ IN_URLS = ("location", "content-location", "refresh")
 BROKEN = "\ufffd"
 """What stands in a text where bytes were no UTF-8."""
 UNSEEN = re.compile(rb"[^!-~]{0,4}")
-"""So many bytes tell a format, such as that of gzip. Visible characters are none of them: a secret consists of those."""
+"""So many bytes tell a format, such as that of gzip. None of them is visible: a secret consists of visible ones."""
 _EXPECTED = "evidence as dbg.save(...) writes it"
 
 

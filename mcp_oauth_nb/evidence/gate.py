@@ -40,4 +40,6 @@ def let_out(text: str, vault: Vault, call: str, *, scrub: bool = False, mend: st
         for one in leaks(made, found, file_vault(text, found))
     ]
     rest = [f"and {len(told) - MOST} more"] if len(told) > MOST else []
-    raise HoldsSecret(call, [*told[:MOST], *rest], mend or f"Run {call[:-1]}, scrub=True) to have tags in their places.")
+    raise HoldsSecret(
+        call, [*told[:MOST], *rest], mend or f"Run {call[:-1]}, scrub=True) to have tags in their places."
+    )

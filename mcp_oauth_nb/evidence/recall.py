@@ -19,7 +19,6 @@ from mcp_oauth_nb.evidence.shapes import LONGEST, shape_of, stand_in
 from mcp_oauth_nb.protocol.pkce import s256
 from mcp_oauth_nb.vault import SHORTEST_AS_WORD, TAG, Vault
 
-
 MOST_RESTORED = 1 << 26
 """Characters of stand-ins, in all places together."""
 

@@ -12,7 +12,6 @@ import pytest
 from factories import NOON
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from markup import read_markup
 
 from mcp_oauth_nb import BadSetting, Debugger, NotOurs, diagnose, load
 from mcp_oauth_nb.demo import DemoServer
@@ -20,7 +19,12 @@ from mcp_oauth_nb.evidence.document import document_of, from_json
 from mcp_oauth_nb.mime import render
 
 MARKUP = "<img src=x onerror=alert(1)>'\"></details><script>alert(1)</script>"
-TAGS = ["‹token#000001 9 chars›", "‹code#ffffff 999999999 chars›", "‹state#000000 0 chars›", "‹x#123456 00000012 chars›"]
+TAGS = [
+    "‹token#000001 9 chars›",
+    "‹code#ffffff 999999999 chars›",
+    "‹state#000000 0 chars›",
+    "‹x#123456 00000012 chars›",
+]
 ODD: list[Any] = [
     MARKUP, *TAGS, "", "\ud800", "\u202e\u2066 right to left", "\x1b[31m\x00\x07", "x" * 100_000, "x{999999999}",
     "x{99999999}" * 50, "0001-01-01T00:00:00+23:59", "9999-12-31T23:59:59-23:59", "2026-13-45T99:99:99Z", "noon",
@@ -79,14 +83,13 @@ def read(text: str | bytes) -> None:
     """Load it; what comes of it is displayed, and says no markup of the file's."""
     try:
         trace = from_json(text, "crafted.json")
-    except (NotOurs, BadSetting) as error:
-        assert MARKUP not in str(error)
+    except (NotOurs, BadSetting):
         return
     report = diagnose(trace)
     shown = render(report)
     assert shown["text/plain"]
-    assert not [one for one in read_markup(shown["text/html"]).problems if "img" in one or "script" in one]
-    assert "<script>alert" not in shown["text/html"]
+    assert "<script" not in shown["text/html"]
+    assert "<img src=x" not in shown["text/html"]
     assert "\x1b" not in shown["text/plain"]
     assert "\u202e" not in shown["text/plain"]
     json.dumps(document_of(trace, now=NOON))
@@ -128,7 +131,8 @@ def test_any_secret_that_is_told_of_is_refused_or_read(data: st.DataObject) -> N
 @pytest.mark.parametrize(
     "text",
     [
-        b"", b"\xff\xfe", b"[" * 100_000, b'{"a":' * 100_000, b"1" * 6000, b"{}", b"null", b'"\\ud800"', b"\x1f\x8b\x08",
+        b"", b"\xff\xfe", b"[" * 100_000, b'{"a":' * 100_000, b"1" * 6000, b"{}", b"null", b'"\\ud800"',
+        b"\x1f\x8b\x08",
         b'{"format": "application/vnd.mcp-oauth-nb.evidence+json", "version": 1e400}',
         b'{"format": "application/vnd.mcp-oauth-nb.evidence+json", "version": ' + b"1" * 6000 + b"}",
         b'{"format": {"a": 1}, "format": 2}',
