@@ -24,6 +24,7 @@ _HOME = {
     "Exchange": "records",
     "Finding": "rules.rule",
     "FlowRunner": "widgets",
+    "HoldsSecret": "errors",
     "McpOAuthError": "errors",
     "NotOurs": "errors",
     "NotYet": "errors",

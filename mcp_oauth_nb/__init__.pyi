@@ -4,6 +4,7 @@ from mcp_oauth_nb.debugger import Debugger as Debugger
 from mcp_oauth_nb.demo import DemoServer as DemoServer
 from mcp_oauth_nb.errors import BadSetting as BadSetting
 from mcp_oauth_nb.errors import CallbackTimeout as CallbackTimeout
+from mcp_oauth_nb.errors import HoldsSecret as HoldsSecret
 from mcp_oauth_nb.errors import McpOAuthError as McpOAuthError
 from mcp_oauth_nb.errors import NotOurs as NotOurs
 from mcp_oauth_nb.errors import NotYet as NotYet

@@ -5,10 +5,12 @@ Every refusal says what was seen, what was expected and the call that mends it; 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
 from mcp_oauth_nb.errors import BadSetting
+from mcp_oauth_nb.fragments import SHORTEST_FRAGMENT, looks_random
 from mcp_oauth_nb.jose import PrivateKey, read_key
 from mcp_oauth_nb.protocol.client_document import LOCAL, url_problems
 from mcp_oauth_nb.protocol.flow import WAYS, Client, ToolCall
@@ -21,6 +23,8 @@ from mcp_oauth_nb.vault import Vault
 
 NO_REDIRECT_SCHEMES = frozenset("http javascript data vbscript file blob about ftp ws wss view-source".split())
 """What a redirect URI elsewhere must not begin with: no code travels in the clear, and none is run."""
+
+_USERINFO = re.compile(r"//[^/]*@")
 
 
 def check_target(
@@ -145,8 +149,15 @@ def one_line_each(headers: Mapping[str, Any]) -> dict[str, str]:
 
 
 def brief(value: object) -> str:
-    """A user's value as an error may show it: a word of it, never a URL's query, which may hold a key."""
-    text = value.partition("?")[0] if isinstance(value, str) else type(value).__name__
+    """A user's value as an error may show it: a word of it, and nothing that may be a secret in the wrong place.
+
+    Of a URL neither the query nor user and password are shown, and of a word that looks drawn only its length.
+    """
+    if not isinstance(value, str):
+        return repr(type(value).__name__)
+    text = _USERINFO.sub("//...@", value.partition("?")[0].partition("#")[0])
+    if len(text) >= SHORTEST_FRAGMENT and "://" not in text and looks_random(text):
+        return f"{len(text)} characters that look like a secret"
     return repr(text[:80])
 
 

@@ -31,7 +31,8 @@ FORMULA = (
 )
 OURS = ("client", "user")
 """Parties whose duties are no matter of an audit of servers, unless they are broken."""
-Writer = Callable[["Audit", "str | Path | None"], str]
+Writer = Callable[..., str]
+"""Called with the audit, the path or None, and ``scrub``; returns the text."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -129,21 +130,31 @@ class Audit(Framed):
         """The evidence of a check."""
         return self.trace.exchanges[check.exchange - 1] if check.exchange else None
 
-    def junit(self, path: str | Path | None = None) -> str:
+    def junit(self, path: str | Path | None = None, *, scrub: bool = False) -> str:
         """The checks as JUnit XML, one test case each; with a path also written there, whole or not at all.
 
+        Args:
+            path: where to.
+            scrub: put tags in the places of what would be refused.
+
         Raises:
             BadSetting: the file cannot be written.
+            HoldsSecret: `check` would find a secret in the file; nothing was written.
         """
-        return self.writers["junit"](self, path)
+        return self.writers["junit"](self, path, scrub=scrub)
 
-    def sarif(self, path: str | Path | None = None) -> str:
+    def sarif(self, path: str | Path | None = None, *, scrub: bool = False) -> str:
         """The checks as SARIF 2.1.0 (JSON), one result each; with a path also written there, whole or not at all.
 
+        Args:
+            path: where to.
+            scrub: put tags in the places of what would be refused.
+
         Raises:
             BadSetting: the file cannot be written.
+            HoldsSecret: `check` would find a secret in the file; nothing was written.
         """
-        return self.writers["sarif"](self, path)
+        return self.writers["sarif"](self, path, scrub=scrub)
 
     @property
     def _tests_a_defence(self) -> bool:

@@ -12,6 +12,7 @@ import json
 import secrets
 import time
 from collections.abc import Callable, Collection, Mapping
+from functools import partial
 from getpass import getpass
 from pathlib import Path
 from typing import Any, Literal
@@ -481,7 +482,9 @@ class Debugger(Varier):
         settings = self._flow.settings
         check_texts(url=url)
         where = need(url or settings.client_metadata_url, "URL", "dbg.client_document('https://.../client.json')")
-        return ClientDocument(document_for(settings, where), where, self._vault)
+        from mcp_oauth_nb.evidence.save import save_document  # noqa: PLC0415 - what only files need
+
+        return ClientDocument(document_for(settings, where), where, self._vault, save_document)
 
     def table(self, name: str) -> TableView:
         """One derived table by itself, such as ``"locations"`` after `well_known`; its ``.frame`` is for pandas.
@@ -507,31 +510,42 @@ class Debugger(Varier):
         if step is not None and (not isinstance(step, str) or step not in STEPS):
             raise BadSetting("curl(step)", brief(step), "one of " + ", ".join(STEPS))
         from mcp_oauth_nb.evidence.curl import curl_script  # noqa: PLC0415 - what only scripts need
+        from mcp_oauth_nb.evidence.save import save_script  # noqa: PLC0415 - what only scripts need
 
-        return Script(curl_script(self.trace, step))
+        return Script(curl_script(self.trace, step), partial(save_script, self._vault))
 
-    def save(self, path: str | Path) -> Path:
+    def save(self, path: str | Path, *, scrub: bool = False) -> Path:
         """Write everything so far to a file, without a secret: ``.ipynb``, ``.json``, ``.md`` or ``.html``.
 
         `mcp_oauth_nb.load` reads the first two, and ``diagnose(load(path))`` gives the report that is given now. The
-        file is for its owner alone, and written whole or not at all.
+        file is for its owner alone, and written whole or not at all. What `check` would refuse is not written.
+
+        Args:
+            path: where to.
+            scrub: put tags in the places of what would be refused.
 
         Raises:
             BadSetting: another suffix, a file that cannot be written, or ``.html`` without nbconvert.
+            HoldsSecret: `check` would find a secret in the file; nothing was written.
         """
         from mcp_oauth_nb.evidence.save import save  # noqa: PLC0415 - what only saving needs, and a good deal of it
 
-        return save(self.diagnose(), path)
+        return save(self.diagnose(), path, scrub=scrub)
 
-    def har(self, path: str | Path | None = None) -> dict[str, Any]:
+    def har(self, path: str | Path | None = None, *, scrub: bool = False) -> dict[str, Any]:
         """Every exchange as an HTTP archive (HAR 1.2) for other tools, secrets masked; with a path it is written there.
+
+        Args:
+            path: where to.
+            scrub: put tags in the places of what would be refused.
 
         Raises:
             BadSetting: it cannot be written there.
+            HoldsSecret: `check` would find a secret in the file; nothing was written.
         """
         from mcp_oauth_nb.evidence.har import har_of  # noqa: PLC0415 - reaches rules, which a flow does without
 
-        return har_of(self.trace, path)
+        return har_of(self.trace, path, scrub=scrub)
 
     def other_clients(self) -> Outlooks:
         """What other clients and each protocol revision would do with this server, and where each would stop.

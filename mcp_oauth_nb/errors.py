@@ -6,6 +6,7 @@
     +-- CallbackTimeout   no redirect came back in time
     +-- TimeUp            the time for everything together is up
     +-- NotOurs           a file that holds no trace
+    +-- HoldsSecret       what was to be written holds a secret, so that nothing was written
 
 Whatever a *server* does wrong is an exchange or a finding, never an exception. Every message says what was seen, what
 was expected, and the next call to type. Errors hold plain values only, never a request or a response, so that no
@@ -14,6 +15,7 @@ traceback can show a secret.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 
@@ -72,6 +74,22 @@ class NotOurs(McpOAuthError, ValueError):
 
     def __init__(self, name: str, seen: str, expected: str = "a file written by this package") -> None:
         super().__init__(f"{name} holds no trace: {seen}. Expected {expected}.")
+
+
+class HoldsSecret(McpOAuthError, ValueError):
+    """What was to be written holds a secret, so that nothing was written: tells kind, place and tag of each.
+
+    Args:
+        call: what was called, such as ``dbg.save(path)``.
+        found: what was found where, in words; no secret and no part of one.
+        mend: the call that mends it, in a sentence.
+    """
+
+    def __init__(self, call: str, found: Sequence[str], mend: str) -> None:
+        super().__init__(
+            f"{call}: nothing was written, for it would hold what looks like a secret; expected none. "
+            f"Found: {'; '.join(found)}. {mend}"
+        )
 
 
 def _said_again(kind: type[McpOAuthError], message: str) -> McpOAuthError:

@@ -21,6 +21,7 @@ from functools import partial
 from typing import Any, NewType
 from urllib.parse import parse_qsl, unquote, unquote_plus
 
+from mcp_oauth_nb.fragments import looks_random
 from mcp_oauth_nb.records import Exchange, Failure, Headers, Request, Response, read_json
 from mcp_oauth_nb.telltale import (
     COOKIE_NAMES,
@@ -40,7 +41,6 @@ from mcp_oauth_nb.telltale import (
     is_secret_number,
     jwts,
     kind_of,
-    looks_random,
     normal,
 )
 from mcp_oauth_nb.vault import SHORTEST_AS_WORD, TAG, Vault

@@ -10,7 +10,8 @@ import re
 from collections.abc import Callable, Iterator
 from urllib.parse import unquote_plus
 
-from mcp_oauth_nb.vault import SHORTEST_AS_WORD, TAG
+from mcp_oauth_nb.fragments import looks_random
+from mcp_oauth_nb.vault import TAG
 
 SECRET_NAMES = frozenset(
     """access_token refresh_token id_token token code code_verifier client_secret client_assertion assertion state
@@ -59,10 +60,6 @@ SHORTEST_PLAIN = 12
 CREDENTIAL_NAMES = ("authorization", "proxy_authorization")
 COOKIE_NAMES = ("cookie", "set_cookie")
 _HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
-_SEPARATOR = re.compile(r"[\s._:/,;!-]+")
-_A_WORD = re.compile(
-    r"(?:[a-z]{1,24}|(?:[A-Z][a-z]{2,23}){1,4}|[a-z]{2,23}(?:[A-Z][a-z]{2,23}){1,4})?\d{0,4}|[A-Z]{1,24}\d{0,6}"
-)
 
 _JWT = re.compile(r"eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*")
 _DOTTED_RUN = re.compile(r"[A-Za-z0-9_.\-]{16,}")
@@ -80,6 +77,10 @@ _QUOTED_MEMBER = re.compile(_MEMBER.pattern.replace('"', "'"), re.DOTALL)
 _ESCAPED_MEMBER = re.compile(
     rf'(?P<slashes>\\{{1,7}}+)"(?P<name>[^"\\]{{1,60}})(?P=slashes)"\s*+:\s*+(?P=slashes)"{_NO_TAG}(?P<value>[^"\\]*+)'
 )
+_TOLD = re.compile(
+    r"(?i)(?<![A-Za-z])(?P<name>token|secret|key|passw(?:or)?d|passphrase|credentials?|cookie|code)(?:\s+(?:is|was)|\s?:)"
+    rf"\s+[\"'`]?+{_NO_TAG}(?P<value>(?=\S{{0,64}}\d)[A-Za-z0-9._~+/=-]{{16,}}+)"
+)
 NUMBER = re.compile(r'"(?P<name>[^"\\]{1,60})"\s*+:\s*+(?P<value>-?\d{4,}+)')
 FORM = re.compile(r"[A-Za-z0-9_\-.%\[\]]{1,60}=[^&\s{}]*+(?:&[A-Za-z0-9_\-.%\[\]]{1,60}=[^&\s{}]*+)*+")
 
@@ -90,11 +91,6 @@ def is_secret_name(name: str) -> bool:
     if lower in SECRET_NAMES or lower.replace("_", "-") in SECRET_NAMES:
         return True
     return bool(SECRET_PARTS.search(lower)) and not PUBLIC_NAMES.search(lower)
-
-
-def looks_random(value: str) -> bool:
-    """Whether a value is no plain word, phrase, version or error code, however these are joined."""
-    return len(value) >= SHORTEST_AS_WORD and not all(map(_A_WORD.fullmatch, _SEPARATOR.split(value)))
 
 
 def normal(name: str) -> str:
@@ -152,5 +148,6 @@ PLACES: tuple[tuple[re.Pattern[str], Callable[[str], str]], ...] = (
     (_QUOTED_MEMBER, unescaped),
     (_ESCAPED_MEMBER, str),
     (_PAIR, unquote_plus),
+    (_TOLD, str),
 )
 """How names and values stand side by side in text, and how each is to be read."""

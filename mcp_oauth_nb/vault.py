@@ -25,16 +25,21 @@ import re
 import secrets
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator
+from threading import Lock
 from typing import NamedTuple
 from urllib.parse import unquote
 from weakref import WeakSet
+
+from mcp_oauth_nb.fragments import SHORTEST_FRAGMENT, Fragments
 
 SHORTEST_ANYWHERE = 8
 """Values of at least this many characters are replaced wherever they stand, also inside a longer word."""
 SHORTEST_AS_WORD = 4
 """Shorter ones down to this length are replaced only where they stand alone; below, only by field name."""
-SHORTEST_FRAGMENT = 6
+SHORTEST_BEGINNING = 6
 """A text that was cut may end in the beginning of a secret; from this length on it is replaced."""
+MOST_IN_FRAGMENTS = 4096
+"""Characters at the beginning of a form of which fragments are looked for."""
 PIECE = 1024
 """Longer forms are searched for in pieces, so that a secret of a megabyte costs no more than a short one."""
 LAYERS = 3
@@ -47,7 +52,7 @@ _WORD = re.compile(r"[A-Za-z0-9_\-]")
 _ESCAPE = re.compile(
     r"%[0-7][0-9A-Fa-f]|%[C-Fc-f][0-9A-Fa-f](?:%[89ABab][0-9A-Fa-f]){1,3}"
     r"|\\u[Dd][89ABab][0-9A-Fa-f]{2}\\u[Dd][C-Fc-f][0-9A-Fa-f]{2}|\\u[0-9A-Fa-f]{4}|\\x[0-9A-Fa-f]{2}"
-    r"|\\[\"'/\\bfnrt]|&(?:#[0-9]{1,7}|#[xX][0-9A-Fa-f]{1,6}|[A-Za-z]{2,8});"
+    r"|\\[\"'/\\bfnrt]|[\0\u00ad\u200b-\u200d\u2060\ufeff]|&(?:#[0-9]{1,7}|#[xX][0-9A-Fa-f]{1,6}|[A-Za-z]{2,8});"
 )
 _CUT_ESCAPE = re.compile(r"(?:(?:%[0-9A-Fa-f]{0,2})+|\\u?[0-9A-Fa-f]{0,3}|&#?\w{0,8}|\ufffd+)\Z")
 _CONTROLS = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
@@ -62,11 +67,12 @@ def living_vaults() -> tuple[Vault, ...]:
 
 
 class Span(NamedTuple):
-    """Where a secret stands in a text."""
+    """Where a secret, or a part of one, stands in a text."""
 
     start: int
     end: int
     value: str
+    whole: bool = True
 
 
 class Vault:
@@ -89,6 +95,9 @@ class Vault:
         }
         self._beginnings: dict[str, list[str]] = {}
         self._longest = 0
+        self._fragments = Fragments()
+        self._not_in_fragments: list[tuple[str, tuple[tuple[str, int], ...]]] = []
+        self._indexing = Lock()
         self._issued: dict[str, str] = {}
         self._names: set[str] = set()
         _ALIVE.add(self)
@@ -107,7 +116,9 @@ class Vault:
         if not value or value in self._kinds:
             return
         self._kinds[value] = kind
-        for form in forms_of(value):
+        forms = tuple(dict.fromkeys(forms_of(value)))
+        self._not_in_fragments.append((value, tuple((form[:MOST_IN_FRAGMENTS], len(form)) for form in forms)))
+        for form in forms:
             last = max(0, len(form) - PIECE)
             for start in (*range(0, last, PIECE), last):
                 self._index(form[start : start + PIECE], value)
@@ -170,11 +181,20 @@ class Vault:
         self._forms[form] = value
         size = min(len(form), SHORTEST_ANYWHERE)
         self._heads[size].setdefault(form[:size], set()).add(len(form))
-        self._beginnings.setdefault(form[:SHORTEST_FRAGMENT], []).append(form)
+        self._beginnings.setdefault(form[:SHORTEST_BEGINNING], []).append(form)
         self._longest = max(self._longest, len(form))
+
+    def _index_fragments(self) -> None:
+        """Left until something is masked, because a run that nobody looks at does not need it."""
+        with self._indexing:
+            while self._not_in_fragments:
+                value, forms = self._not_in_fragments.pop()
+                for form, length in forms:
+                    self._fragments.add(form, value, length)
 
     def _masked(self, text: str, *, cut: bool = False) -> str:
         pieces, start = [], 0
+        self._index_fragments()
         for span in _united(self._spans(text, cut)):
             pieces += [text[start : span.start], self.tag(span.value, self._kinds[span.value])]
             start = span.end
@@ -186,11 +206,13 @@ class Vault:
         layer: Layer | None = Layer(text, [0], [0])
         while layer is not None and len(layers) <= LAYERS:
             layers.append(layer)
-            for span in (*self._found(layer.text), *(self._tail(layer.text) if cut else ())):
-                start, end = span.start, span.end
-                for above in reversed(layers):
-                    start, end = above.back(start), above.back(end)
-                yield Span(start, end, span.value)
+            tail = self._tail(layer.text) if cut else ()
+            for whole, spans in ((True, (*self._found(layer.text), *tail)), (False, self._fragments.find(layer.text))):
+                for span in spans:
+                    start, end = span.start, span.end
+                    for above in reversed(layers):
+                        start, end = above.back(start), above.back(end)
+                    yield Span(start, end, span.value, whole)
             layer = unescape_once(layer.text)
 
     def _found(self, text: str) -> Iterator[Span]:
@@ -209,9 +231,9 @@ class Vault:
         unfinished = _CUT_ESCAPE.search(text, max(0, len(text) - 24))
         last = unfinished.start() if unfinished else len(text)
         for end in {last, len(text)}:
-            for start in range(max(0, end - self._longest), end - SHORTEST_FRAGMENT + 1):
+            for start in range(max(0, end - self._longest), end - SHORTEST_BEGINNING + 1):
                 fragment = text[start:end]
-                for form in self._beginnings.get(fragment[:SHORTEST_FRAGMENT], ()):
+                for form in self._beginnings.get(fragment[:SHORTEST_BEGINNING], ()):
                     if form.startswith(fragment):
                         yield Span(start, len(text), self._forms[form])
                         return
@@ -244,6 +266,9 @@ def unescape_once(text: str) -> Layer | None:
 
 
 def _character(escape: str) -> str:
+    """What an escape stands for: nothing, where it is a character that nobody sees."""
+    if len(escape) == 1:
+        return ""
     if escape[0] == "%":
         return unquote(escape)
     if escape[0] == "&":
@@ -254,13 +279,19 @@ def _character(escape: str) -> str:
 
 
 def _united(spans: Iterable[Span]) -> list[Span]:
-    """Spans from left to right; those that overlap, or are pieces of one secret, as one with the value of the first."""
+    """Spans from left to right; those that overlap, or are pieces of one secret, as one with the value of the first.
+
+    A part of a secret gives way to a whole one that it overlaps with, and covers only what is left beside it.
+    """
     united: list[Span] = []
-    for span in sorted(spans, key=lambda span: (span.start, -span.end)):
-        if united and (span.start < united[-1].end or span[::2] == (united[-1].end, united[-1].value)):
-            united[-1] = united[-1]._replace(end=max(united[-1].end, span.end))
-        else:
+    for span in sorted(spans, key=lambda span: (span.start, -span.end, not span.whole)):
+        last = united[-1] if united else None
+        if last is None or (span.start >= last.end and (span.start, span.value) != (last.end, last.value)):
             united.append(span)
+        elif last.whole or not span.whole or span.start == last.start or span.value == last.value:
+            united[-1] = last._replace(end=max(last.end, span.end))
+        else:
+            united[-1:] = [last._replace(end=span.start), span._replace(end=max(last.end, span.end))]
     return united
 
 
@@ -275,6 +306,9 @@ def forms_of(value: str) -> Iterable[str]:
     raw = value.encode("utf-8", "surrogatepass")
     yield value
     yield value.replace(" ", "+")
+    if len(value) >= SHORTEST_FRAGMENT:
+        yield value.lower()
+        yield value.upper()
     yield raw.hex()
     yield raw.hex().upper()
     if len(raw) >= SHORTEST_ANYWHERE:

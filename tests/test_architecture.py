@@ -10,7 +10,8 @@ PACKAGE = ROOT / "mcp_oauth_nb"
 NAME = PACKAGE.name
 
 FLOORS = (
-    ("mime", "errors", "vault"),
+    ("mime", "errors", "fragments"),
+    ("vault",),
     ("records", "telltale", "jose"),
     ("protocol", "redact"),
     ("steps", "rules", "wire"),

@@ -14,6 +14,7 @@ from mcp_oauth_nb import Report, diagnose, load_har
 from mcp_oauth_nb.demo import FAULTS, Fault
 from mcp_oauth_nb.evidence.document import from_json, schema, to_json
 from mcp_oauth_nb.evidence.har import har_of
+from mcp_oauth_nb.evidence.search import search
 from mcp_oauth_nb.facts import table_of
 from mcp_oauth_nb.facts.table import TABLES
 from mcp_oauth_nb.mime import render
@@ -52,6 +53,7 @@ def test_a_saved_fault_is_diagnosed_as_live(fault: Fault) -> None:
     secrets = [SOMETHING, *(one for one in live.trace.vault.values() if len(one) >= 12)]
     assert_no_leak([text, to_json(loaded.trace), raw(loaded.trace)], secrets)
     assert list(Draft202012Validator(schema()).iter_errors(json.loads(text))) == []
+    assert search(text, [live.trace.vault])[1] == [], "what is saved is let out"
 
 
 def raw(trace: Trace) -> str:

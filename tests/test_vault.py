@@ -136,7 +136,8 @@ def test_the_longer_secret_wins_and_overlaps_leave_nothing():
 def test_the_beginning_of_a_secret_at_a_cut_is_hidden(length):
     vault = vault_of(TOKEN)
     assert vault.mask(f"text {TOKEN[:length]}", cut=True) == f"text {vault.tag(TOKEN, '')}"
-    assert vault.mask(f"text {TOKEN[:length]}") == f"text {TOKEN[:length]}"
+    as_it_is = f"text {TOKEN[:length]}"
+    assert vault.mask(as_it_is) == (as_it_is if length < 12 else f"text {vault.tag(TOKEN, '')}")
 
 
 @pytest.mark.parametrize(
@@ -152,6 +153,30 @@ def test_a_cut_inside_a_character_hides_the_beginning_too():
     vault = vault_of("wörtchen-wörtchen")
     cut = "wörtchen-wörtchen".encode()[:-9].decode("utf-8", "replace")
     assert "rtchen" not in vault.mask(cut, cut=True)
+
+
+def test_twelve_characters_of_a_secret_are_hidden_wherever_they_stand():
+    vault, text = vault_of(TOKEN), f"{TOKEN[3:15]}...{TOKEN[-12:]} {TOKEN[2:9]}"
+    assert vault.mask(text) == f"{vault.tag(TOKEN, '')}...{vault.tag(TOKEN, '')} {TOKEN[2:9]}"
+
+
+def test_plain_words_and_the_header_of_a_jwt_are_no_fragments():
+    jwt = "eyJhbGciOiJFUzI1NiIsInR5cCI6IkpXVCJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.c2lnbmF0dXJlLW9mLWl0"
+    vault = vault_of(jwt, "a-very-long-passphrase-of-words-9Zk2")
+    text = "eyJhbGciOiJFUzI1NiIsInR5cCI6IkpXVCJ9 is a header, and a-very-long-passphrase-of-words says nothing"
+    assert vault.mask(text) == text
+
+
+def test_a_whole_secret_is_named_before_a_part_of_another():
+    vault = vault_of("Zq3Lw0Yd7Rm5Xb2VnKe81", "Xb2VnKe81Tt6Uu5Ww4Pp3")
+    text = "Zq3Lw0Yd7Rm5Xb2VnKe81Tt6Uu5Ww4Pp3"
+    assert TAG.sub("", vault.mask(text)) == ""
+    assert vault.mask("Rm5Xb2VnKe81Tt6Uu5Ww4Pp3").endswith(vault.tag("Xb2VnKe81Tt6Uu5Ww4Pp3", ""))
+
+
+@pytest.mark.parametrize("way", [str.upper, str.lower, "\0".join, "\u00ad".join, "\u200b".join])
+def test_capitals_and_characters_that_nobody_sees_hide_nothing(way):
+    assert vault_of(TOKEN).mask(f"<{way(TOKEN)}>") == f"<{vault_of(TOKEN).tag(TOKEN, '')}>"
 
 
 @pytest.mark.parametrize("length", [1023, 1024, 1025, 5003])

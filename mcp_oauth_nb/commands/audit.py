@@ -53,7 +53,7 @@ def audit(options: argparse.Namespace) -> int:
     made = dbg.audit(only=options.only, destructive=not options.not_destructive)
     for name, file in (("junit", options.junit), ("sarif", options.sarif)):
         if file is not None:
-            getattr(made, name)(file)
+            getattr(made, name)(file, scrub=True)
             progress(f"{name} written to {file}")
     if options.format == "json":
         views = importlib.import_module("mcp_oauth_nb.views.audit")

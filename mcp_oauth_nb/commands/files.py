@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
+import importlib
 from pathlib import Path
 
+from mcp_oauth_nb.commands.terminal import progress
 from mcp_oauth_nb.errors import BadSetting
+from mcp_oauth_nb.vault import Vault
 
 
 def check_folder(file: str | None) -> None:
@@ -17,17 +18,20 @@ def check_folder(file: str | None) -> None:
 
 def write(file: str, text: str) -> str:
     """Write a file that its owner alone may read, whole or not at all; returns its name."""
-    target = Path(file)
-    made = None
     try:
-        handle, made = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)  # created with mode 0600
-        with os.fdopen(handle, "w", encoding="utf-8") as stream:
-            stream.write(text + "\n")
-            stream.flush()
-            os.fsync(stream.fileno())
-        Path(made).replace(target)
-    except OSError as error:
-        if made is not None:
-            Path(made).unlink(missing_ok=True)
-        raise BadSetting("the file to write", repr(file), f"one that can be written ({error.strerror})") from None
+        importlib.import_module("mcp_oauth_nb.evidence.files").written(text + "\n", file)
+    except BadSetting as error:
+        raise BadSetting("the file to write", repr(file), "one that can be written", str(error)) from None
     return file
+
+
+def write_evidence(file: str, text: str, vault: Vault) -> str:
+    """Write a file that may be shared; what `check` would find in it becomes a tag, and is told.
+
+    A login is not to be repeated for the sake of a file, so that it is mended rather than refused.
+    """
+    gate = importlib.import_module("mcp_oauth_nb.evidence.gate")
+    sure = gate.let_out(text, vault, file, scrub=True)
+    if sure != text:
+        progress(f"{file}: what looked like a secret was replaced by a tag")
+    return write(file, sure)

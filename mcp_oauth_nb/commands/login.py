@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from mcp_oauth_nb.commands.credentials import add_credentials, credentials_of, grant_of
-from mcp_oauth_nb.commands.files import check_folder, write
+from mcp_oauth_nb.commands.files import check_folder, write, write_evidence
 from mcp_oauth_nb.commands.options import add_shared, headers, milliseconds
 from mcp_oauth_nb.commands.terminal import CODES, INCOMPLETE, progress, prompt, say, show_link
 from mcp_oauth_nb.errors import BadSetting, CallbackTimeout
@@ -123,12 +123,13 @@ def _paste(dbg: Any) -> None:
 def _write_files(dbg: Any, report: Any, options: argparse.Namespace) -> dict[str, str]:
     """Write what was asked for; returns what was written where."""
     written: dict[str, str] = {}
+    vault = dbg.trace.vault
     if options.debug_out:
         as_json = options.debug_out.lower().endswith(".json")
         evidence = _told().exchanges_json(dbg.exchanges) if as_json else render(report)["text/plain"]
-        written["debug"] = write(options.debug_out, evidence)
+        written["debug"] = write_evidence(options.debug_out, evidence, vault)
     if options.curl_out:
-        written["curl"] = write(options.curl_out, str(dbg.curl()))
+        written["curl"] = write_evidence(options.curl_out, str(dbg.curl()), vault)
     if options.credentials_out and dbg.tokens is not None:
         written["credentials"] = write(options.credentials_out, json.dumps(_credentials(dbg), indent=2))
     return written

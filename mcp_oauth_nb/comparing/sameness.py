@@ -13,8 +13,8 @@ from typing import Literal, NamedTuple
 
 from mcp_oauth_nb.comparing.fields import Half, claims_of
 from mcp_oauth_nb.comparing.hosts import Rename
+from mcp_oauth_nb.fragments import looks_random
 from mcp_oauth_nb.records import read_json
-from mcp_oauth_nb.telltale import looks_random
 from mcp_oauth_nb.vault import TAG, Vault
 from mcp_oauth_nb.views.comparison import ABSENT
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import json
 import platform
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -20,7 +21,7 @@ from urllib.parse import quote_plus, unquote_plus
 
 from mcp_oauth_nb.errors import NotOurs
 from mcp_oauth_nb.evidence.recall import Recall
-from mcp_oauth_nb.evidence.secrets import facts_of_secrets, learn_from_places
+from mcp_oauth_nb.evidence.secrets import facts_of_secrets, learn_from_places, learn_hashes
 from mcp_oauth_nb.records import Exchange, Failure, Headers, Request, Response, Run, Trace, read_json
 from mcp_oauth_nb.redact import Shown, learn, mask_text, redact
 from mcp_oauth_nb.steps import STEPS
@@ -35,8 +36,8 @@ SCHEMA = Path(__file__).with_name("evidence.schema.json")
 IN_URLS = ("location", "content-location", "refresh")
 BROKEN = "\ufffd"
 """What stands in a text where bytes were no UTF-8."""
-MAGIC = 4
-"""So many bytes tell a format, such as that of gzip; too few to be a part of a secret."""
+UNSEEN = re.compile(rb"[^!-~]{0,4}")
+"""So many bytes tell a format, such as that of gzip. None of them is visible: a secret consists of visible ones."""
 _EXPECTED = "evidence as dbg.save(...) writes it"
 
 
@@ -72,11 +73,10 @@ def settled(trace: Trace) -> list[Exchange]:
     exchanges = [replace(one, vault=trace.vault) for one in trace.exchanges]
     for one in exchanges:
         learn(one)
-    while learn_from_places(
-        trace.vault, json.dumps([_exchange(one, redact(one)) for one in exchanges], ensure_ascii=False)
-    ):
-        pass
-    return exchanges
+    while True:
+        masked = json.dumps([_exchange(one, redact(one)) for one in exchanges], ensure_ascii=False)
+        if not (learn_from_places(trace.vault, masked) or learn_hashes(trace.vault, masked)):
+            return exchanges
 
 
 def settings_told(trace: Trace) -> dict[str, str]:
@@ -146,12 +146,18 @@ def is_form_encoded(basic: str) -> bool:
     return quote_plus(unquote_plus(secret)) == secret or unquote_plus(secret) != secret
 
 
+def begins_of(raw: bytes) -> str:
+    """The first bytes of a body, as hexadecimal digits, as far as none of them is a character."""
+    unseen = UNSEEN.match(raw)
+    return unseen[0].hex() if unseen else ""
+
+
 def _body(raw: bytes, shown: bytes) -> dict[str, Any]:
     """A body as text. Of one that is no UTF-8 all through, the first bytes are kept, by which formats are told."""
     try:
         raw.decode()
     except UnicodeDecodeError:
-        return {"body": shown.decode(), "begins": raw[:MAGIC].hex()}
+        return {"body": shown.decode(), "begins": begins_of(raw)}
     return {"body": shown.decode()}
 
 
@@ -192,7 +198,7 @@ def trace_of(document: Any, name: str = "the document") -> Trace:
         NotOurs: it is no evidence of this package, or of a version that is not known here.
     """
     _check(document, name)
-    recall = Recall(document["secrets"])
+    recall = Recall(document["secrets"], name)
     vault = recall.vault
     for header in document["hidden_headers"]:
         vault.hide(header)

@@ -9,22 +9,19 @@ from pathlib import Path
 from mcp_oauth_nb.errors import BadSetting
 
 
-def written(text: str, path: str | Path | None) -> str:
-    """The text; with a path it is also put there, in the place of whatever was there, whole or not at all.
+def written(text: str, path: str | Path, *, mode: int = 0o600) -> None:
+    """Put a text in a file, in the place of whatever was there, whole or not at all.
 
     Raises:
         BadSetting: it cannot be written there.
     """
-    if path is None:
-        return text
     try:
         # Half a surrogate pair, which JSON may hold, is no UTF-8: it stands as the escape that JSON has for it.
-        put(text.encode(errors="backslashreplace"), Path(path))
+        put(text.encode(errors="backslashreplace"), Path(path), mode=mode)
     except (TypeError, ValueError) as error:
         if isinstance(error, BadSetting):
             raise
         raise _not_written(type(error).__name__) from None
-    return text
 
 
 def put(data: bytes, target: Path, *, mode: int = 0o600) -> None:

@@ -18,6 +18,7 @@ import mcp_oauth_nb.views  # noqa: F401 - registers the displays: what is loaded
 from mcp_oauth_nb.errors import BadSetting, NotOurs
 from mcp_oauth_nb.evidence.document import run_told, settings_told, settled
 from mcp_oauth_nb.evidence.files import written
+from mcp_oauth_nb.evidence.gate import let_out
 from mcp_oauth_nb.evidence.har_entries import OURS, exchanges_in, told_in
 from mcp_oauth_nb.evidence.har_recall import behind_the_mask, plain_tags, recall_in, recalled, recalled_told
 from mcp_oauth_nb.evidence.secrets import facts_of_secrets
@@ -45,7 +46,7 @@ class Har(dict[str, Any]):
         return json.dumps(self, indent=1, ensure_ascii=False)
 
 
-def har_of(trace: Trace, path: str | Path | None = None) -> Har:
+def har_of(trace: Trace, path: str | Path | None = None, *, scrub: bool = False) -> Har:
     """All exchanges of a trace as HAR 1.2, secrets masked; with a path it is also written there, whole or not at all.
 
     Our own fields, ``_mcp_oauth_nb``: in an entry ``step``, ``run`` (whether the step's current run made it), ``why``,
@@ -54,8 +55,14 @@ def har_of(trace: Trace, path: str | Path | None = None) -> Har:
     ``hidden_headers``, ``runs`` with the numbers of their entries, from 1, and ``secrets``, the same facts on each that
     saved evidence has.
 
+    Args:
+        trace: what was recorded.
+        path: where to.
+        scrub: put tags in the places of what would be refused.
+
     Raises:
         BadSetting: it cannot be written there.
+        HoldsSecret: `check` would find a secret in the file; nothing was written.
     """
     current = {number for run in trace.runs for number in run.exchanges}
     exchanges, vault = settled(trace), trace.vault
@@ -72,7 +79,7 @@ def har_of(trace: Trace, path: str | Path | None = None) -> Har:
     creator = {"name": package[0], "version": package[2] or "0"}
     har = Har(log={"version": "1.2", "creator": creator, "pages": [], "entries": entries, OURS: ours})
     if path is not None:
-        written(har.text, path)
+        written(let_out(har.text, trace.vault, "dbg.har(path)", scrub=scrub), path)
     return har
 
 

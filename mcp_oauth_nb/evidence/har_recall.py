@@ -18,7 +18,7 @@ from mcp_oauth_nb.records import Exchange, Headers
 from mcp_oauth_nb.redact import Shown
 
 _IN_URL = re.compile(r"%E2%80%B9[a-z0-9_]+%23[0-9a-f]{6}%20[0-9]{1,9}%20chars%E2%80%BA")
-_HEX = re.compile(r"(?:[0-9a-f]{2}){1,4}")
+_HEX = re.compile(r"(?:[0-9a-f]{2}){0,4}")
 
 
 def plain_tags(url: str) -> str:
@@ -34,7 +34,7 @@ def behind_the_mask(one: Exchange, shown: Shown) -> dict[str, Any]:
         if value.endswith(" (base64)")
     }
     bodies = {"request": one.request.body, "response": one.response.body if one.response else b""}
-    begins = {name: raw[: document.MAGIC].hex() for name, raw in bodies.items() if _is_binary(raw)}
+    begins = {name: document.begins_of(raw) for name, raw in bodies.items() if _is_binary(raw)}
     return {name: value for name, value in (("form_encoded", encoded), ("begins", begins)) if value}
 
 

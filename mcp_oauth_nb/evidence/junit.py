@@ -10,12 +10,13 @@ from xml.etree import ElementTree as Xml
 
 from mcp_oauth_nb.audit import Audit, Check
 from mcp_oauth_nb.evidence.files import written
+from mcp_oauth_nb.evidence.gate import let_out
 from mcp_oauth_nb.records import origin_of
 from mcp_oauth_nb.views.audit import check_value
 from mcp_oauth_nb.views.html import visible
 
 
-def junit(audit: Audit, path: str | Path | None = None) -> str:
+def junit(audit: Audit, path: str | Path | None = None, *, scrub: bool = False) -> str:
     """The document as text; nothing in it is a secret."""
     checks = audit.checks
     counts = {
@@ -35,7 +36,11 @@ def junit(audit: Audit, path: str | Path | None = None) -> str:
         _case(suite, audit, one)
     Xml.indent(root)
     text = Xml.tostring(root, encoding="unicode")
-    return written(f'<?xml version="1.0" encoding="UTF-8"?>\n{text}\n', path)
+    text = f'<?xml version="1.0" encoding="UTF-8"?>\n{text}\n'
+    if path is not None:
+        text = let_out(text, audit.trace.vault, "audit.junit(path)", scrub=scrub)
+        written(text, path)
+    return text
 
 
 def _case(suite: Xml.Element, audit: Audit, check: Check) -> None:

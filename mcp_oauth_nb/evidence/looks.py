@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from urllib.parse import unquote_plus
 
 from mcp_oauth_nb.evidence.known import Hit
+from mcp_oauth_nb.fragments import looks_random
 from mcp_oauth_nb.telltale import (
     AMBIGUOUS_NAMES,
     CREDENTIALS,
@@ -20,7 +21,6 @@ from mcp_oauth_nb.telltale import (
     USERINFO,
     is_secret_name,
     kind_of,
-    looks_random,
     normal,
 )
 

@@ -14,9 +14,13 @@ from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import quote
 
+from mcp_oauth_nb.errors import NotOurs
 from mcp_oauth_nb.evidence.shapes import LONGEST, shape_of, stand_in
 from mcp_oauth_nb.protocol.pkce import s256
 from mcp_oauth_nb.vault import SHORTEST_AS_WORD, TAG, Vault
+
+MOST_RESTORED = 1 << 26
+"""Characters of stand-ins, in all places together."""
 
 
 class RecalledVault(Vault):
@@ -46,9 +50,18 @@ class RecalledVault(Vault):
 
 
 class Recall:
-    """Restores texts. `secrets` is what the file tells of each tag."""
+    """Restores texts.
 
-    def __init__(self, secrets: Mapping[str, Mapping[str, Any]]) -> None:
+    Args:
+        secrets: what the file tells of each tag.
+        name: how an error calls the file.
+
+    Raises:
+        NotOurs: its few words stand for more than anybody has recorded, while they are restored.
+    """
+
+    def __init__(self, secrets: Mapping[str, Mapping[str, Any]], name: str = "the document") -> None:
+        self._name, self._left = name, MOST_RESTORED
         self.vault = RecalledVault()
         self._secrets = secrets
         self._made: dict[str, str] = {}
@@ -85,7 +98,13 @@ class Recall:
             hashed = s256(self._stand_in(self._hashed[place]))
             self.vault.recall(hashed, place, "sha256")
             return hashed
-        return encode(self._stand_in(place)) if place in self._secrets else place
+        if place not in self._secrets:
+            return place
+        value = encode(self._stand_in(place))
+        self._left -= len(value)
+        if self._left < 0:
+            raise NotOurs(self._name, "secrets that would fill the memory", "evidence of what was recorded")
+        return value
 
     def _stand_in(self, tag: str) -> str:
         """The stand-in of a tag; the tag itself where a file has it inside itself."""
@@ -94,8 +113,13 @@ class Recall:
         self._making.add(tag)
         kind, _, rest = tag[1:-1].partition("#")
         facts, length = self._secrets[tag], int(rest.split(" ")[1])
-        parts = [self._part(part, f"{rest} {at}") for at, part in enumerate(facts["parts"])]
-        value = ".".join(_fitted(parts, facts["parts"], length))
+        if facts.get("hash_of") in self._secrets:
+            value = s256(self._stand_in(facts["hash_of"]))
+        else:
+            parts = [self._part(part, f"{rest} {at}") for at, part in enumerate(facts["parts"])]
+            value = ".".join(_fitted(parts, facts["parts"], length))
+        if len(value) > LONGEST:
+            value = stand_in(f"x{{{min(length, LONGEST)}}}", (), rest)
         self._made[tag] = value
         self.vault.recall(value, tag, kind, known=facts["known"] and len(value) >= SHORTEST_AS_WORD)
         return value

@@ -9,6 +9,7 @@ from urllib.parse import quote
 
 from mcp_oauth_nb.audit import Audit, Check
 from mcp_oauth_nb.evidence.files import written
+from mcp_oauth_nb.evidence.gate import let_out
 from mcp_oauth_nb.redact import mask_text, redact
 from mcp_oauth_nb.vault import TAG
 from mcp_oauth_nb.views.audit import check_value
@@ -21,7 +22,7 @@ LEVELS = {"failed": "error", "warned": "warning"}
 NOWHERE = "nothing-sent"
 
 
-def sarif(audit: Audit, path: str | Path | None = None) -> str:
+def sarif(audit: Audit, path: str | Path | None = None, *, scrub: bool = False) -> str:
     """The log as text; nothing in it is a secret."""
     checks = audit.checks
     driver = {
@@ -36,7 +37,11 @@ def sarif(audit: Audit, path: str | Path | None = None) -> str:
         "properties": {"score": audit.score, "status": audit.status},
     }
     log = {"$schema": SCHEMA, "version": "2.1.0", "runs": [run]}
-    return written(json.dumps(log, indent=2) + "\n", path)
+    text = json.dumps(log, indent=2) + "\n"
+    if path is not None:
+        text = let_out(text, audit.trace.vault, "audit.sarif(path)", scrub=scrub)
+        written(text, path)
+    return text
 
 
 def _rule(check: Check) -> dict[str, Any]:

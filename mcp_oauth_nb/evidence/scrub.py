@@ -54,7 +54,7 @@ def scrubbed(text: str, vaults: Iterable[Vault]) -> tuple[str, tuple[Leak, ...]]
         made, found = search(text, vaults)
         if not found:
             break
-        own = own or file_vault(found)
+        own = own or file_vault(text, found)
         replaced_leaks += leaks(made, found, own)
         text = _mended(made, found, own)
     return text, tuple(replaced_leaks)

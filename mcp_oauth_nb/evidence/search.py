@@ -19,6 +19,7 @@ from mcp_oauth_nb.evidence.documents import Document, Piece, Unit, document, pla
 from mcp_oauth_nb.evidence.known import Hit, Known
 from mcp_oauth_nb.evidence.layers import joined_up, readings
 from mcp_oauth_nb.evidence.looks import find_shapes, secret_in_header
+from mcp_oauth_nb.fragments import is_guessable
 from mcp_oauth_nb.records import Trace
 from mcp_oauth_nb.vault import Vault, living_vaults
 from mcp_oauth_nb.views.check import Check, Leak
@@ -27,6 +28,7 @@ LARGEST = 256 * 1024 * 1024
 """Bytes of a file that is searched."""
 _BASE64 = re.compile(r"[A-Za-z0-9+/_-]{24,}+={0,2}")
 _DATA_URI = re.compile(r";base64,(?P<value>[A-Za-z0-9+/_-]{24,}+={0,2})")
+_NUMBERED = re.compile(r"‹[a-z0-9_]+#(00[0-9a-f]{4}) \d+ chars›")
 _BOMS = ((b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))
 
 
@@ -61,7 +63,7 @@ def check(path: str | Path, known: HasTrace | Trace | None = None) -> Check:
     """
     text, _ = read(path)
     made, found = search(text, vaults_of(known))
-    return Check(Path(path).name, leaks(made, found, file_vault(found)))
+    return Check(Path(path).name, leaks(made, found, file_vault(text, found)))
 
 
 def search(text: str, vaults: Iterable[Vault]) -> tuple[Document, list[Found]]:
@@ -96,16 +98,34 @@ def tag_of(hit: Hit, own: Vault) -> str:
     return (hit.vault or own).tag(hit.value, hit.kind.partition(" ")[0])
 
 
-def file_vault(found: Iterable[Found]) -> Vault:
+class FileVault(Vault):
+    """Makes the tags of a file, the same in each run. A secret that can be guessed is numbered, in order of appearance.
+
+    Everything else in the key of a file may be known to somebody who guesses: a number confirms nothing.
+    """
+
+    def __init__(self, key: bytes, text: str) -> None:
+        super().__init__(key)
+        self._numbers: dict[str, int] = {}
+        self._taken = max((int(number, 16) for number in _NUMBERED.findall(text)), default=0)
+
+    def tag(self, value: str, kind: str) -> str:
+        if not is_guessable(value):
+            return super().tag(value, kind)
+        number = self._numbers.setdefault(value, self._taken + len(self._numbers) + 1)
+        return f"‹{kind}#{number:06x} {len(value)} chars›"
+
+
+def file_vault(text: str, found: Iterable[Found]) -> Vault:
     """The key of the tags of a file: made of its own secrets, so that each run makes the same tags of the same file.
 
     It is slow to make, so that nobody tests a guess against a tag.
     """
     values = sorted({one.hit.value for one in found if one.hit.vault is None})
     if not values:
-        return Vault(b"no secret")
+        return FileVault(b"no secret", text)
     joined = "\0".join(values).encode("utf-8", "surrogatepass")
-    return Vault(hashlib.scrypt(joined, salt=b"mcp-oauth-nb tags of a file", n=2**13, r=8, p=1, dklen=16))
+    return FileVault(hashlib.scrypt(joined, salt=b"mcp-oauth-nb tags of a file", n=2**13, r=8, p=1, dklen=16), text)
 
 
 def vaults_of(known: HasTrace | Trace | None) -> tuple[Vault, ...]:

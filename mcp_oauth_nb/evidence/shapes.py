@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterator
+from itertools import cycle, islice
 
 MARKS = frozenset("-._~+/=:%| ")
 """Marks that structure a value, and are kept where they stand. Of any other only its sort is kept."""
@@ -21,6 +22,8 @@ VISIBLE, INVISIBLE = "!", "\u00e9"
 """What stands for a visible ASCII character that is no mark, and for any other character."""
 LONGEST = 1 << 20
 """Characters; no stand-in is made longer, whatever a file says."""
+PERIOD = 4096
+"""Letters of a stand-in that are drawn; a longer one repeats them."""
 _ALNUM = re.compile(r"[0-9A-Za-z]+")
 _RUN = re.compile(r"x\{([0-9]{1,8})\}")
 
@@ -41,12 +44,12 @@ def stand_in(shape: str, letters: tuple[str, ...], seed: str) -> str:
     members = [CLASSES[name] for name in letters if name in CLASSES] or [CLASSES["g-z"]]
     numbers, every = _numbers(seed), "".join(members)
     total = min(sum(int(length) for length in _RUN.findall(shape)), LONGEST)
-    # Each class once, as far as there is room; what follows is drawn from all of them.
+    # Each class once, as far as there is room; what follows is drawn from all of them, and repeats itself at length.
     drawn = [one[next(numbers) % len(one)] for one in members[:total]]
-    drawn += [every[next(numbers) % len(every)] for _ in range(total - len(drawn))]
-    order = sorted(range(total), key=lambda _: next(numbers)) if total <= 64 else range(total)
-    letter = iter([drawn[at] for at in order])
-    return _RUN.sub(lambda run: "".join(next(letter, "") for _ in range(min(int(run[1]), LONGEST))), shape)
+    drawn += [every[next(numbers) % len(every)] for _ in range(min(total, PERIOD) - len(drawn))]
+    order = sorted(range(total), key=lambda _: next(numbers)) if total <= 64 else range(len(drawn))
+    letter = islice(cycle([drawn[at] for at in order] or [""]), total)
+    return _RUN.sub(lambda run: "".join(islice(letter, min(int(run[1]), LONGEST))), shape)
 
 
 def _marks(text: str) -> str:

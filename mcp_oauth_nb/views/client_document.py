@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -23,11 +23,13 @@ class ClientDocument(Displayable):
         document: the members, ready for JSON.
         url: where it must stand, which is the client id.
         vault: the secrets of the trace.
+        write: called with the vault, the text and the path: writes the file.
     """
 
     document: Mapping[str, Any]
     url: str
-    vault: Vault = field(default_factory=Vault)
+    vault: Vault
+    write: Callable[[Vault, str, str | Path], Path] = field(compare=False)
 
     def __repr__(self) -> str:
         return f"<ClientDocument with {len(self.problems)} problems>"
@@ -44,11 +46,10 @@ class ClientDocument(Displayable):
         """Write the JSON to a file to publish; returns the path.
 
         Raises:
-            OSError: the file cannot be written.
+            BadSetting: the file cannot be written.
+            HoldsSecret: it holds a secret, and is to be published; nothing was written.
         """
-        target = Path(path)
-        target.write_text(f"{self}\n", encoding="utf-8")
-        return target
+        return self.write(self.vault, f"{self}\n", path)
 
 
 @render.register

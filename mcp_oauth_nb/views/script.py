@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -14,20 +15,24 @@ class Script(Displayable):
     """Bash text in which every secret is a variable. ``str(script)`` is the text."""
 
     text: str = field(repr=False)
+    write: Callable[..., Path] = field(repr=False, compare=False)
+    """Called with the text, the path and ``scrub``: writes the file."""
 
     def __str__(self) -> str:
         return self.text
 
-    def save(self, path: str | Path) -> Path:
+    def save(self, path: str | Path, *, scrub: bool = False) -> Path:
         """Write the script to a file that its owner alone may read and run; returns the path.
 
+        Args:
+            path: where to.
+            scrub: put tags in the places of what would be refused.
+
         Raises:
-            OSError: the file cannot be written.
+            BadSetting: the file cannot be written.
+            HoldsSecret: `check` would find a secret in the file; nothing was written.
         """
-        target = Path(path)
-        target.write_text(self.text if self.text.endswith("\n") else self.text + "\n", encoding="utf-8")
-        target.chmod(0o700)
-        return target
+        return self.write(self.text if self.text.endswith("\n") else self.text + "\n", path, scrub=scrub)
 
 
 @render.register

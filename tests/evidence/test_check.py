@@ -18,6 +18,7 @@ import nbformat
 import pytest
 
 from mcp_oauth_nb import BadSetting, Debugger, DemoServer, Trace, check, scrub
+from mcp_oauth_nb.evidence.scrub import scrubbed, scrubbed_bytes
 from mcp_oauth_nb.mime import render
 from mcp_oauth_nb.vault import TAG
 from tests.leaks import assert_no_leak, shown
@@ -481,3 +482,88 @@ def test_the_hook_runs_a_command_that_there_is():
     hook = (ROOT / ".pre-commit-hooks.yaml").read_text()
     assert "id: mcp-oauth-nb-check\n" in hook
     assert "entry: mcp-oauth-nb check\n" in hook
+
+
+SECRETS_OF_A_NOTEBOOK = ("Xb7kQ92mmZp0Lw81TtRe4", "Yc8lR03nnAq1Mx92UuSf5")
+
+
+def _notebook(**layout):
+    """A notebook in which two secrets stand in two cells each."""
+    one, two = SECRETS_OF_A_NOTEBOOK
+    text = f"https://a.example/cb?code={one}&state=ok\nAuthorization: Bearer {two}\n"
+    made = nbformat.v4.new_notebook(
+        cells=[
+            nbformat.v4.new_markdown_cell(f"é ‹ \u2028 was {text}", id="a"),
+            nbformat.v4.new_code_cell(
+                f"print('''{text}''')",
+                id="b",
+                outputs=[
+                    nbformat.v4.new_output("stream", text=text),
+                    nbformat.v4.new_output("display_data", {"text/html": f"<b>{text}</b>", "text/plain": text}),
+                ],
+            ),
+        ]
+    )
+    return json.dumps(made, **layout)
+
+
+LAYOUTS = {
+    "as Jupyter writes it": ({"indent": 1, "ensure_ascii": False}, lambda text: text.encode()),
+    "in one line": ({}, lambda text: text.encode()),
+    "CRLF": ({"indent": 1}, lambda text: text.replace("\n", "\r\n").encode()),
+    "with a mark of its order": ({"indent": 2, "ensure_ascii": False}, lambda text: text.encode("utf-8-sig")),
+    "UTF-16": ({"ensure_ascii": False}, lambda text: text.encode("utf-16")),
+}
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_a_scrubbed_notebook_is_a_notebook(layout, tmp_path):
+    options, encode = LAYOUTS[layout]
+    file = tmp_path / "a.ipynb"
+    file.write_bytes(encode(_notebook(**options)))
+    before = file.read_bytes()
+    made = scrub(file, known=UNKNOWN)
+    assert made.mended
+    assert (tmp_path / made.original).read_bytes() == before, "the original is kept"
+    after = file.read_bytes()
+    text = after.decode("utf-16" if layout == "UTF-16" else "utf-8-sig")
+    read = nbformat.reads(text, as_version=4)
+    nbformat.validate(read)
+    assert not any(secret in text for secret in SECRETS_OF_A_NOTEBOOK)
+    tags = [set(TAG.findall(json.dumps(cell, ensure_ascii=False))) for cell in read.cells]
+    assert tags[0] == tags[1]
+    assert len(tags[0]) == 2, "equal secrets have equal tags in all cells"
+    assert after.count(b"\r\n") == before.count(b"\r\n")
+    assert scrub(file, known=UNKNOWN).leaks == ()
+    assert file.read_bytes() == after
+    assert scrubbed_bytes(before) == after, "a filter says what the file says"
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_a_clean_notebook_is_left_alone_to_the_last_byte(layout, tmp_path):
+    options, encode = LAYOUTS[layout]
+    text = _notebook(**options)
+    for secret in SECRETS_OF_A_NOTEBOOK:
+        text = text.replace(secret, "placeholder")
+    file = tmp_path / "a.ipynb"
+    file.write_bytes(encode(text))
+    before = file.stat().st_mtime_ns, file.stat().st_ino
+    assert scrub(file, known=UNKNOWN).clean
+    assert (file.stat().st_mtime_ns, file.stat().st_ino) == before
+    assert file.read_bytes() == encode(text) == scrubbed_bytes(encode(text))
+    assert [one.name for one in tmp_path.iterdir()] == ["a.ipynb"]
+
+
+def test_the_tag_of_a_secret_that_can_be_guessed_confirms_no_guess(tmp_path):
+    """A PIN has a million values; whoever reads the tag could try them all, were it made of the PIN."""
+    first, second = ({"code": code} for code in ("493817", "118264"))
+    tags = []
+    for number, code in enumerate((first, second)):
+        text = f"https://a.example/cb?code={code['code']}&x=1 and again ?code={code['code']}"
+        clean, _ = scrubbed(text, ())
+        assert code["code"] not in clean
+        tags.append(set(TAG.findall(clean)))
+        assert len(tags[number]) == 1
+    assert tags[0] == tags[1]
+    again, _ = scrubbed(f"?code=118264 beside {tags[0]}", ())
+    assert len(set(TAG.findall(again))) == 2, "a number that is taken is not given twice"

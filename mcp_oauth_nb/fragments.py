@@ -1,0 +1,134 @@
+"""Fragments of secrets in a text: twelve characters of a token give away enough to be hidden.
+
+Every six characters of every form are indexed, and of the text every seventh place is looked up: a fragment of twelve
+characters covers one of them wherever it lies. Time grows with the text and hardly with the number of secrets.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import NamedTuple
+
+SHORTEST_FRAGMENT = 12
+"""Characters of a secret that are a leak by themselves."""
+GRAM = 6
+STRIDE = SHORTEST_FRAGMENT - GRAM + 1
+MOST_FORM = 65_536
+"""Characters of a form that are indexed."""
+MOST_FORMS = 16
+"""Forms that are tried where the same six characters stand in many; their other characters tell them apart."""
+SHORTEST_WORD = 4
+"""What is shorter is no random value."""
+SHORTEST_DRAWN, FEWEST_CHARACTERS = 20, 10
+"""A shorter secret, or one of fewer different characters, may have been chosen by somebody."""
+_SEPARATOR = re.compile(r"[\s._:/,;!-]+")
+_A_WORD = re.compile(
+    r"(?:[a-z]{1,24}|(?:[A-Z][a-z]{2,23}){1,4}|[a-z]{2,23}(?:[A-Z][a-z]{2,23}){1,4})?\d{0,4}|[A-Z]{1,24}\d{0,6}"
+)
+
+
+def looks_random(value: str) -> bool:
+    """Whether a value is no plain word, phrase, version or error code, however these are joined."""
+    return len(value) >= SHORTEST_WORD and not all(map(_A_WORD.fullmatch, _SEPARATOR.split(value)))
+
+
+def is_guessable(value: str) -> bool:
+    """Whether all values like it can be tried out: a password, a PIN, a short key. Nothing may confirm a guess."""
+    return len(value) < SHORTEST_DRAWN or len(set(value)) < FEWEST_CHARACTERS
+
+
+class Fragment(NamedTuple):
+    """A stretch of a text that is a secret in some form, or a part of one."""
+
+    start: int
+    end: int
+    value: str
+    whole: bool
+
+
+class _Form(NamedTuple):
+    """One way of writing a secret; `least` characters of it are a fragment that counts."""
+
+    text: str
+    value: str
+    least: int
+
+
+class Fragments:
+    """An index of secrets in all their forms."""
+
+    def __init__(self) -> None:
+        self._grams: dict[str, list[tuple[_Form, int]]] = {}
+
+    def __bool__(self) -> bool:
+        return bool(self._grams)
+
+    def add(self, text: str, value: str, length: int = 0) -> bool:
+        """Index a form of a secret; False where it is too short to have fragments.
+
+        Args:
+            text: the form, or the beginning of a long one.
+            value: the secret.
+            length: of the whole form; 0 where `text` is all of it.
+        """
+        form = _Form(text, value, max(SHORTEST_FRAGMENT, SHORTEST_FRAGMENT * (length or len(text)) // len(value)))
+        if len(text) < form.least:
+            return False
+        grams = self._grams
+        for at in range(min(len(text), MOST_FORM) - GRAM + 1):
+            where = grams.setdefault(text[at : at + GRAM], [])
+            if len(where) < MOST_FORMS:
+                where.append((form, at))
+        return True
+
+    def find(self, text: str) -> Iterator[Fragment]:
+        """Every form and fragment that stands in a text, from left to right."""
+        grams, done = self._grams, 0
+        for at in [at for at in range(0, len(text) - GRAM + 1, STRIDE) if text[at : at + GRAM] in grams]:
+            if at >= done:
+                found, end = self._longest(text, at)
+                if found is not None:
+                    yield found
+                done = end if found else end - SHORTEST_FRAGMENT
+
+    def _longest(self, text: str, at: int) -> tuple[Fragment | None, int]:
+        """The longest fragment around a place, and where the longest run ends that was looked at."""
+        best: Fragment | None = None
+        furthest = at
+        for form, offset in self._grams[text[at : at + GRAM]]:
+            start, end = _grown(form.text, offset, text, at)
+            furthest = max(furthest, end)
+            if best is not None and end - start <= best.end - best.start:
+                continue
+            whole = end - start == len(form.text)
+            if whole or (end - start >= form.least and _is_telling(text[start:end], form)):
+                best = Fragment(start, end, form.value, whole)
+        return best, furthest
+
+
+def _grown(form: str, offset: int, text: str, at: int) -> tuple[int, int]:
+    """How far text and form run along to both sides: as far as they can, mostly, which is looked at first."""
+    start, back = at, offset
+    room = min(start, back)
+    if text[start - room : start] == form[back - room : back]:
+        start -= room
+    else:
+        while start and back and text[start - 1] == form[back - 1]:
+            start, back = start - 1, back - 1
+    end, forth = at + GRAM, offset + GRAM
+    room = min(len(text) - end, len(form) - forth)
+    if text[end : end + room] == form[forth : forth + room]:
+        return start, end + room
+    while end < len(text) and forth < len(form) and text[end] == form[forth]:
+        end, forth = end + 1, forth + 1
+    return start, end
+
+
+def _is_telling(fragment: str, form: _Form) -> bool:
+    """Whether a fragment gives something away: plain words and the header of a JWT, which many share, do not."""
+    header = form.value.partition(".")[0] if form.value.startswith("eyJ") else ""
+    first, _, rest = fragment.partition(".")
+    if header and first in header and len(rest) < SHORTEST_FRAGMENT:
+        return False
+    return looks_random(fragment)
