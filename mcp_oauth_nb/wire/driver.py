@@ -188,7 +188,8 @@ class Running:
         if isinstance(want, Open):
             return self._open(want)
         if isinstance(want, Pause):
-            return self._pause(want)
+            self._pause(want)
+            return None
         return self._await(want)
 
     def _prepared(self, call: Call) -> Call:
