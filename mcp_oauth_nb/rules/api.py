@@ -13,6 +13,7 @@ from mcp_oauth_nb.rules.rule import MUST, SHOULD, Case, Seen, Selector, rule
 from mcp_oauth_nb.rules.suspect import Who
 from mcp_oauth_nb.rules.token_claims import issued_tokens
 from mcp_oauth_nb.rules.words import came, fix_for, kind_of, quoted
+from mcp_oauth_nb.vault import TAG
 
 API: Who = "API"
 ANSWERED = answered("api", missing="no request to an API was answered yet")
@@ -105,13 +106,16 @@ def _seconds_too_late(case: Case, exchange: Exchange) -> float | None:
 def _shown(exchange: Exchange) -> str:
     """The token that a request shows, in its header or in its query."""
     header = exchange.request.header("authorization")
-    return header.rpartition(" ")[2] if header else query(exchange).get("access_token", "")
+    if not header:
+        return query(exchange).get("access_token", "")
+    tag = TAG.search(header)  # a tag has blanks in it
+    return tag[0] if tag else header.rpartition(" ")[2]
 
 
 def _scheme(exchange: Exchange) -> str | None:
     """What stands before the token in the header; None where there is no header."""
     header = exchange.request.header("authorization")
-    return header.rpartition(" ")[0] if header is not None else None
+    return TAG.sub("-", header).rpartition(" ")[0] if header is not None else None
 
 
 def _bearer(exchange: Exchange, name: str) -> str:

@@ -16,6 +16,7 @@ from mcp_oauth_nb.rules.discovery import Found
 from mcp_oauth_nb.rules.evidence import (
     AUTHORIZATION_REQUEST,
     CODE_AUTHORIZATION_REQUEST,
+    is_masked,
     query,
     redirect,
     server_document,
@@ -156,13 +157,21 @@ def _with_parameters(case: Case) -> list[Exchange]:
     over=Selector(_with_parameters, "no authorization or token request was made yet"),
 )
 def _(case: Case, exchange: Exchange) -> Iterator[Seen]:
+    wanted = _custom_names(case)
     for name in _given_twice(exchange):
         asks = exchange.step == "authorize"
         explains = refused_for(case, "invalid_request") if asks else ("token-refused",)
         part = "url" if asks else "body:"
         summary = f"The parameter {quoted(name, 60)} is sent more than once."
-        who = sender(exchange, name)
-        yield Seen(exchange, part, "each parameter once", f"{name} twice", summary, who=who, explains=explains)
+        who, level = ("user", SHOULD) if name in wanted else (sender(exchange, name), None)
+        yield Seen(
+            exchange, part, "each parameter once", f"{name} twice", summary, who=who, level=level, explains=explains
+        )
+
+
+def _custom_names(case: Case) -> frozenset[str]:
+    """The parameters that the user has sent along: some servers read several of one name as a list."""
+    return frozenset(("audience", *case.trace.settings.get("custom parameters", "").split(", ")))
 
 
 @rule(
@@ -180,7 +189,8 @@ def _(case: Case, exchange: Exchange) -> Iterator[Seen]:
 )
 def _(case: Case, exchange: Exchange) -> Iterator[Seen]:
     challenge = query(exchange)["code_challenge"]
-    if query(exchange).get("code_challenge_method") == "plain" and VERIFIER.fullmatch(challenge):
+    is_plain = query(exchange).get("code_challenge_method") == "plain"
+    if is_plain and (VERIFIER.fullmatch(challenge) or is_masked(challenge)):
         return  # nothing is hashed, and `pkce-not-sent` says so
     if not S256_CHALLENGE.fullmatch(challenge):
         explains = (*refused_for(case, "invalid_request"), "pkce-mismatch", "token-refused")

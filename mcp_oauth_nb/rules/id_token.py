@@ -17,6 +17,7 @@ from mcp_oauth_nb.rules.evidence import (
     authorization_request,
     expected_issuer,
     form,
+    is_masked,
     jwt_claims,
     query,
     server_document,
@@ -49,7 +50,8 @@ def _issued(case: Case, *steps: str) -> list[Found]:
 
 
 def _with_id_token(case: Case) -> list[Found]:
-    return [found for found in _issued(case, "token", "refresh") if found[1].get("id_token") is not None]
+    found = [one for one in _issued(case, "token", "refresh") if one[1].get("id_token") is not None]
+    return [one for one in found if not is_masked(text(one[1]["id_token"]) or "")]
 
 
 def _breach(exchange: Exchange, expected: str, observed: str) -> Seen:
