@@ -25,6 +25,7 @@ from mcp_oauth_nb import (
     load_har,
 )
 from mcp_oauth_nb.mime import render
+from mcp_oauth_nb.views.link import LinkView
 
 VERIFIER = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"
 NONCE, API_KEY = "nonce-83ndk29sk", "key-81jsh2K0aaQ"
@@ -294,6 +295,16 @@ class TestDevice:
         assert oauth.token().status == "passed"
         assert_no_leak(shown(oauth), [*server.issued, USER_CODE])
 
+    def test_what_a_hostile_server_sends_is_text(self) -> None:
+        with PlainServer("hostile_device") as server:
+            oauth = made(server, "device", browser=None)
+            link = oauth.device()
+        assert link.url is not None
+        markup = render(LinkView(link, link.url, user_code=link.user_code))["text/html"]
+        assert "<script" not in markup
+        assert 'href="javascript' not in markup
+        assert "device-uri-unusable" in {one.rule for one in oauth.diagnose().findings}
+
     @pytest.mark.parametrize("fault", ["access_denied", "expired_token"])
     def test_the_person_says_no_or_nothing(self, fault: str) -> None:
         with PlainServer(fault) as server:
@@ -400,6 +411,18 @@ class TestApi:
             assert other.seen[-1][2]["x-key"] == API_KEY
         assert all("x-key" not in headers for _, _, headers, _ in server.seen)
 
+    def test_a_token_that_has_run_out_is_refreshed_where_that_is_wanted(self) -> None:
+        with PlainServer(lifetime_s=0) as server:
+            oauth = made(server, auto_refresh=True)
+            oauth.authorize()
+            oauth.callback()
+            oauth.token()
+            assert oauth.api().status == "passed"
+            assert achieved(oauth)[-2:] == ["refresh", "api"]
+            kept = made(server)
+            kept.run()
+            assert "refresh" not in achieved(kept)
+
     @pytest.mark.parametrize(
         "arguments",
         [
@@ -460,6 +483,15 @@ class TestEvidence:
 
 
 class TestRunner:
+    def test_shows_the_code_of_a_device(self, server: PlainServer) -> None:
+        runner = FlowRunner(made(server, "device", browser=None))
+        shown_links: list[str] = []
+        runner._link.observe(lambda change: shown_links.append(change["new"]), "value")
+        runner._all()
+        assert runner.status == "passed"
+        assert USER_CODE in shown_links[0]
+        assert runner._link.value == ""
+
     @pytest.mark.parametrize("case", ["pkce", "implicit", "device", "client-credentials"])
     def test_walks_the_route(self, server: PlainServer, case: str) -> None:
         runner = FlowRunner(made(server, case))

@@ -163,15 +163,25 @@ def _(case: Case, exchange: Exchange) -> Iterator[Seen]:
         explains = refused_for(case, "invalid_request") if asks else ("token-refused",)
         part = "url" if asks else "body:"
         summary = f"The parameter {quoted(name, 60)} is sent more than once."
-        who, level = ("user", SHOULD) if name in wanted else (sender(exchange, name), None)
+        is_wanted = name in wanted
+        who, level = sender(exchange, name), SHOULD if is_wanted else None
         yield Seen(
-            exchange, part, "each parameter once", f"{name} twice", summary, who=who, level=level, explains=explains
+            exchange,
+            part,
+            "each parameter once",
+            f"{name} twice",
+            summary,
+            who="user" if is_wanted else who,
+            level=level,
+            explains=explains,
         )
 
 
-def _custom_names(case: Case) -> frozenset[str]:
+def _custom_names(case: Case) -> tuple[str, ...]:
     """The parameters that the user has sent along: some servers read several of one name as a list."""
-    return frozenset(("audience", *case.trace.settings.get("custom parameters", "").split(", ")))
+    settings = case.trace.settings
+    named = settings.get("custom parameters", "").split(", ")
+    return (*named, "audience") if "audience" in settings else tuple(named)
 
 
 @rule(
