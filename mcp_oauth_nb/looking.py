@@ -14,6 +14,7 @@ from mcp_oauth_nb.arguments import brief
 from mcp_oauth_nb.errors import BadSetting, NotYet
 from mcp_oauth_nb.facts import FLOW, every_table, table_of
 from mcp_oauth_nb.protocol.flow import Authorization, Client, Tokens
+from mcp_oauth_nb.protocol.profiles import PLAIN
 from mcp_oauth_nb.records import Exchange
 from mcp_oauth_nb.rules.rule import Report
 from mcp_oauth_nb.stepping import Stepper
@@ -38,7 +39,8 @@ class Looker(Stepper):
     @property
     def config(self) -> Config:
         """What the server advertises: endpoints, capabilities, supported values. ``config.frame`` for pandas."""
-        return Config(self._flow.resource_metadata, self._flow.server_metadata, self._vault)
+        flow = self._flow
+        return Config(flow.resource_metadata, flow.server_metadata, self._vault, has_resource=flow.profile is not PLAIN)
 
     @property
     def exchanges(self) -> tuple[Exchange, ...]:

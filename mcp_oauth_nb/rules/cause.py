@@ -50,8 +50,10 @@ class Declared:
 
 SYMPTOMS = frozenset(
     (
+        "api-refused",
         "authorization-error",
         "authorization-page",
+        "device-refused",
         "insufficient-scope",
         "mcp-error",
         "redirect-not-received",
