@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 from urllib.parse import urlencode
@@ -24,7 +25,7 @@ from factories import (
 )
 
 from mcp_oauth_nb.protocol.grants import DEVICE_CODE
-from mcp_oauth_nb.records import Exchange, Headers, Trace
+from mcp_oauth_nb.records import Exchange, Headers, Request, Trace
 
 API_URL = "https://api.example.com/me"
 DEVICE = {
@@ -140,6 +141,7 @@ PLAIN_BREAKING = {
     "device-uri-unusable": device(device_answer(verification_uri="javascript:alert(1)")),
     "device-pending-status": device(None, question(200, "authorization_pending"), question(after_s=6)),
     "device-asked-too-often": device(None, question(400, "authorization_pending"), question(after_s=2)),
+    "request-not-https": called(replace(api_request(), request=Request("GET", "http://api.example.com/me"))),
     "api-refused": called(api_request(401)),
     "api-challenge-missing": called(api_request(401, challenge="")),
     "api-scheme-unusual": called(api_request(shown=f"Token {ACCESS}")),
@@ -156,6 +158,7 @@ PLAIN_CLEAN = {
     "device-uri-unusable": device(),
     "device-pending-status": device(None, question(400, "authorization_pending"), question(after_s=6)),
     "device-asked-too-often": device(None, question(400, "slow_down"), question(after_s=11)),
+    "request-not-https": called(),
     "api-refused": called(),
     "api-challenge-missing": called(api_request(401)),
     "api-scheme-unusual": called(),
