@@ -10,14 +10,12 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
 from mcp_oauth_nb.arguments import brief, check_behaviour, check_flags, check_redirect, client_key, one_line_each
 from mcp_oauth_nb.calling import Caller
 from mcp_oauth_nb.errors import BadSetting
-from mcp_oauth_nb.jose import secret_parts
 from mcp_oauth_nb.link import AuthorizationLink
 from mcp_oauth_nb.oauth2_arguments import (
     GRANTS,
@@ -28,13 +26,14 @@ from mcp_oauth_nb.oauth2_arguments import (
     choices_of,
     client_of,
 )
-from mcp_oauth_nb.protocol.choices import TYPED, Choices, PkceMethod, TokenPlace, TokenUse
-from mcp_oauth_nb.protocol.flow import Client, Document, Flow, Settings, Tokens
+from mcp_oauth_nb.oauth2_beginning import begun, custom_headers, vault_of
+from mcp_oauth_nb.protocol.choices import PkceMethod, TokenPlace, TokenUse
+from mcp_oauth_nb.protocol.flow import Client, Settings
 from mcp_oauth_nb.protocol.grants import route_told
 from mcp_oauth_nb.protocol.profiles import PLAIN
 from mcp_oauth_nb.protocol.step import Edits, Override
 from mcp_oauth_nb.protocol.wellknown import split
-from mcp_oauth_nb.redact import is_secret_name, learn_settings, looks_random, mask_text
+from mcp_oauth_nb.redact import mask_text
 from mcp_oauth_nb.rules.rule import Report
 from mcp_oauth_nb.steps import AFTERWARDS
 from mcp_oauth_nb.steps.api import api_step
@@ -42,7 +41,6 @@ from mcp_oauth_nb.wire.addresses import Guard
 from mcp_oauth_nb.wire.callback import Listener
 from mcp_oauth_nb.wire.driver import Browser, Driver
 from mcp_oauth_nb.wire.http import Wire, seconds
-from mcp_oauth_nb.wire.learning import LearningVault
 
 LATER = tuple(name for name in AFTERWARDS if name != "revoked")
 """What a token of a plain API goes through later; the request after revocation is one of MCP."""
@@ -189,8 +187,8 @@ class OAuth2(Caller):
         check_behaviour(browser, on_violation, redirect_uri)
         check_redirect(redirect_uri, allow_remote_redirect)
         check_flags(auto_refresh=auto_refresh)
-        custom = _custom(headers, api_url)
-        vault = _vault(given, choices, client, custom)
+        custom = custom_headers(headers, api_url)
+        vault = vault_of(given, choices, client, custom)
         listener = Listener(redirect_uri, in_fragment=choices.in_fragment)
         typed = given.typed
         self._auto_refresh = auto_refresh
@@ -218,7 +216,7 @@ class OAuth2(Caller):
             choices=choices,
             api_url=api_url,
         )
-        super().__init__(_begun(settings, access_token), driver, vault, verify)
+        super().__init__(begun(settings, access_token), driver, vault, verify)
 
     def __repr__(self) -> str:
         done = [run.step for run in self._driver.runs]
@@ -344,48 +342,3 @@ class OAuth2(Caller):
         }
         told = {name: value for name, value in shown.items() if value}
         return {**super()._settings_shown(), **self._settings_of_route(), **told}
-
-
-def _begun(settings: Settings, access_token: str | None) -> Flow:
-    """What is known before the first request: the client, the endpoints that were typed, a token from elsewhere."""
-    choices = settings.choices
-    document = Document(dict(choices.endpoints), TYPED, "typed", "", 0) if choices.issuer is None else None
-    tokens = Tokens(access_token) if access_token else None
-    client = settings.client
-    if client is not None and client.auth_method is None:
-        method = "private_key_jwt" if client.private_key else "client_secret_basic" if client.secret else "none"
-        client = replace(client, auth_method=method)
-    return Flow(settings, server_metadata=document, client=client, tokens=tokens)
-
-
-def _custom(headers: Mapping[str, str] | None, api_url: str | None) -> Mapping[str, Any]:
-    """Headers for the API: without its URL nobody knows whom they are for."""
-    custom = Override(headers={} if headers is None else headers).headers
-    if custom and api_url is None:
-        raise BadSetting("headers", "some without api_url", "an api_url: they are sent to its origin alone")
-    return custom
-
-
-def _vault(given: Given, choices: Choices, client: Client | None, custom: Mapping[str, Any]) -> LearningVault:
-    """A vault that knows every secret the user handed in."""
-    vault = LearningVault()
-    learn_settings(vault, custom, "")
-    for url in given.typed:
-        learn_settings(vault, {}, url)
-    for secret, kind in (
-        (client and client.secret, "client_secret"),
-        (given.access_token, "access_token"),
-        (given.password, "password"),
-        (given.state, "state"),
-        (given.nonce, "nonce"),
-        (given.code_verifier, "code_verifier"),
-        *((part, "private_key") for part in secret_parts((client and client.private_key) or "")),
-    ):
-        if secret:
-            vault.learn(secret, kind)
-    for one in (*choices.authorization_parameters, *choices.token_parameters, *choices.refresh_parameters):
-        if one.send_in == "header":
-            learn_settings(vault, {one.name: one.value}, "")
-        elif is_secret_name(one.name) or (len(one.value) >= 16 and "://" not in one.value and looks_random(one.value)):
-            vault.learn(one.value, "parameter")
-    return vault

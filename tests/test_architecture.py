@@ -18,7 +18,7 @@ FLOORS = (
     ("views",),
     ("link", "arguments"),
     ("evidence", "oauth2_arguments"),
-    ("stepping",),
+    ("stepping", "oauth2_beginning"),
     ("looking",),
     ("calling",),
     ("auditing",),
