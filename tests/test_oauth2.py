@@ -305,6 +305,15 @@ class TestDevice:
         assert 'href="javascript' not in markup
         assert "device-uri-unusable" in {one.rule for one in oauth.diagnose().findings}
 
+    def test_no_function_is_handed_what_a_browser_must_not_open(self) -> None:
+        asked: list[str] = []
+        with PlainServer("hostile_device") as server:
+            made(server, "device", browser=lambda url: asked.append(url) or "").run()
+        assert asked == []
+        with PlainServer() as server:
+            made(server, "device", browser=lambda url: asked.append(url) or "").run()
+            assert asked == [server.at(f"/activate?user_code={USER_CODE}")]
+
     @pytest.mark.parametrize("fault", ["access_denied", "expired_token"])
     def test_the_person_says_no_or_nothing(self, fault: str) -> None:
         with PlainServer(fault) as server:
@@ -460,8 +469,9 @@ class TestEvidence:
             assert [one.rule for one in again.findings] == [one.rule for one in told.findings]
         assert check(tmp_path / "saved.ipynb", oauth.trace).leaks == ()
 
-    def test_an_archive_is_judged_as_what_it_is(self, server: PlainServer, tmp_path: Path) -> None:
-        oauth = made(server, "device")
+    @pytest.mark.parametrize("case", ["device", "basic", "client-credentials", "pkce"])
+    def test_an_archive_is_judged_as_what_it_is(self, server: PlainServer, tmp_path: Path, case: str) -> None:
+        oauth = made(server, case)
         oauth.run()
         oauth.har(tmp_path / "flow.har")
         assert diagnose(load_har(tmp_path / "flow.har")).status == "passed"

@@ -228,7 +228,7 @@ class Running:
         """Wait for a person at another device, who is told of it at the first pause; `stop` ends the waiting."""
         driver = self._driver
         if self._paused_s is None and want.url:
-            if callable(driver.browser) and not driver.person:
+            if callable(driver.browser) and not driver.person and is_openable(want.url):
                 driver.browser(want.url)
             elif driver.announce is not None:
                 driver.announce(want.url)
