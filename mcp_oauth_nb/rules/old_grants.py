@@ -9,6 +9,7 @@ from mcp_oauth_nb.protocol.spec import Spec
 from mcp_oauth_nb.records import Exchange
 from mcp_oauth_nb.rules.authorization import sender
 from mcp_oauth_nb.rules.evidence import AUTHORIZATION_REQUEST, form, is_implicit, query, redirect, returned
+from mcp_oauth_nb.rules.outside import is_outside
 from mcp_oauth_nb.rules.rule import MUST, SHOULD, Case, Seen, Selector, rule
 from mcp_oauth_nb.rules.token_form import token_requests
 from mcp_oauth_nb.rules.words import AUTHORIZATION_SERVER, quoted
@@ -37,7 +38,10 @@ ANSWER = Selector(
     summary="The token is asked for with the implicit grant, which hands it to everything that sees the address.",
     fix="Ask for a code with PKCE, and redeem it at the token endpoint.",
     spec=Spec("RFC 9700", "2.1.2"),
-    over=AUTHORIZATION_REQUEST,
+    over=Selector(
+        lambda case: AUTHORIZATION_REQUEST.pick(case) if is_outside(case) else [],
+        "no authorization request of a flow without MCP was made yet",
+    ),
 )
 def _(case: Case, exchange: Exchange) -> Iterator[Seen]:
     wanted = query(exchange).get("response_type", "")
