@@ -28,6 +28,8 @@ _HOME = {
     "McpOAuthError": "errors",
     "NotOurs": "errors",
     "NotYet": "errors",
+    "OAuth2": "oauth2",
+    "Parameter": "protocol.parameters",
     "Recording": "recording.record",
     "Report": "rules.rule",
     "TimeUp": "errors",

@@ -22,8 +22,7 @@ class Branch(Stepper):
     def __init__(self, trunk: Stepper, name: str) -> None:
         order = list(trunk._before)
         earlier = order[: order.index(name)] if name in order else order
-        super().__init__(trunk._flow.settings, _driver_of(trunk, earlier), trunk._vault, None, trunk._verify)
-        self._flow = trunk._flow_before(name)
+        super().__init__(trunk._flow_before(name), _driver_of(trunk, earlier), trunk._vault, trunk._verify)
         self._before = {step: trunk._before[step] for step in earlier}
 
     def go_on(self, name: str, override: Override) -> Run:

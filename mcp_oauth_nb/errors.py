@@ -5,6 +5,7 @@
     +-- BadSetting        an argument that cannot work
     +-- CallbackTimeout   no redirect came back in time
     +-- TimeUp            the time for everything together is up
+    |   +-- DeviceTimeout nobody typed the user code in time
     +-- NotOurs           a file that holds no trace
     +-- HoldsSecret       what was to be written holds a secret, so that nothing was written
 
@@ -66,6 +67,17 @@ class TimeUp(McpOAuthError, TimeoutError):
         super().__init__(
             f"the {given_s:g} s given for everything together are up; expected it to be through. "
             "Give more time, and run it again."
+        )
+
+
+class DeviceTimeout(CallbackTimeout):
+    """The person at the other device was not done in the time given (seconds)."""
+
+    def __init__(self, waited_s: float) -> None:
+        McpOAuthError.__init__(
+            self,
+            f"the person was not done within {waited_s:g} s; expected the user code to be typed at the verification "
+            "URI. Run token() again to go on asking, or device() for a new code.",
         )
 
 

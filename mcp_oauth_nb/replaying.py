@@ -16,7 +16,7 @@ from mcp_oauth_nb.protocol.flow import Client
 from mcp_oauth_nb.protocol.wellknown import same_origin
 from mcp_oauth_nb.records import Run, Trace
 from mcp_oauth_nb.redact import mask_text
-from mcp_oauth_nb.steps import ROUTE, route_for
+from mcp_oauth_nb.steps import ROUTE
 from mcp_oauth_nb.steps.probes import PROBES
 from mcp_oauth_nb.views.replayed import Replayed
 
@@ -146,7 +146,7 @@ def _carry_out(
 
 def _go_on(dbg: Debugger, last: Run) -> None:
     """Along the route to the first trouble, where the record ended in a step of it."""
-    route = route_for(dbg.grant)
+    route = dbg.route()
     if last.step not in ROUTE or last.achieved:
         return
     for name in route[route.index(last.step) :]:

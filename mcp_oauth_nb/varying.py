@@ -22,7 +22,6 @@ from mcp_oauth_nb.records import Exchange
 from mcp_oauth_nb.redact import mask_text
 from mcp_oauth_nb.rules.evidence import challenges, oauth_error, query
 from mcp_oauth_nb.rules.rule import Report
-from mcp_oauth_nb.steps import route_for
 from mcp_oauth_nb.vault import Vault
 from mcp_oauth_nb.views.variants import Variant, Variants
 
@@ -115,7 +114,7 @@ class Varier(Auditor):
 
     def _plan(self, step: str, how: Varied, until: str | None) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """The steps that each variant repeats before the step, and those from the step on."""
-        route = route_for(self.grant)
+        route = self.route()
         before = tuple(name for name in how.before if name in route)
         if step != "authorize" and "authorize" in before and not self.is_automatic:
             raise BadSetting(

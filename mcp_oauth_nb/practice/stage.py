@@ -8,7 +8,6 @@ from typing import Any, Protocol
 
 from mcp_oauth_nb.debugger import Debugger
 from mcp_oauth_nb.errors import NotYet
-from mcp_oauth_nb.steps import route_for
 from mcp_oauth_nb.steps.probes import PROBES
 
 TOOL = ("echo", {"text": "hello"})
@@ -67,7 +66,7 @@ def _at(origin: str, value: Any) -> Any:
 
 def play(dbg: Debugger, fault: Played) -> None:
     """Run the route with the fault's edits, as far as it goes, and then the calls that the fault is shown with."""
-    for name in route_for(dbg.grant):
+    for name in dbg.route():
         getattr(dbg, name)(**fault.edits.get(name, {}))
         if not dbg.trace.runs[-1].achieved:
             break

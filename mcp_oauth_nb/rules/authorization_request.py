@@ -7,12 +7,21 @@ from collections import Counter
 from collections.abc import Iterator
 from urllib.parse import parse_qsl
 
+from mcp_oauth_nb.protocol.pkce import VERIFIER
 from mcp_oauth_nb.protocol.spec import Spec
 from mcp_oauth_nb.protocol.wellknown import split
 from mcp_oauth_nb.records import Exchange
 from mcp_oauth_nb.rules.authorization import sender
 from mcp_oauth_nb.rules.discovery import Found
-from mcp_oauth_nb.rules.evidence import AUTHORIZATION_REQUEST, query, redirect, server_document, text
+from mcp_oauth_nb.rules.evidence import (
+    AUTHORIZATION_REQUEST,
+    CODE_AUTHORIZATION_REQUEST,
+    is_masked,
+    query,
+    redirect,
+    server_document,
+    text,
+)
 from mcp_oauth_nb.rules.rule import ANY, MUST, SHOULD, Case, Seen, Selector, rule
 from mcp_oauth_nb.rules.words import AUTHORIZATION_SERVER, quoted, shown
 
@@ -47,7 +56,7 @@ def refused_for(case: Case, *errors: str) -> tuple[str, ...]:
     summary="The authorization request lacks a parameter that it must have.",
     fix="Send response_type=code and client_id with every authorization request.",
     spec=Spec("OAuth 2.1", "4.1.1"),
-    over=AUTHORIZATION_REQUEST,
+    over=CODE_AUTHORIZATION_REQUEST,
 )
 def _(case: Case, exchange: Exchange) -> Iterator[Seen]:
     sent = query(exchange)
@@ -148,13 +157,31 @@ def _with_parameters(case: Case) -> list[Exchange]:
     over=Selector(_with_parameters, "no authorization or token request was made yet"),
 )
 def _(case: Case, exchange: Exchange) -> Iterator[Seen]:
+    wanted = _custom_names(case)
     for name in _given_twice(exchange):
         asks = exchange.step == "authorize"
         explains = refused_for(case, "invalid_request") if asks else ("token-refused",)
         part = "url" if asks else "body:"
         summary = f"The parameter {quoted(name, 60)} is sent more than once."
-        who = sender(exchange, name)
-        yield Seen(exchange, part, "each parameter once", f"{name} twice", summary, who=who, explains=explains)
+        is_wanted = name in wanted
+        who, level = sender(exchange, name), SHOULD if is_wanted else None
+        yield Seen(
+            exchange,
+            part,
+            "each parameter once",
+            f"{name} twice",
+            summary,
+            who="user" if is_wanted else who,
+            level=level,
+            explains=explains,
+        )
+
+
+def _custom_names(case: Case) -> tuple[str, ...]:
+    """The parameters that the user has sent along: some servers read several of one name as a list."""
+    settings = case.trace.settings
+    named = settings.get("custom parameters", "").split(", ")
+    return (*named, "audience") if "audience" in settings else tuple(named)
 
 
 @rule(
@@ -172,6 +199,9 @@ def _(case: Case, exchange: Exchange) -> Iterator[Seen]:
 )
 def _(case: Case, exchange: Exchange) -> Iterator[Seen]:
     challenge = query(exchange)["code_challenge"]
+    is_plain = query(exchange).get("code_challenge_method") == "plain"
+    if is_plain and (VERIFIER.fullmatch(challenge) or is_masked(challenge)):
+        return  # nothing is hashed, and `pkce-not-sent` says so
     if not S256_CHALLENGE.fullmatch(challenge):
         explains = (*refused_for(case, "invalid_request"), "pkce-mismatch", "token-refused")
         seen = f"{len(challenge)} characters{_mistake(challenge)}"

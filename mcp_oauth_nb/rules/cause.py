@@ -15,6 +15,7 @@ from typing import Literal
 
 from mcp_oauth_nb.protocol.spec import Spec
 from mcp_oauth_nb.records import Exchange
+from mcp_oauth_nb.rules.outside import is_outside, is_possible
 from mcp_oauth_nb.rules.rule import LAST_RESORT, Case, Finding
 from mcp_oauth_nb.rules.suspect import RANKS, Confidence, Line, Suspect, Who
 from mcp_oauth_nb.rules.untold import NotTold
@@ -51,8 +52,10 @@ class Declared:
 
 SYMPTOMS = frozenset(
     (
+        "api-refused",
         "authorization-error",
         "authorization-page",
+        "device-refused",
         "insufficient-scope",
         "mcp-error",
         "redirect-not-received",
@@ -149,10 +152,11 @@ def accused(case: Case, finding: Finding) -> Finding:
 
 def ranking(case: Case, finding: Finding) -> tuple[Suspect, ...]:
     """The suspects of a finding that its evidence fits, best first; of equals, the one declared first."""
+    outside = is_outside(case)
     fitting = [
         made
         for declared in SUSPECTS.values()
-        if finding.rule in declared.of
+        if finding.rule in declared.of and (not outside or is_possible(declared.step, declared.spec))
         for made in _weighed(declared, case, finding)
     ]
     return tuple(sorted(fitting, key=lambda one: RANKS.index(one.confidence)))

@@ -11,10 +11,12 @@ from dataclasses import replace
 
 from mcp_oauth_nb.protocol.grants import ROUTE
 from mcp_oauth_nb.protocol.probes import ASKED_BESIDE, CLIENT_DOCUMENT, PROBES
+from mcp_oauth_nb.protocol.profiles import PLAIN
 from mcp_oauth_nb.records import Trace
 from mcp_oauth_nb.rules import (
     access_token,
     afterwards,
+    api,
     authorization,
     authorization_aim,
     authorization_request,
@@ -24,6 +26,7 @@ from mcp_oauth_nb.rules import (
     challenge_parameters,
     client_document,
     conversation,
+    device,
     discovering_client,
     discovery,
     dpop,
@@ -37,6 +40,7 @@ from mcp_oauth_nb.rules import (
     locations,
     management,
     mcp_answers,
+    old_grants,
     refresh,
     refusals,
     registering_client,
@@ -61,6 +65,7 @@ from mcp_oauth_nb.rules import (
 from mcp_oauth_nb.rules.cause import accused
 from mcp_oauth_nb.rules.causes import AREAS
 from mcp_oauth_nb.rules.levels import levels_of
+from mcp_oauth_nb.rules.outside import NO_MCP, held_by, is_outside, told_outside
 from mcp_oauth_nb.rules.probes import bearer as probes_bearer
 from mcp_oauth_nb.rules.probes import documents as probes_documents
 from mcp_oauth_nb.rules.probes import server as probes_server
@@ -105,6 +110,8 @@ MODULES = (
     authorization_request,
     authorization_aim,
     authorization_response,
+    old_grants,
+    device,
     tokens,
     token_request,
     token_form,
@@ -113,6 +120,7 @@ MODULES = (
     id_token,
     access_token,
     bearing,
+    api,
     extensions,
     enterprise,
     dpop,
@@ -141,7 +149,10 @@ _REGISTERED = ROUTE.index("register") + 1
 STEP_ORDER = (
     *ROUTE[:_REGISTERED],
     CLIENT_DOCUMENT,
-    *ROUTE[_REGISTERED:],
+    *ROUTE[_REGISTERED : ROUTE.index("token")],
+    "device",
+    *ROUTE[ROUTE.index("token") :],
+    "api",
     "call",
     "introspect",
     "userinfo",
@@ -173,6 +184,8 @@ def judge(trace: Trace) -> Verdict:
         else:
             outcomes[rule.id] = "passed"
     stopping = [accused(case, one) for one in _warned_beside(_what_stopped_the_flow(case, found))]
+    if is_outside(case):
+        stopping = [told_outside(one) for one in stopping]
     untold = _untold(trace, stopping)
     kept = _without_last_resort([one for one in stopping if one not in untold])
     for one in untold:
@@ -195,6 +208,9 @@ def _place(step: str) -> int:
 
 def _examine(rule: Rule, case: Case) -> tuple[list[Finding], str]:
     """The breaches of one rule, or the reason why it could not be tested."""
+    outside = is_outside(case)
+    if outside and held_by(rule) is None:
+        return [], NO_MCP
     breaches: list[Finding] = []
     judged, missing = 0, rule.over.missing
     try:
@@ -212,7 +228,9 @@ def _examine(rule: Rule, case: Case) -> tuple[list[Finding], str]:
 
 
 def _finding(rule: Rule, seen: Seen, version: str) -> Finding:
-    levels = levels_of(rule.id) if seen.level is None else seen.level
+    held = held_by(rule) if version == PLAIN.version else None
+    level, spec = held or (levels_of(rule.id), rule.spec.at(version))
+    levels = level if seen.level is None else seen.level
     return Finding(
         rule=rule.id,
         step=seen.step or _step_of(rule, seen),
@@ -224,7 +242,7 @@ def _finding(rule: Rule, seen: Seen, version: str) -> Finding:
         exchange=seen.exchange.id if seen.exchange else 0,
         part=seen.part,
         fix=capped(seen.fix or rule.fix, 500),
-        spec=rule.spec.at(version),
+        spec=spec,
         explains=rule.explains if seen.explains is None else seen.explains,
         cause=seen.cause,
         caused_in=seen.caused_in,

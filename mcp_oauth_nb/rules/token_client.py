@@ -14,6 +14,7 @@ from mcp_oauth_nb.rules.evidence import form, is_at_idp, is_edited, oauth_error,
 from mcp_oauth_nb.rules.rule import MUST, SHOULD, Case, Seen, Selector, rule
 from mcp_oauth_nb.rules.suspect import Who
 from mcp_oauth_nb.rules.words import quoted
+from mcp_oauth_nb.vault import TAG
 
 _ENCODED = re.compile(r"(?:[^%:]|%[0-9A-Fa-f]{2})*")
 NONE, BASIC, POST, ASSERTION = "none", "client_secret_basic", "client_secret_post", "a client assertion"
@@ -35,7 +36,9 @@ def basic_pair(exchange: Exchange) -> tuple[str, str] | None:
 
 def client_shown(exchange: Exchange) -> str:
     """The client id that a request shows, in its body or in a Basic header; empty where none is to be read."""
-    pair = basic_pair(exchange)
+    pair, (scheme, _, shown) = basic_pair(exchange), (exchange.request.header("authorization") or "").partition(" ")
+    if pair is None and scheme.lower() == "basic" and TAG.search(shown):  # as an archive of ours shows it
+        return shown.partition(":")[0]
     return unquote_plus(pair[0]) if pair else form(exchange).get("client_id", "")
 
 

@@ -8,6 +8,7 @@ from mcp_oauth_nb.protocol.spec import Spec
 from mcp_oauth_nb.protocol.wellknown import is_loopback, same_origin
 from mcp_oauth_nb.records import Exchange, FailureKind, Run
 from mcp_oauth_nb.rules.evidence import FINISHED_RUNS, TRIED
+from mcp_oauth_nb.rules.outside import is_outside
 from mcp_oauth_nb.rules.rule import ANY, MUST, SHOULD, Case, Seen, Selector, rule
 from mcp_oauth_nb.rules.suspect import Who
 from mcp_oauth_nb.rules.words import came, origin, party
@@ -129,6 +130,27 @@ def _(case: Case, exchange: Exchange) -> Iterator[Seen]:
         )
 
 
+def _asked_without_mcp(case: Case) -> list[Exchange]:
+    """What was sent in a flow without MCP, whose endpoints a person may have typed."""
+    return [one for one in case.exchanges() if one.direction == "out"] if is_outside(case) else []
+
+
+@rule(
+    "request-not-https",
+    step=ANY,
+    level=MUST,
+    who="user",
+    summary="A request with codes, tokens or secrets goes over plain http to another machine.",
+    fix="Use the https URL of this endpoint; where it has none, put it behind TLS.",
+    spec=Spec("RFC 6749", "10.9"),
+    over=Selector(_asked_without_mcp, "no request of a flow without MCP was made yet"),
+)
+def _(case: Case, exchange: Exchange) -> Iterator[Seen]:
+    url = exchange.request.url
+    if url.lower().startswith("http:") and not is_loopback(url):
+        yield Seen(exchange, "url", "an https URL (http only on this machine)", origin(exchange), step=exchange.step)
+
+
 EXPECTED = {
     "challenge": "401 with a Bearer challenge",
     "resource_metadata": "200 with the protected resource metadata",
@@ -137,7 +159,9 @@ EXPECTED = {
     "pkce": "a code verifier and its challenge",
     "authorize": "an authorization URL that can be opened",
     "callback": "a redirect to the redirect URI with a code",
+    "device": "200 with a user code",
     "token": "200 with an access token",
+    "api": "an answer of the API in the 200s",
     "mcp": "200 with a JSON-RPC result for every request",
     "call": "200 with a JSON-RPC result",
     "refresh": "200 with a new access token",

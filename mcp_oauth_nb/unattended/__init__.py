@@ -27,7 +27,6 @@ from mcp_oauth_nb.mime import Displayable, render
 from mcp_oauth_nb.protocol.flow import Registration
 from mcp_oauth_nb.redact import is_secret_name
 from mcp_oauth_nb.rules.rule import Report
-from mcp_oauth_nb.steps import route_for
 from mcp_oauth_nb.unattended.named import HELD, client_of, from_variable, headers_of, target_of
 from mcp_oauth_nb.views.noted import Noted
 from mcp_oauth_nb.views.tables import TableView
@@ -192,7 +191,7 @@ def _walked(dbg: Debugger, limit_s: float, *, has_token: bool) -> Iterator[str]:
 
     A token that is there already is tried whatever came of the discovery, which is then for the evidence alone.
     """
-    routes = (DISCOVERY, ("mcp",)) if has_token else (route_for(dbg.grant),)
+    routes = (DISCOVERY, ("mcp",)) if has_token else (dbg.route(),)
     for route in routes:
         yield from _ended_early(dbg, route, limit_s)
     if dbg.input_needed is not None:

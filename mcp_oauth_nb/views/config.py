@@ -103,11 +103,13 @@ class Config(Displayable):
         resource_metadata: the protected resource metadata; None before it was fetched.
         server_metadata: the authorization server metadata; None before it was fetched.
         vault: the secrets of the trace.
+        has_resource: there is an MCP server, whose metadata belongs to the whole.
     """
 
     resource_metadata: Document | None = None
     server_metadata: Document | None = None
     vault: Vault = field(default_factory=Vault)
+    has_resource: bool = True
 
     def __repr__(self) -> str:
         return f"<Config of {len(self.documents)} documents>"
@@ -137,8 +139,9 @@ class Config(Displayable):
     def to_do(self) -> str:
         """Which call discovers what is missing; empty when nothing is."""
         calls = (("dbg.resource_metadata()", self.resource_metadata), ("dbg.server_metadata()", self.server_metadata))
-        missing = [call for call, document in calls if document is None]
-        what = "Nothing is discovered yet" if len(missing) == len(calls) else "Half of it is not discovered yet"
+        wanted = calls if self.has_resource else calls[1:]
+        missing = [call for call, document in wanted if document is None]
+        what = "Nothing is discovered yet" if len(missing) == len(wanted) else "Half of it is not discovered yet"
         return f"{what}: run {', then '.join(missing)}." if missing else ""
 
     def _read(self) -> Iterator[Entry]:
