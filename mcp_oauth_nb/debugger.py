@@ -46,12 +46,14 @@ from mcp_oauth_nb.steps import AFTERWARDS, STEPS, route_for
 from mcp_oauth_nb.steps.inspection import WHICH, Which, introspect_step
 from mcp_oauth_nb.steps.mcp import call_step
 from mcp_oauth_nb.steps.probes import PROBES
+from mcp_oauth_nb.using import Use
 from mcp_oauth_nb.views.client_document import ClientDocument
 from mcp_oauth_nb.views.config import Config
 from mcp_oauth_nb.views.script import Script
 from mcp_oauth_nb.views.tables import TableView
 from mcp_oauth_nb.views.token_details import TokenDetails
 from mcp_oauth_nb.wire.addresses import Guard
+from mcp_oauth_nb.wire.auth import TokenAuth
 from mcp_oauth_nb.wire.callback import Listener, local_document_url
 from mcp_oauth_nb.wire.driver import Browser, Driver
 from mcp_oauth_nb.wire.http import Wire, seconds
@@ -225,6 +227,8 @@ class Debugger(Auditor):
         )
         if document_url is not None and document_url == listener.beside(LOCAL_PATH):
             listener.publish(LOCAL_PATH, json.dumps(document_for(settings, document_url)).encode())
+        self.use = Use(self)
+        """How the tokens go into requests that `auth` sends: which one, where, and whether it is refreshed in time."""
         super().__init__(settings, driver, vault, Tokens(access_token) if access_token else None, verify)
 
     def __repr__(self) -> str:
@@ -435,9 +439,9 @@ class Debugger(Auditor):
         return tuple(self._driver.exchanges)
 
     @property
-    def tokens(self) -> Tokens | None:
-        """The tokens as they were issued last; None before. Their repr shows none of them."""
-        return self._flow.tokens
+    def auth(self) -> TokenAuth:
+        """For ``httpx.Client(auth=dbg.auth)``: sends the access token, and refreshes one that is about to expire."""
+        return self.use.auth
 
     @property
     def details(self) -> TokenDetails:

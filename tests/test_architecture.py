@@ -11,7 +11,7 @@ NAME = PACKAGE.name
 
 FLOORS = (
     ("mime", "errors", "vault"),
-    ("records", "telltale", "jose"),
+    ("records", "telltale", "jose", "sealed"),
     ("protocol", "redact"),
     ("steps", "rules", "wire"),
     ("facts", "audit"),
@@ -19,8 +19,9 @@ FLOORS = (
     ("link", "arguments"),
     ("evidence",),
     ("stepping",),
-    ("auditing",),
+    ("auditing", "using"),
     ("debugger", "single"),
+    ("keeping",),
     ("widgets", "commands", "practice"),
     ("__main__",),
     ("__init__",),
@@ -39,7 +40,8 @@ ONLY_IN = {
     "jsonschema": ("evidence/document.py",),
     "mcp": ("demo/",),
     "uvicorn": ("demo/",),
-    "joserfc": ("jose.py", "demo/"),
+    "joserfc": ("jose.py", "sealed.py", "demo/"),
+    "keyring": ("keeping/ring.py",),
 }
 LAZY = ("pandas", "nbformat", "nbconvert", "jsonschema")
 """Costly to import, so reached inside the function that needs them."""
