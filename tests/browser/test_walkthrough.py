@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -63,6 +62,15 @@ def assert_good_evidence(notebook: Notebook, cell: int) -> dict[str, Any]:
     return saved
 
 
+def wait_for_every_word(notebook: Notebook, wanted: set[str]) -> None:
+    """Cells far down are drawn when the browser has time for them."""
+
+    def missing() -> set[str]:
+        return wanted - words(notebook.text())
+
+    until(lambda: not missing(), "every word of the file is on the page", more=lambda: str(missing()))
+
+
 def test_walk_save_and_read_again(
     open_notebook: Opener, author: Lab, reader: Lab, place: str, picture: Callable[[str], Path]
 ) -> None:
@@ -81,8 +89,7 @@ def test_walk_save_and_read_again(
         again = open_notebook(running, notebook.path)
         again.painted()
         assert again.trusted() is trust
-        missing = partial(lambda notebook: words_of(saved) - words(notebook.text()), again)
-        until(lambda: not missing(), "every word of the file is on the page", more=lambda: str(missing()))
+        wait_for_every_word(again, words_of(saved))
         assert not [message for message in DEAD if message in again.text()]
         again.screenshot(picture("trusted" if trust else "untrusted"), cell)
         again.end()
