@@ -26,6 +26,8 @@ _HOME = {
     "McpOAuthError": "errors",
     "NotOurs": "errors",
     "NotYet": "errors",
+    "OAuth2": "oauth2",
+    "Parameter": "protocol.parameters",
     "Report": "rules.rule",
     "Trace": "records",
     "check": "evidence.search",

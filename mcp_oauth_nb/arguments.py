@@ -31,6 +31,11 @@ def check_target(
         raise BadSetting("protocol", brief(protocol), "one of " + ", ".join((AUTO, *PROFILES)))
     if client is not None and not isinstance(client, Client):
         raise BadSetting("client", f"a {type(client).__name__}", "Client('id') or Client('id', secret=getpass())")
+    check_behaviour(browser, on_violation, redirect_uri)
+
+
+def check_behaviour(browser: object, on_violation: object, redirect_uri: object) -> None:
+    """Who consents, what a breach leads to, and where the browser comes back to."""
     if browser is not None and browser != "follow" and not callable(browser):
         raise BadSetting("browser", brief(browser), "None, 'follow', or a function of the authorization URL")
     if on_violation not in ("stop", "continue"):

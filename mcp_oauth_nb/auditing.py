@@ -7,12 +7,12 @@ from collections.abc import Iterable
 
 from mcp_oauth_nb.arguments import brief
 from mcp_oauth_nb.audit import Audit
+from mcp_oauth_nb.calling import Caller
 from mcp_oauth_nb.errors import BadSetting, NotYet
 from mcp_oauth_nb.protocol.flow import Flow
 from mcp_oauth_nb.protocol.probes import FRESH, FRESH_GRANT, PROBES, SPENDING
 from mcp_oauth_nb.protocol.step import Override
-from mcp_oauth_nb.stepping import Stepper
-from mcp_oauth_nb.steps import AFTERWARDS, STEPS, route_for
+from mcp_oauth_nb.steps import AFTERWARDS, STEPS
 
 WRITTEN = ("junit", "sarif")
 """The formats for machines; each has a module of its name, which only audits need."""
@@ -23,8 +23,8 @@ LATER = (("refresh", "replay"), ("revoke", "revoked"))
 DISCOVERY = ("challenge", "resource_metadata", "server_metadata")
 
 
-class Auditor(Stepper):
-    """A stepper that can audit."""
+class Auditor(Caller):
+    """A caller that can audit."""
 
     def audit(self, *, only: str | Iterable[str] | None = None, destructive: bool = True) -> Audit:
         """Check everything that can be checked: the flow, where it has not run, then every probe that applies.
@@ -80,7 +80,7 @@ class Auditor(Stepper):
                 "a flow that has run, or somebody who consents",
                 "Call dbg.run() first, or make Debugger(url, browser='follow').",
             )
-        for name in route_for(self.grant):
+        for name in self.route():
             self._carry_out(name)
             if not self._driver.runs[-1].achieved:
                 break

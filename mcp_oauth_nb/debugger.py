@@ -6,12 +6,10 @@ stands in `stepping`. A report is worked out when it is looked at, so that a run
 
 from __future__ import annotations
 
-import importlib
 import json
 import secrets
 import time
 from collections.abc import Callable, Collection, Mapping
-from getpass import getpass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -29,31 +27,20 @@ from mcp_oauth_nb.arguments import (
     tool_call,
 )
 from mcp_oauth_nb.auditing import Auditor
-from mcp_oauth_nb.errors import BadSetting, NotYet
-from mcp_oauth_nb.facts import FLOW, every_table, table_of
+from mcp_oauth_nb.errors import BadSetting
 from mcp_oauth_nb.jose import new_key, secret_parts
-from mcp_oauth_nb.link import AuthorizationLink
 from mcp_oauth_nb.protocol.client_document import LOCAL_PATH, document_for
 from mcp_oauth_nb.protocol.elicitation import InputNeeded
-from mcp_oauth_nb.protocol.flow import Authorization, Client, Registration, Settings, Tokens, need
+from mcp_oauth_nb.protocol.flow import Client, Flow, Registration, Settings, Tokens, need
 from mcp_oauth_nb.protocol.grants import Enterprise, Grant
 from mcp_oauth_nb.protocol.profiles import AUTO, MODERN, PROFILES
 from mcp_oauth_nb.protocol.step import Edits, Override
-from mcp_oauth_nb.records import Exchange
 from mcp_oauth_nb.redact import learn_settings, mask_text
 from mcp_oauth_nb.rules.rule import Report
-from mcp_oauth_nb.steps import AFTERWARDS, STEPS, route_for
-from mcp_oauth_nb.steps.inspection import WHICH, Which, introspect_step
 from mcp_oauth_nb.steps.mcp import call_step
 from mcp_oauth_nb.steps.probes import PROBES
-from mcp_oauth_nb.using import Use
 from mcp_oauth_nb.views.client_document import ClientDocument
-from mcp_oauth_nb.views.config import Config
-from mcp_oauth_nb.views.script import Script
-from mcp_oauth_nb.views.tables import TableView
-from mcp_oauth_nb.views.token_details import TokenDetails
 from mcp_oauth_nb.wire.addresses import Guard
-from mcp_oauth_nb.wire.auth import TokenAuth
 from mcp_oauth_nb.wire.callback import Listener, local_document_url
 from mcp_oauth_nb.wire.driver import Browser, Driver
 from mcp_oauth_nb.wire.http import Wire, seconds
@@ -227,9 +214,8 @@ class Debugger(Auditor):
         )
         if document_url is not None and document_url == listener.beside(LOCAL_PATH):
             listener.publish(LOCAL_PATH, json.dumps(document_for(settings, document_url)).encode())
-        self.use = Use(self)
-        """How the tokens go into requests that `auth` sends: which one, where, and whether it is refreshed in time."""
-        super().__init__(settings, driver, vault, Tokens(access_token) if access_token else None, verify)
+        tokens = Tokens(access_token) if access_token else None
+        super().__init__(Flow(settings, tokens=tokens), driver, vault, verify)
 
     def __repr__(self) -> str:
         done = [run.step for run in self._driver.runs]
@@ -245,10 +231,6 @@ class Debugger(Auditor):
         """Request the protected resource metadata (RFC 9728)."""
         return self._run("resource_metadata", params=params, headers=headers)
 
-    def server_metadata(self, *, params: Edits | None = None, headers: Edits | None = None) -> Report:
-        """Request the authorization server metadata (RFC 8414, OpenID Connect Discovery) and check S256."""
-        return self._run("server_metadata", params=params, headers=headers)
-
     def register(self, *, headers: Edits | None = None, json: Edits | None = None) -> Report:
         """Register a client dynamically (RFC 7591), or take the one given as ``client=``."""
         return self._run("register", headers=headers, json=json)
@@ -256,56 +238,6 @@ class Debugger(Auditor):
     def client_document_check(self, *, headers: Edits | None = None) -> Report:
         """Probe: read your client ID metadata document as an authorization server would, and judge it."""
         return self.probe("client_document_check", headers=headers)
-
-    def pkce(self) -> Report:
-        """Generate a code verifier and its S256 challenge (RFC 7636)."""
-        return self._run("pkce")
-
-    def authorize(self, *, params: Edits | None = None) -> AuthorizationLink:
-        """Build the authorization URL and show it as a link; returns at once. `callback` takes it from there.
-
-        Fresh PKCE parameters are generated when the last ones were already used.
-        """
-        if self._flow.pkce is None or "authorize" in self._before:
-            self._rewind("pkce" if "pkce" in self._before else "authorize")
-            self._run("pkce")
-        self._driver.listener.forget()
-        self._run("authorize", params=params)
-        self._listen()
-        return self._link()
-
-    def callback(self, redirect: str | None = None, *, paste: bool = False, timeout_s: float | None = None) -> Report:
-        """Wait for the redirect, and take it apart: state, issuer, then code or error.
-
-        Args:
-            redirect: the address the browser ended on, its query string, or the bare code. A code typed into a cell
-                is saved with the notebook: prefer ``paste=True``.
-            paste: ask for it with a prompt that is not saved.
-            timeout_s: how long to wait, in seconds, instead of the setting.
-
-        Raises:
-            CallbackTimeout: no redirect came in time.
-            NotYet: there is no authorization request.
-        """
-        if self._flow_before("callback").authorization is None:
-            raise NotYet("authorization request", "dbg.authorize()")
-        if redirect is None and paste:
-            redirect = getpass("Paste the address the browser ended on, or the code: ")
-        if redirect is not None:
-            self.offer(redirect)
-        usual = self._driver.callback_timeout_s
-        self._driver.callback_timeout_s = usual if timeout_s is None else seconds("timeout_s", timeout_s)
-        try:
-            report = self._run("callback")
-        finally:
-            self._driver.callback_timeout_s = usual
-        if self._shown_link is not None:
-            self._shown_link.close()
-        return report
-
-    def token(self, *, params: Edits | None = None, form: Edits | None = None, headers: Edits | None = None) -> Report:
-        """Exchange the authorization code, or what else the grant is, for tokens (RFC 6749 4)."""
-        return self._run("token", params=params, form=form, headers=headers)
 
     def mcp(
         self,
@@ -335,35 +267,9 @@ class Debugger(Auditor):
                 return opened
         return self._run("call", step=call_step(method, params or {}), headers=headers, json=json)
 
-    def refresh(
-        self, *, params: Edits | None = None, form: Edits | None = None, headers: Edits | None = None
-    ) -> Report:
-        """Exchange the refresh token for a new pair (RFC 6749 6)."""
-        return self._run("refresh", params=params, form=form, headers=headers)
-
-    def replay(self, *, form: Edits | None = None, headers: Edits | None = None) -> Report:
-        """Probe: present the replaced refresh token again. A healthy server refuses, and may revoke the grant."""
-        return self._run("replay", form=form, headers=headers)
-
-    def revoke(self, *, form: Edits | None = None, headers: Edits | None = None) -> Report:
-        """Revoke the refresh token and the access token (RFC 7009)."""
-        return self._run("revoke", form=form, headers=headers)
-
     def revoked(self, *, headers: Edits | None = None) -> Report:
         """Probe: use the revoked access token. A healthy server answers 401."""
         return self._run("revoked", headers=headers)
-
-    def introspect(
-        self, which: Which = "access_token", *, form: Edits | None = None, headers: Edits | None = None
-    ) -> Report:
-        """Ask the authorization server about ``"access_token"`` or ``"refresh_token"`` (RFC 7662)."""
-        if which not in WHICH:
-            raise BadSetting("which", brief(which), "one of " + ", ".join(WHICH))
-        return self._run("introspect", step=introspect_step(which), form=form, headers=headers)
-
-    def userinfo(self, *, headers: Edits | None = None) -> Report:
-        """Ask with the access token who the user is (OpenID Connect Core 5.3)."""
-        return self._run("userinfo", headers=headers)
 
     def registration(self, *, headers: Edits | None = None) -> Report:
         """Read what a dynamic registration left at the authorization server (RFC 7592 2.1)."""
@@ -397,71 +303,12 @@ class Debugger(Auditor):
         """Probe: ask every location at which a metadata document may be, also those that no client comes to."""
         return self.probe("well_known", headers=headers)
 
-    def run(self, *, afterwards: bool = False) -> Report:
-        """Run the whole flow from its beginning to the first trouble.
-
-        Args:
-            afterwards: go on with refresh and replay, where a refresh token was issued, which no server has to do; then
-                with revocation and the request after revocation. A replay that is refused may end the grant, so that
-                the last of these proves something only without it.
-        """
-        first = "mcp" if self._flow_before("challenge").tokens else "challenge"
-        route = route_for(self.grant, afterwards=afterwards)
-        route = route[route.index(first) :]
-        for name in route:
-            if name in ("refresh", "replay") and self._flow.tokens and not self._flow.tokens.refresh_token:
-                route = tuple(one for one in route if one != name)
-                continue
-            if name == "callback":
-                self._listen()
-            self._carry_out(name)
-            if not self._driver.runs[-1].achieved:
-                break
-        if self._shown_link is not None:
-            self._shown_link.close()
-        return self._report(None, route)
-
     # -- looking --------------------------------------------------------------------------------------------------
-
-    def diagnose(self) -> Report:
-        """The verdict over everything so far: failing step, probable cause, who must act, the fix."""
-        ran = {run.step for run in self._driver.runs}
-        return self._report(None, route_for(self.grant) + tuple(name for name in AFTERWARDS if name in ran))
-
-    @property
-    def config(self) -> Config:
-        """What the server advertises: endpoints, capabilities, supported values. ``config.frame`` for pandas."""
-        return Config(self._flow.resource_metadata, self._flow.server_metadata, self._vault)
-
-    @property
-    def exchanges(self) -> tuple[Exchange, ...]:
-        """Every exchange so far, also those of runs that were run again since."""
-        return tuple(self._driver.exchanges)
-
-    @property
-    def auth(self) -> TokenAuth:
-        """For ``httpx.Client(auth=dbg.auth)``: sends the access token, and refreshes one that is about to expire."""
-        return self.use.auth
-
-    @property
-    def details(self) -> TokenDetails:
-        """What the access token and the ID token say of themselves: their claims, read and not verified."""
-        return TokenDetails(self._flow.tokens, self._vault, self._flow.settings.clock())
-
-    @property
-    def client(self) -> Client | None:
-        """The client that was registered or given; None before. Its repr shows no secret."""
-        return self._flow.client or self._flow.settings.client
 
     @property
     def input_needed(self) -> InputNeeded | None:
         """What the MCP server wants of you before it answers a request; None where it wants nothing."""
         return self._flow.input_needed
-
-    @property
-    def authorization(self) -> Authorization | None:
-        """The authorization request made last: issuer, resource and scope; None before."""
-        return self._flow.authorization
 
     def client_document(self, url: str | None = None) -> ClientDocument:
         """The client ID metadata document that fits this debugger's settings, to be published at `url`.
@@ -476,63 +323,3 @@ class Debugger(Auditor):
         check_texts(url=url)
         where = need(url or settings.client_metadata_url, "URL", "dbg.client_document('https://.../client.json')")
         return ClientDocument(document_for(settings, where), where, self._vault)
-
-    def table(self, name: str) -> TableView:
-        """One derived table by itself, such as ``"locations"`` after `well_known`; its ``.frame`` is for pandas.
-
-        Raises:
-            BadSetting: there is no such table; the message lists those there are.
-            NotYet: nothing has run that it could be worked out of.
-        """
-        if not isinstance(name, str) or name not in every_table():
-            raise BadSetting("table(name)", brief(name), "one of " + ", ".join(every_table()))
-        made = table_of(self.trace, name)
-        if made is None:
-            step = next((step for step in every_table()[name].steps if step != FLOW), "run")
-            raise NotYet(f"table {name}", f"dbg.{step}()")
-        return TableView(made, self._vault)
-
-    def curl(self, step: str | None = None) -> Script:
-        """One step, or the whole flow, as a bash script with curl. Secrets are shell variables in it.
-
-        Raises:
-            NotYet: that step has not run.
-        """
-        if step is not None and (not isinstance(step, str) or step not in STEPS):
-            raise BadSetting("curl(step)", brief(step), "one of " + ", ".join(STEPS))
-        from mcp_oauth_nb.evidence.curl import curl_script  # noqa: PLC0415 - what only scripts need
-
-        return Script(curl_script(self.trace, step))
-
-    def save(self, path: str | Path) -> Path:
-        """Write everything so far to a file, without a secret: ``.ipynb``, ``.json``, ``.md`` or ``.html``.
-
-        `mcp_oauth_nb.load` reads the first two, and ``diagnose(load(path))`` gives the report that is given now. The
-        file is for its owner alone, and written whole or not at all.
-
-        Raises:
-            BadSetting: another suffix, a file that cannot be written, or ``.html`` without nbconvert.
-        """
-        from mcp_oauth_nb.evidence.save import save  # noqa: PLC0415 - what only saving needs, and a good deal of it
-
-        return save(self.diagnose(), path)
-
-    def har(self, path: str | Path | None = None) -> dict[str, Any]:
-        """Every exchange as an HTTP archive (HAR 1.2) for other tools, secrets masked; with a path it is written there.
-
-        Raises:
-            BadSetting: it cannot be written there.
-        """
-        from mcp_oauth_nb.evidence.har import har_of  # noqa: PLC0415 - reaches rules, which a flow does without
-
-        return har_of(self.trace, path)
-
-    def again(self) -> Debugger:
-        """A new debugger with the same settings, before its first step."""
-        return self._same()
-
-    def runner(self, *, afterwards: bool = False) -> Any:
-        """The buttons for this debugger: a `FlowRunner` that goes on from here."""
-        # The one door that opens upward, by name: the buttons need ipywidgets, and know the debugger.
-        widgets = importlib.import_module("mcp_oauth_nb.widgets")
-        return widgets.FlowRunner(self, afterwards=afterwards)

@@ -4,6 +4,7 @@
     +-- NotYet            a step needs something that an earlier step has not supplied
     +-- BadSetting        an argument that cannot work
     +-- CallbackTimeout   no redirect came back in time
+    |   +-- DeviceTimeout nobody typed the user code in time
     +-- NotOurs           a file that holds no trace
 
 Whatever a *server* does wrong is an exchange or a finding, never an exception. Every message says what was seen, what
@@ -53,6 +54,17 @@ class CallbackTimeout(McpOAuthError, TimeoutError):
             f"no redirect to {redirect_uri} within {waited_s:g} s; expected the browser to come back there. "
             "Open the authorization link, then run callback() again, or callback(paste=True) to paste the address "
             "that the browser ended on."
+        )
+
+
+class DeviceTimeout(CallbackTimeout):
+    """The person at the other device was not done in the time given (seconds)."""
+
+    def __init__(self, waited_s: float) -> None:
+        McpOAuthError.__init__(
+            self,
+            f"the person was not done within {waited_s:g} s; expected the user code to be typed at the verification "
+            "URI. Run token() again to go on asking, or device() for a new code.",
         )
 
 

@@ -18,7 +18,7 @@ from pathlib import Path
 from mcp_oauth_nb.facts import tables_for
 from mcp_oauth_nb.link import AuthorizationLink
 from mcp_oauth_nb.mime import Bundle
-from mcp_oauth_nb.protocol.flow import Flow, Settings, Tokens
+from mcp_oauth_nb.protocol.flow import Flow, Tokens
 from mcp_oauth_nb.protocol.grants import Grant
 from mcp_oauth_nb.protocol.step import Edits, Override, Step
 from mcp_oauth_nb.records import Request, Trace
@@ -32,19 +32,17 @@ from mcp_oauth_nb.wire.surroundings import surroundings
 
 DONE_TO_TOKENS = ("refresh", "replay", "revoke")
 """What the server keeps in mind, whichever step is run again."""
-USING_TOKENS = ("mcp", *DONE_TO_TOKENS, "revoked")
+USING_TOKENS = ("mcp", "api", *DONE_TO_TOKENS, "revoked")
 """The steps that begin with tokens."""
 
 
 class Stepper:
     """The flow so far, what drives it, and what was recorded. A `Debugger` puts a named call on each step."""
 
-    def __init__(
-        self, settings: Settings, driver: Driver, vault: LearningVault, tokens: Tokens | None, verify: bool | str | Path
-    ) -> None:
+    def __init__(self, flow: Flow, driver: Driver, vault: LearningVault, verify: bool | str | Path) -> None:
         self._vault = vault
         self._driver = driver
-        self._flow = Flow(settings, tokens=tokens)
+        self._flow = flow
         self._before: dict[str, Flow] = {}
         self._shown_link: AuthorizationLink | None = None
         self._verify = verify
@@ -83,6 +81,10 @@ class Stepper:
     def grant(self) -> Grant:
         """What a token is asked for with."""
         return self._flow.settings.grant
+
+    def route(self, *, afterwards: bool = False) -> tuple[str, ...]:
+        """The steps of this flow in order; with `afterwards` also what a token goes through later."""
+        return route_for(self.grant, afterwards=afterwards)
 
     @property
     def authorization_url(self) -> str | None:
@@ -192,7 +194,7 @@ class Stepper:
     def _flow_before(self, name: str) -> Flow:
         """The flow as it stood before a step last ran; as it stands now for a new step and for one that is aside."""
         now, before = self._flow, self._before.get(name)
-        if before is None or _is_aside(name) or name in USING_TOKENS[1:]:
+        if before is None or _is_aside(name) or name in (*DONE_TO_TOKENS, "revoked"):
             return now
         if name in USING_TOKENS and any(one in self._before for one in DONE_TO_TOKENS):
             return before.learn(
@@ -222,7 +224,7 @@ class Stepper:
         self._shown_link = AuthorizationLink(
             self.trace,
             "authorize",
-            route_for(self.grant),
+            self.route(),
             judge,
             url=url or (self.authorization_url if self._driver.browser is None else None),
             redirect_uri=self._flow.settings.redirect_uri,
@@ -240,7 +242,7 @@ class Stepper:
             self._driver.listener.start()
 
     def _report(self, step: str | None, route: tuple[str, ...] | None = None) -> Report:
-        return Report(self.trace, step, route or route_for(self.grant), judge)
+        return Report(self.trace, step, route or self.route(), judge)
 
     def _settings_shown(self) -> dict[str, str]:
         settings = self._flow.settings

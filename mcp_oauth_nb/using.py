@@ -10,16 +10,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from threading import RLock
-from typing import Literal, Protocol, get_args
+from typing import Protocol
 
 from mcp_oauth_nb.arguments import brief
 from mcp_oauth_nb.errors import BadSetting
+from mcp_oauth_nb.protocol.choices import TOKEN_PLACES, TOKEN_USES, TokenPlace, TokenUse
 from mcp_oauth_nb.protocol.flow import Tokens, need
 from mcp_oauth_nb.protocol.jwt import numeric_date, read_jwt
 from mcp_oauth_nb.rules.rule import Report
-from mcp_oauth_nb.wire.auth import Bearing, Place, TokenAuth
+from mcp_oauth_nb.wire.auth import Bearing, TokenAuth
 
-Which = Literal["access_token", "id_token"]
 SOON_S = 30.0
 """A token that expires within this time is refreshed before it is used,"""
 SOON = 0.1
@@ -59,9 +59,9 @@ class Use:
     """
 
     flow: Refreshing
-    token: Which = "access_token"
+    token: TokenUse = "access_token"
     header_prefix: str = "Bearer"
-    token_in: Place = "header"
+    token_in: TokenPlace = "header"
     auto_refresh: bool | None = None
     expires_at_s: float | None = None
     _refused: set[str] = field(default_factory=set)
@@ -101,11 +101,11 @@ class Use:
         """
         held = self.flow.tokens
         if token is not None:
-            check_one_of("use", token, get_args(Which))
+            check_one_of("use", token, TOKEN_USES)
             if token == "id_token" and held is not None and held.id_token is None:
                 raise BadSetting("use", "'id_token', and none was issued", "'access_token', or the scope openid")
         if token_in is not None:
-            check_one_of("token_in", token_in, get_args(Place))
+            check_one_of("token_in", token_in, TOKEN_PLACES)
         if header_prefix is not None and not _is_prefix(header_prefix):
             raise BadSetting("header_prefix", brief(header_prefix), "a word such as 'Bearer', or an empty text")
         if auto_refresh and held is not None and held.refresh_token is None:

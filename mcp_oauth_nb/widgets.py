@@ -28,7 +28,6 @@ from mcp_oauth_nb.debugger import Debugger
 from mcp_oauth_nb.errors import CallbackTimeout, McpOAuthError
 from mcp_oauth_nb.mime import Bundle
 from mcp_oauth_nb.rules.rule import Report, StepStatus
-from mcp_oauth_nb.steps import route_for
 from mcp_oauth_nb.views.runner import controls_bundle, finished_bundle, link_markup, moved_bundle
 from mcp_oauth_nb.wire.driver import Running
 
@@ -53,7 +52,7 @@ class FlowRunner:
 
     def __init__(self, target: str | Debugger, *, afterwards: bool = False, **settings: Any) -> None:
         self.dbg = target if isinstance(target, Debugger) else Debugger(target, **settings)
-        self.route = route_for(self.dbg.grant, afterwards=afterwards)
+        self.route = self.dbg.route(afterwards=afterwards)
         self._jobs: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._running: Running | None = None
         self._waiting = self._automatic = self._ended = self._busy = False

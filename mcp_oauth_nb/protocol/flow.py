@@ -14,6 +14,8 @@ from typing import Any, Literal, TypeVar
 from mcp_oauth_nb.errors import BadSetting, NotYet
 from mcp_oauth_nb.jose import ALGORITHMS, PrivateKey
 from mcp_oauth_nb.protocol.challenge import Challenges
+from mcp_oauth_nb.protocol.choices import AS_IN_MCP, Choices
+from mcp_oauth_nb.protocol.device import Device
 from mcp_oauth_nb.protocol.elicitation import InputNeeded
 from mcp_oauth_nb.protocol.grants import Enterprise, Grant
 from mcp_oauth_nb.protocol.issuer import IssuerCheck
@@ -169,6 +171,8 @@ class Settings:
         clock: tells the time in seconds since 1970; what is signed is dated by it.
         client_key: the key of a client that authenticates with one.
         dpop_key: the key that tokens are to be bound to; None where DPoP is not wanted.
+        api_url: the API to try the token at, for a flow without MCP.
+        choices: what a plain OAuth 2.0 API leaves to its client; what MCP has decided unless given.
     """
 
     url: str
@@ -194,6 +198,8 @@ class Settings:
     clock: Callable[[], float] = float
     client_key: PrivateKey | None = None
     dpop_key: PrivateKey | None = None
+    choices: Choices = AS_IN_MCP
+    api_url: str | None = None
 
     def __repr__(self) -> str:
         return f"<Settings {origin_of(self.url)} {self.profile.version}>"
@@ -280,7 +286,8 @@ class Issuer(_Fact):
 class Authorization(_Fact):
     """One authorization request, with everything recorded that its response must be held against.
 
-    `scopes` tells a reader which sets of scopes there were and why this one was asked for.
+    `resource` is the last of `resources`, of which there may be several (RFC 8707 2). `scopes` tells a reader which
+    sets of scopes there were and why this one was asked for.
     """
 
     url: str
@@ -292,9 +299,11 @@ class Authorization(_Fact):
     scope: str | None
     exchange: int
     scopes: Pairs = ()
+    resources: tuple[str, ...] = ()
 
     def shown(self) -> Pairs:
-        pairs = (("redirect_uri", self.redirect_uri), ("resource", self.resource), ("scope", self.scope))
+        listed = " ".join(self.resources) or self.resource
+        pairs = (("redirect_uri", self.redirect_uri), ("resource", listed), ("scope", self.scope))
         sent = tuple((name, value if value is not None else "(not sent)") for name, value in pairs)
         return sent + self.scopes
 
@@ -389,6 +398,7 @@ class Flow:
     pkce: Pkce | None = None
     authorization: Authorization | None = None
     issuer_check: IssuerCheck | None = None
+    device: Device | None = None
     code: AuthorizationCode | None = None
     tokens: Tokens | None = None
     session: Session | None = None
@@ -402,6 +412,7 @@ class Flow:
     revoked: Outcome | None = None
     introspected: Outcome | None = None
     userinfo: Outcome | None = None
+    api: Outcome | None = None
     registration: Outcome | None = None
     unregistered: Outcome | None = None
     after_revocation: Outcome | None = None

@@ -1,10 +1,14 @@
-"""Proof Key for Code Exchange (RFC 7636), S256 only: the MCP authorization rules allow nothing weaker."""
+"""Proof Key for Code Exchange (RFC 7636): S256, and ``plain`` for an API that is no MCP server, where it is wanted."""
 
 from __future__ import annotations
 
 import base64
 import hashlib
+import re
 from dataclasses import dataclass, field
+
+VERIFIER = re.compile(r"[A-Za-z0-9._~-]{43,128}")
+"""What a code verifier looks like (RFC 7636 4.1)."""
 
 
 @dataclass(frozen=True)
@@ -24,6 +28,11 @@ def pkce_from(entropy: bytes) -> Pkce:
     """Derive the pair from 32 random bytes: a verifier of 43 characters and its S256 challenge (RFC 7636 4.1, 4.2)."""
     verifier = _base64url(entropy)
     return Pkce(verifier, s256(verifier))
+
+
+def pkce_of(verifier: str, method: str) -> Pkce:
+    """The pair of a verifier that is given, by a code challenge method (RFC 7636 4.2)."""
+    return Pkce(verifier, verifier if method == "plain" else s256(verifier), method)
 
 
 def s256(verifier: str) -> str:

@@ -82,6 +82,15 @@ PROFILES = {
 }
 """The versions that can be asked for by name. ``draft`` is the text of 2026-07-28 today, and a row of its own."""
 
+PLAIN = Profile(
+    "oauth2",
+    has_resource_metadata=False,
+    sends_resource=False,
+    requires_s256_advertised=False,
+    version_header="",
+    knows_client_documents=False,
+)
+"""OAuth 2.0 for an API that is no MCP server: no version of MCP, so it stands beside the table of those."""
 AUTO = "auto"
 """Tell the version from the server's answers."""
 MODERN = PROFILES["2026-07-28"]

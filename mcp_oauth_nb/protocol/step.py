@@ -1,7 +1,7 @@
 """What a step is and all that it can want.
 
-A step is a generator: it yields what it wants (`Send`, `Open`, `AwaitRedirect`), is handed the `Exchange` that came of
-it, and returns the `Flow` with what it learned, or `Stopped` with the reason why it could not. It reads like the
+A step is a generator: it yields what it wants (`Send`, `Open`, `AwaitRedirect`, `Pause`), is handed the `Exchange`
+that came of it, and returns the `Flow` with what it learned, or `Stopped` with the reason why it could not. It reads like the
 conversation it holds and touches no socket, clock or source of entropy, so that a test can play the other side.
 """
 
@@ -151,6 +151,14 @@ class AwaitRedirect:
 
 
 @dataclass(frozen=True)
+class Pause:
+    """Let so many seconds pass, while a person does something at `url`. Nothing is handed back for it."""
+
+    seconds: float
+    url: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True)
 class Stopped:
     """The step could not get what it is for. `flow` keeps what it learned on the way, when it learned anything."""
 
@@ -158,7 +166,7 @@ class Stopped:
     flow: Flow | None = None
 
 
-Want = Send | Open | AwaitRedirect
+Want = Send | Open | AwaitRedirect | Pause
 Wants = Generator[Want, Exchange, Flow | Stopped]
 
 

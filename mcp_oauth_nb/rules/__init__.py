@@ -6,7 +6,7 @@ flow, so it is reached with the first judgement and not when the package is impo
 
 from __future__ import annotations
 
-from mcp_oauth_nb.protocol.grants import AFTERWARDS, ROUTE, route_of
+from mcp_oauth_nb.protocol.grants import AFTERWARDS, ROUTE, route_told
 from mcp_oauth_nb.records import Trace
 from mcp_oauth_nb.rules.rule import Report, Verdict
 
@@ -15,7 +15,7 @@ __all__ = ["ROUTE", "diagnose", "judge"]
 
 def diagnose(trace: Trace) -> Report:
     """The report on a whole trace: what was found, causes first."""
-    route = route_of(ROUTE, trace.settings.get("grant", "authorization_code"))
+    route = route_told(trace.settings)
     return Report(trace, route=route + tuple(name for name in AFTERWARDS if trace.run(name)), judge=judge)
 
 

@@ -140,7 +140,10 @@ _REGISTERED = ROUTE.index("register") + 1
 STEP_ORDER = (
     *ROUTE[:_REGISTERED],
     CLIENT_DOCUMENT,
-    *ROUTE[_REGISTERED:],
+    *ROUTE[_REGISTERED : ROUTE.index("token")],
+    "device",
+    *ROUTE[ROUTE.index("token") :],
+    "api",
     "call",
     "introspect",
     "userinfo",

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from mcp_oauth_nb.protocol.grants import AFTERWARDS as AFTERWARDS
+from mcp_oauth_nb.protocol.grants import PLAIN_STEPS as PLAIN_STEPS
 from mcp_oauth_nb.protocol.grants import ROUTE as ROUTE
 from mcp_oauth_nb.protocol.grants import route_of
 from mcp_oauth_nb.protocol.step import Step
-from mcp_oauth_nb.steps import authorization, discovery, inspection, management, mcp, registration, tokens
+from mcp_oauth_nb.steps import api, authorization, device, discovery, inspection, management, mcp, registration, tokens
 from mcp_oauth_nb.steps.probes import PROBES
 
 
@@ -28,8 +29,10 @@ STEPS: Mapping[str, Step] = {
         authorization.pkce,
         authorization.authorize,
         authorization.callback,
+        device.device,
         tokens.token,
         mcp.mcp,
+        api.api_step(),
         mcp.call_step("", {}),
         tokens.refresh,
         tokens.replay,

@@ -4,69 +4,78 @@ from __future__ import annotations
 
 import base64
 import hmac
+from collections.abc import Mapping
 from dataclasses import replace
 from urllib.parse import parse_qsl
 
-from mcp_oauth_nb.protocol.flow import Authorization, AuthorizationCode, Document, Flow, need
+from mcp_oauth_nb.protocol.flow import Authorization, AuthorizationCode, Flow, need
 from mcp_oauth_nb.protocol.issuer import IssuerCheck, issuer_check
-from mcp_oauth_nb.protocol.pkce import pkce_from
+from mcp_oauth_nb.protocol.pkce import pkce_from, pkce_of
+from mcp_oauth_nb.protocol.profiles import PLAIN
 from mcp_oauth_nb.protocol.scopes import scope_sets
 from mcp_oauth_nb.protocol.spec import Spec
 from mcp_oauth_nb.protocol.step import BARE_CODE, AwaitRedirect, Call, Open, Stopped, Wants, step
 from mcp_oauth_nb.records import Exchange
+from mcp_oauth_nb.steps.asking import endpoint_of, tokens_in
+from mcp_oauth_nb.steps.parameters import with_parameters
 from mcp_oauth_nb.steps.words import brief
 
 
 @step(title="Generate PKCE parameters", spec=Spec("RFC 7636", "4.1"))
 def pkce(flow: Flow) -> Wants:
-    """A fresh code verifier for every attempt, and its S256 challenge. Nothing is sent."""
+    """A fresh code verifier for every attempt, and its S256 challenge, unless the user chose otherwise."""
     need(flow.client, "client", "dbg.register()")
     yield from ()
-    return flow.learn(pkce=pkce_from(flow.settings.entropy(32)))
+    choices = flow.settings.choices
+    verifier = choices.code_verifier or pkce_from(flow.settings.entropy(32)).verifier
+    return flow.learn(pkce=pkce_of(verifier, choices.pkce_method or "S256"))
 
 
 @step(title="Authorization request", spec=Spec("RFC 6749", "4.1.1"))
 def authorize(flow: Flow) -> Wants:
     """Build the authorization URL and have it opened; record what its response must be held against."""
-    metadata = need(flow.server_metadata, "authorization server metadata", "dbg.server_metadata()")
-    pair = need(flow.pkce, "PKCE pair", "dbg.pkce()")
+    choices = flow.settings.choices
+    endpoint, why = endpoint_of(flow, "authorization_endpoint")
+    pair = need(flow.pkce, "PKCE pair", "dbg.pkce()") if choices.pkce_method else None
     client = need(flow.client, "client", "dbg.register()")
-    endpoint, token_endpoint = metadata.text("authorization_endpoint"), metadata.text("token_endpoint")
     if endpoint is None:
         return Stopped("the metadata names no authorization_endpoint")
-    state = base64.urlsafe_b64encode(flow.settings.entropy(16)).rstrip(b"=").decode()
-    scope, resource = wanted_scope(flow), wanted_resource(flow)
-    params = {
-        "response_type": "code",
-        "client_id": client.client_id,
-        "redirect_uri": flow.settings.redirect_uri,
-        "code_challenge": pair.challenge,
-        "code_challenge_method": pair.method,
-        "state": state,
-        "scope": scope,
-        "resource": resource,
-    }
-    sent = tuple((name, value) for name, value in params.items() if value is not None)
-    call = Call("GET", endpoint, params=sent, why=f"authorization_endpoint in {metadata.url}")
-    exchange = yield Open(call)
+    state = choices.state or base64.urlsafe_b64encode(flow.settings.entropy(16)).rstrip(b"=").decode()
+    params = (
+        ("response_type", choices.response_type),
+        ("client_id", client.client_id),
+        ("redirect_uri", flow.settings.redirect_uri),
+        ("code_challenge", pair.challenge if pair else None),
+        ("code_challenge_method", pair.method if pair else None),
+        ("state", state),
+        ("nonce", choices.nonce),
+        ("scope", wanted_scope(flow)),
+        *(("resource", one) for one in wanted_resources(flow)),
+        *(("audience", one) for one in choices.audiences if choices.in_fragment),
+    )
+    sent = tuple((name, value) for name, value in params if value is not None)
+    call = Call("GET", endpoint, params=sent, why=why)
+    exchange = yield Open(with_parameters(call, choices.authorization_parameters))
     if exchange.failure is not None:
         return Stopped(exchange.failure.message)
-    recorded = _with_scopes(flow, _recorded(exchange, metadata, token_endpoint or ""))
+    recorded = _with_scopes(flow, _recorded(flow, exchange))
     return flow.learn(authorization=recorded, rounds=flow.rounds + 1)
 
 
-def _recorded(exchange: Exchange, metadata: Document, token_endpoint: str) -> Authorization:
+def _recorded(flow: Flow, exchange: Exchange) -> Authorization:
     """What was really sent, overrides included: the response is compared with this and with nothing else."""
-    query = dict(parse_qsl(exchange.request.url.partition("#")[0].partition("?")[2], keep_blank_values=True))
+    pairs = parse_qsl(exchange.request.url.partition("#")[0].partition("?")[2], keep_blank_values=True)
+    query, metadata = dict(pairs), flow.server_metadata
     return Authorization(
         url=exchange.request.url,
         state=query.get("state", ""),
         redirect_uri=query.get("redirect_uri", ""),
-        token_endpoint=token_endpoint,
-        issuer=metadata.text("issuer"),
+        token_endpoint=(metadata.text("token_endpoint") if metadata else None) or "",
+        issuer=metadata.text("issuer") if metadata else None,
         resource=query.get("resource"),
         scope=query.get("scope"),
         exchange=exchange.id,
+        resources=tuple(value for name, value in pairs if name == "resource"),
     )
 
 
@@ -91,6 +100,12 @@ def wanted_resource(flow: Flow) -> str | None:
     return published or flow.settings.url
 
 
+def wanted_resources(flow: Flow) -> tuple[str, ...]:
+    """The resource indicators to send: those that were chosen, which may be several (RFC 8707 2), else MCP's one."""
+    one = wanted_resource(flow)
+    return flow.settings.choices.resources or ((one,) if one is not None else ())
+
+
 @step(title="Authorization response", spec=Spec("RFC 6749", "4.1.2"))
 def callback(flow: Flow) -> Wants:
     """Take the redirect apart: state first, then the issuer, only then the code or the error."""
@@ -98,7 +113,7 @@ def callback(flow: Flow) -> Wants:
     exchange = yield AwaitRedirect(asked.redirect_uri, asked.url)
     if exchange.direction != "in":
         return Stopped(_no_redirect(exchange))
-    answer = dict(parse_qsl(exchange.request.url.partition("#")[0].partition("?")[2], keep_blank_values=True))
+    answer = _answer(exchange.request.url, in_fragment=flow.settings.choices.in_fragment)
     unchecked = flow.lenient or BARE_CODE in exchange.edited
     if not unchecked and not _same(answer.get("state", ""), asked.state):
         return Stopped("`state` is not the one that was sent: this response belongs to another request")
@@ -106,11 +121,34 @@ def callback(flow: Flow) -> Wants:
         flow = flow.learn(issuer_check=_checked(flow, asked, answer.get("iss")))
     if not unchecked and flow.issuer_check is not None and not flow.issuer_check.accepted:
         return Stopped("`iss` is not the issuer that was asked: the code must not be redeemed", flow)
+    return _taken(flow, answer, exchange)
+
+
+def _taken(flow: Flow, answer: Mapping[str, str], exchange: Exchange) -> Flow | Stopped:
+    """What a response brings that is ours."""
     if "error" in answer:
         return Stopped(f"the authorization server answered error={brief(answer['error'])}", flow)
+    if flow.settings.choices.in_fragment:
+        return _issued_at_once(flow, answer, exchange)
     if not answer.get("code"):
         return Stopped("the redirect carries neither code nor error", flow)
     return flow.learn(code=AuthorizationCode(answer["code"], exchange.id))
+
+
+def _answer(url: str, *, in_fragment: bool) -> dict[str, str]:
+    """The parameters of a response: of the query, and of a fragment that is expected (RFC 6749 4.2.2)."""
+    base, _, fragment = url.partition("#")
+    answer = dict(parse_qsl(base.partition("?")[2], keep_blank_values=True))
+    return answer | dict(parse_qsl(fragment, keep_blank_values=True)) if in_fragment else answer
+
+
+def _issued_at_once(flow: Flow, answer: Mapping[str, str], exchange: Exchange) -> Flow | Stopped:
+    """The tokens of an implicit grant, which come with the redirect itself."""
+    tokens = tokens_in(answer, exchange.id)
+    if tokens is None:
+        return Stopped("the redirect carries neither access_token nor error", flow)
+    asked = flow.authorization.scope if flow.authorization else None
+    return flow.learn(tokens=replace(tokens, scope=tokens.scope or asked, asked_scope=asked))
 
 
 def _same(one: str, other: str) -> bool:
@@ -121,7 +159,8 @@ def _checked(flow: Flow, asked: Authorization, received: str | None) -> IssuerCh
     """The issuer that was recorded with the request counts, not the one of metadata that was read since."""
     metadata, profile = flow.server_metadata, flow.profile
     value = metadata.value if metadata else {}
-    return issuer_check(value, asked.issuer, received, level=profile.issuer_level, version=profile.version)
+    level, version = ("", "") if profile is PLAIN else (profile.issuer_level, profile.version)
+    return issuer_check(value, asked.issuer, received, level=level, version=version)
 
 
 def _no_redirect(exchange: Exchange) -> str:

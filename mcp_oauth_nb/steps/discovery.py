@@ -166,6 +166,8 @@ def _why_server(candidate: Candidate) -> str:
 
 def _issuer(flow: Flow) -> tuple[str | None, str]:
     """Whose metadata to ask for, and where that is said; None with the reason where nobody says it."""
+    if flow.settings.choices.issuer is not None:
+        return flow.settings.choices.issuer, "the issuer of the settings"
     if not flow.profile.has_resource_metadata:
         parts = split(flow.settings.url)
         return (parts.origin if parts else None), "the MCP server's own origin, as this protocol version says"
@@ -188,7 +190,8 @@ def _metadata_call(flow: Flow, candidate: Candidate, why: str) -> Call:
 
 def _is_issuer(flow: Flow, found: Document, *issuers: str) -> bool:
     """Code point for code point; where the issuer was only guessed from an origin, no document is turned down."""
-    return found.text("issuer") in issuers or not flow.profile.has_resource_metadata
+    is_guess = not flow.profile.has_resource_metadata and flow.settings.choices.issuer is None
+    return found.text("issuer") in issuers or is_guess
 
 
 def _default_endpoints(origin: str, exchange: Exchange) -> Document:
@@ -199,7 +202,9 @@ def _default_endpoints(origin: str, exchange: Exchange) -> Document:
 
 
 def _judged_server(flow: Flow, found: Document) -> Flow | Stopped:
-    learned = flow.learn(server_metadata=found)
+    """What was typed goes before what is published."""
+    typed = flow.settings.choices.endpoints
+    learned = flow.learn(server_metadata=replace(found, value={**found.value, **typed}) if typed else found)
     uses_pkce = flow.settings.grant == "authorization_code"
     must_be_told = uses_pkce and flow.profile.requires_s256_advertised and not flow.lenient
     if must_be_told and "S256" not in found.texts("code_challenge_methods_supported"):

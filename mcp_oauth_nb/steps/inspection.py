@@ -12,8 +12,8 @@ from mcp_oauth_nb.protocol.flow import Flow, Outcome, Pairs, need
 from mcp_oauth_nb.protocol.spec import Spec
 from mcp_oauth_nb.protocol.step import Call, Send, Step, Stopped, Wants, step
 from mcp_oauth_nb.records import Exchange
+from mcp_oauth_nb.steps.asking import client_call, endpoint_of, neither
 from mcp_oauth_nb.steps.sending import authorization, send_to_resource
-from mcp_oauth_nb.steps.tokens import client_call, neither
 from mcp_oauth_nb.steps.words import brief
 
 Which = Literal["access_token", "refresh_token"]
@@ -33,15 +33,14 @@ def _introspect(which: Which) -> Callable[[Flow], Wants]:
 
     def run(flow: Flow) -> Wants:
         held = need(flow.tokens, "access token", "dbg.token()")
-        metadata = need(flow.server_metadata, "authorization server metadata", "dbg.server_metadata()")
         value = held.access_token if which == "access_token" else held.refresh_token
-        endpoint = metadata.text("introspection_endpoint")
+        endpoint, why = endpoint_of(flow, "introspection_endpoint")
         if value is None:
             return Stopped("no refresh token was issued, so that there is none to ask about")
         if endpoint is None:
             return Stopped("the metadata names no introspection_endpoint")
         form = (("token", value), ("token_type_hint", which))
-        exchange = yield Send(client_call(flow, endpoint, form, f"introspection_endpoint in {metadata.url}"))
+        exchange = yield Send(client_call(flow, endpoint, form, why))
         if exchange.failure is not None or exchange.status != 200:
             return Stopped(neither(exchange, "200"))
         if exchange.response is not None and exchange.response.media_type == INTROSPECTION_JWT:
@@ -61,12 +60,11 @@ def _introspect(which: Which) -> Callable[[Flow], Wants]:
 def userinfo(flow: Flow) -> Wants:
     """Ask for the claims about the user with the access token, as the resource that the userinfo endpoint is."""
     tokens = need(flow.tokens, "access token", "dbg.token()")
-    metadata = need(flow.server_metadata, "authorization server metadata", "dbg.server_metadata()")
-    endpoint = metadata.text("userinfo_endpoint")
+    endpoint, why = endpoint_of(flow, "userinfo_endpoint")
     if endpoint is None:
         return Stopped("the metadata names no userinfo_endpoint")
     headers = (("Accept", "application/json"), *authorization(flow, tokens))
-    call = Call.get(endpoint, why=f"userinfo_endpoint in {metadata.url}", headers=headers)
+    call = Call.get(endpoint, why=why, headers=headers)
     flow, exchange = yield from send_to_resource(flow, tokens, call)
     if exchange.failure is not None or exchange.status != 200:
         return Stopped(neither(exchange, "200"))

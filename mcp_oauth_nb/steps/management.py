@@ -12,7 +12,7 @@ from mcp_oauth_nb.protocol.flow import Client, Flow, Outcome, need
 from mcp_oauth_nb.protocol.spec import Spec
 from mcp_oauth_nb.protocol.step import Call, Send, Stopped, Wants, step
 from mcp_oauth_nb.records import Exchange
-from mcp_oauth_nb.steps.tokens import neither
+from mcp_oauth_nb.steps.asking import neither
 from mcp_oauth_nb.steps.words import brief
 
 WHY = "registration_client_uri in the answer to the registration"

@@ -2,25 +2,32 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable
 from dataclasses import replace
 
-from mcp_oauth_nb.protocol.flow import Client, Document, Flow, Outcome, Tokens, need
+from mcp_oauth_nb.protocol.flow import Client, Document, Flow, Outcome, need
 from mcp_oauth_nb.protocol.grants import ID_JAG, ID_TOKEN, JWT_BEARER, TOKEN_EXCHANGE, Enterprise
 from mcp_oauth_nb.protocol.scopes import scope_sets
 from mcp_oauth_nb.protocol.spec import Spec
 from mcp_oauth_nb.protocol.step import Call, Send, Stopped, Wants, step
 from mcp_oauth_nb.records import Exchange
-from mcp_oauth_nb.steps.authorization import wanted_resource, wanted_scope
+from mcp_oauth_nb.steps.asking import (
+    NO_TOKEN_ENDPOINT,
+    Form,
+    ask_token_endpoint,
+    client_call,
+    endpoint_of,
+    issued,
+    misplaced_client,
+    neither,
+    refused,
+)
+from mcp_oauth_nb.steps.authorization import wanted_resource, wanted_resources, wanted_scope
 from mcp_oauth_nb.steps.credentials import credentials, misplaced
-from mcp_oauth_nb.steps.sending import Sent, send_to_server
-from mcp_oauth_nb.steps.words import said
+from mcp_oauth_nb.steps.device import by_device
+from mcp_oauth_nb.steps.sending import Sent
 
-Form = Iterable[tuple[str, str | None]]
 STOLEN = "a stolen refresh token would go on working"
 REPLAY_REFUSED = "old refresh token refused"
-NO_TOKEN_ENDPOINT = "the authorization server metadata names no token_endpoint"
 
 
 @step(title="Get access token", spec=Spec("RFC 6749", "4.1.3"))
@@ -32,6 +39,10 @@ def token(flow: Flow) -> Wants:
     match flow.settings.grant:
         case "client_credentials":
             return (yield from _granted(flow, (("grant_type", "client_credentials"),)))
+        case "password":
+            return (yield from _granted(flow, _password(flow)))
+        case "device":
+            return (yield from by_device(flow))
         case "jwt_bearer":
             return (yield from _by_assertion(flow, flow.settings.assertion or ""))
         case "enterprise":
@@ -43,7 +54,8 @@ def _by_code(flow: Flow) -> Wants:
     """Redeem the authorization code (RFC 6749 4.1.3)."""
     asked = need(flow.authorization, "authorization request", "dbg.authorize()")
     code = need(flow.code, "authorization code", "dbg.callback()")
-    pair = need(flow.pkce, "PKCE pair", "dbg.pkce()")
+    choices = flow.settings.choices
+    pair = need(flow.pkce, "PKCE pair", "dbg.pkce()") if choices.pkce_method else None
     if not asked.token_endpoint:
         return Stopped(NO_TOKEN_ENDPOINT)
     if strange := misplaced(flow.client, asked.issuer):
@@ -52,33 +64,46 @@ def _by_code(flow: Flow) -> Wants:
         ("grant_type", "authorization_code"),
         ("code", code.code),
         ("redirect_uri", asked.redirect_uri),
-        ("code_verifier", pair.verifier),
-        ("resource", asked.resource),
+        ("code_verifier", pair.verifier if pair else None),
+        *(("resource", one) for one in asked.resources),
+        *(("audience", one) for one in choices.audiences),
     )
-    flow, exchange = yield from _as_client(flow, asked.token_endpoint, form)
-    tokens = _issued(exchange)
+    flow, exchange = yield from ask_token_endpoint(flow, asked.token_endpoint, form, choices.token_parameters)
+    tokens = issued(exchange)
     if tokens is None or exchange.failure is not None:
-        return Stopped(_refused(exchange))
+        return Stopped(refused(exchange))
     return flow.learn(tokens=replace(tokens, scope=tokens.scope or asked.scope, asked_scope=asked.scope))
 
 
 def _granted(flow: Flow, grant: Form) -> Wants:
     """Ask with a grant that needs no browser; scope and resource go along (RFC 6749 4.4.2, RFC 8707 2.2)."""
-    endpoint = _token_endpoint(flow)
+    endpoint, _ = endpoint_of(flow, "token_endpoint")
     if endpoint is None:
         return Stopped(NO_TOKEN_ENDPOINT)
-    if strange := _misplaced(flow):
+    if strange := misplaced_client(flow):
         return Stopped(strange)
-    scope = wanted_scope(flow)
-    form = (*grant, ("scope", scope), ("resource", wanted_resource(flow)))
-    flow, exchange = yield from _as_client(flow, endpoint, form)
-    tokens = _issued(exchange)
+    scope, choices = wanted_scope(flow), flow.settings.choices
+    form = (*grant, ("scope", scope), *_aims(flow))
+    flow, exchange = yield from ask_token_endpoint(flow, endpoint, form, choices.token_parameters)
+    tokens = issued(exchange)
     if tokens is None or exchange.failure is not None:
-        return Stopped(_refused(exchange))
+        return Stopped(refused(exchange))
     sets = replace(scope_sets(flow), requested=scope, granted=tokens.scope)
     rows = sets.rows(version=flow.profile.version)
     granted = replace(tokens, scope=tokens.scope or scope, asked_scope=scope, scopes=rows)
     return flow.learn(tokens=granted, rounds=flow.rounds + 1)
+
+
+def _password(flow: Flow) -> Form:
+    """The resource owner's own name and password (RFC 6749 4.3.2), which RFC 9700 2.4 forbids to use any more."""
+    choices = flow.settings.choices
+    return (("grant_type", "password"), ("username", choices.username), ("password", choices.password))
+
+
+def _aims(flow: Flow) -> Form:
+    """For whom a token is to be: resource indicators (RFC 8707 2.2), and the audiences that providers ask for."""
+    audiences = flow.settings.choices.audiences
+    return (*(("resource", one) for one in wanted_resources(flow)), *(("audience", one) for one in audiences))
 
 
 def _by_assertion(flow: Flow, assertion: str) -> Wants:
@@ -128,15 +153,15 @@ def refresh(flow: Flow) -> Wants:
     held = need(flow.tokens, "access token", "dbg.token()")
     if held.refresh_token is None:
         return Stopped("no refresh token was issued, so that there is nothing to refresh with")
-    endpoint = _token_endpoint(flow)
+    endpoint, _ = endpoint_of(flow, "token_endpoint")
     if endpoint is None:
         return Stopped(NO_TOKEN_ENDPOINT)
-    if strange := _misplaced(flow):
+    if strange := misplaced_client(flow):
         return Stopped(strange)
-    flow, exchange = yield from _as_client(flow, endpoint, _refresh_form(flow, held.refresh_token))
-    tokens = _issued(exchange)
+    flow, exchange = yield from _refreshed(flow, endpoint, held.refresh_token)
+    tokens = issued(exchange)
     if tokens is None or exchange.failure is not None:
-        return Stopped(_refused(exchange))
+        return Stopped(refused(exchange))
     kept = replace(
         tokens,
         refresh_token=tokens.refresh_token or held.refresh_token,
@@ -153,13 +178,13 @@ def replay(flow: Flow) -> Wants:
     Only an acceptance or a refusal tells something: an error of the server leaves the question open.
     """
     old = need(flow.old_refresh_token, "replaced refresh token", "dbg.refresh()")
-    endpoint = _token_endpoint(flow)
+    endpoint, _ = endpoint_of(flow, "token_endpoint")
     if endpoint is None:
         return Stopped(NO_TOKEN_ENDPOINT)
-    if strange := _misplaced(flow):
+    if strange := misplaced_client(flow):
         return Stopped(strange)
-    flow, exchange = yield from _as_client(flow, endpoint, _refresh_form(flow, old))
-    if exchange.failure is None and _issued(exchange) is not None:
+    flow, exchange = yield from _refreshed(flow, endpoint, old)
+    if exchange.failure is None and issued(exchange) is not None:
         return flow.learn(replayed=Outcome(f"old refresh token accepted: {STOLEN}", exchange.id))
     if exchange.failure is None and exchange.status in (400, 401):
         return flow.learn(replayed=Outcome(f"{REPLAY_REFUSED} with {exchange.status}", exchange.id))
@@ -170,17 +195,15 @@ def replay(flow: Flow) -> Wants:
 def revoke(flow: Flow) -> Wants:
     """Revoke the refresh token, then the access token: a server need not let one take the other with it."""
     held = need(flow.tokens, "access token", "dbg.token()")
-    metadata = need(flow.server_metadata, "authorization server metadata", "dbg.server_metadata()")
-    endpoint = metadata.text("revocation_endpoint")
+    endpoint, why = endpoint_of(flow, "revocation_endpoint")
     if endpoint is None:
         return Stopped("the metadata names no revocation_endpoint")
-    if strange := _misplaced(flow):
+    if strange := misplaced_client(flow):
         return Stopped(strange)
     exchange: Exchange | None = None
     for hint, value in (("refresh_token", held.refresh_token), ("access_token", held.access_token)):
         if value is not None:
             form = (("token", value), ("token_type_hint", hint))
-            why = f"revocation_endpoint in {metadata.url}"
             exchange = yield Send(client_call(flow, endpoint, form, why))
             if hint == "access_token" and held.refresh_token and _is_irrevocable(exchange):
                 return flow.learn(revoked=Outcome("refresh token revoked; access tokens cannot be", exchange.id))
@@ -195,74 +218,14 @@ def _is_irrevocable(exchange: Exchange) -> bool:
     return exchange.status == 400 and (exchange.document or {}).get("error") == "unsupported_token_type"
 
 
-def _refresh_form(flow: Flow, refresh_token: str) -> Form:
-    return (
+def _refreshed(flow: Flow, endpoint: str, refresh_token: str) -> Sent:
+    """Show a refresh token, with the resources of the authorization and the custom parameters that hold for it."""
+    choices = flow.settings.choices
+    resources = flow.authorization.resources if flow.authorization else wanted_resources(flow)
+    form = (
         ("grant_type", "refresh_token"),
         ("refresh_token", refresh_token),
-        ("resource", flow.authorization.resource if flow.authorization else wanted_resource(flow)),
+        *(("resource", one) for one in resources),
+        *(("audience", one) for one in choices.audiences),
     )
-
-
-def _token_endpoint(flow: Flow) -> str | None:
-    metadata = need(flow.server_metadata, "authorization server metadata", "dbg.server_metadata()")
-    return metadata.text("token_endpoint")
-
-
-def _misplaced(flow: Flow) -> str:
-    metadata = flow.server_metadata
-    return misplaced(flow.client, (metadata.text("issuer") or metadata.identifier) if metadata else None)
-
-
-def _as_client(flow: Flow, endpoint: str, form: Form) -> Sent:
-    """Ask the token endpoint in the client's name."""
-    why = f"token_endpoint in {flow.server_metadata.url if flow.server_metadata else 'the metadata'}"
-    return send_to_server(flow, lambda: client_call(flow, endpoint, form, why))
-
-
-def client_call(flow: Flow, endpoint: str, form: Form, why: str) -> Call:
-    """A form POST in the client's name, by the method it is registered with."""
-    client = need(flow.client, "client", "dbg.register()")
-    headers, members = credentials(flow, client, endpoint)
-    return Call.post_form(endpoint, (*form, *members), why=why, headers=headers)
-
-
-def _issued(exchange: Exchange) -> Tokens | None:
-    document = exchange.document
-    if exchange.status != 200 or document is None:
-        return None
-    access_token = document.get("access_token")
-    if not isinstance(access_token, str) or not access_token:
-        return None
-    refresh_token, scope, kind = (document.get(name) for name in ("refresh_token", "scope", "token_type"))
-    id_token = document.get("id_token")
-    return Tokens(
-        access_token=access_token,
-        refresh_token=refresh_token if isinstance(refresh_token, str) and refresh_token else None,
-        token_type=kind if isinstance(kind, str) else "(not said)",
-        scope=scope if isinstance(scope, str) else None,
-        expires_in_s=_seconds(document.get("expires_in")),
-        exchange=exchange.id,
-        id_token=id_token if isinstance(id_token, str) and id_token else None,
-    )
-
-
-def _seconds(value: object) -> float | None:
-    """A lifetime in seconds, also from a server that sends it as text; None for anything that is no lifetime."""
-    if isinstance(value, bool) or not isinstance(value, (int, float, str)):
-        return None
-    try:
-        seconds = float(value)
-    except (ValueError, OverflowError):
-        return None
-    return seconds if math.isfinite(seconds) else None
-
-
-def _refused(exchange: Exchange) -> str:
-    if exchange.failure is None and exchange.status == 200:
-        return "the answer holds no access_token"
-    return neither(exchange, "200")
-
-
-def neither(exchange: Exchange, expected: str) -> str:
-    """Why an answer is not the expected one, nor any other that a step can use."""
-    return exchange.failure.message if exchange.failure else f"expected {expected}, got {said(exchange)}"
+    return ask_token_endpoint(flow, choices.refresh_url or endpoint, form, choices.parameters_of_refresh)

@@ -64,6 +64,10 @@ class Guard:
         elif is_loopback(typed):
             self._kinds = frozenset({LOOPBACK})
 
+    def allow(self, url: str) -> None:
+        """Allow the host of a further URL that the user typed."""
+        self._allowed |= {host_of(url)} - {""}
+
     def check_url(self, url: str, *, proxied: bool = False) -> None:
         """Check what can be told from the URL itself, before anything is looked up.
 

@@ -9,15 +9,15 @@ from __future__ import annotations
 
 import logging
 from collections.abc import AsyncGenerator, Callable, Generator
-from typing import Literal, NamedTuple, Protocol, TypeVar
+from typing import NamedTuple, Protocol, TypeVar
 
 import httpx
 
+from mcp_oauth_nb.protocol.choices import TokenPlace
 from mcp_oauth_nb.redact import mask_text
 from mcp_oauth_nb.vault import living_vaults
 
 T = TypeVar("T")
-Place = Literal["header", "url"]
 PARAMETER = "access_token"
 """RFC 6750 2.3."""
 
@@ -27,7 +27,7 @@ class Bearing(NamedTuple):
 
     token: str
     prefix: str = "Bearer"
-    place: Place = "header"
+    place: TokenPlace = "header"
 
     def __repr__(self) -> str:
         return f"<Bearing in the {self.place}>"

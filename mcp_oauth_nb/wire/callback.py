@@ -28,6 +28,8 @@ _HOLDING: weakref.WeakValueDictionary[int, Listener] = weakref.WeakValueDictiona
 alive: the new one takes the port over, because only one of them is waiting for a redirect."""
 KEPT = ("code", "state", "iss", "error", "error_description", "error_uri")
 """The parameters of an authorization response (RFC 6749 4.1.2, RFC 9207 2); everything else is dropped on arrival."""
+KEPT_AT_ONCE = (*KEPT, "access_token", "token_type", "expires_in", "scope", "id_token", "refresh_token")
+"""Those of a response that brings the token itself (RFC 6749 4.2.2, OIDC Core 3.2.2.5), and one that it must not."""
 
 
 class Arrived(NamedTuple):
@@ -48,6 +50,7 @@ class Listener:
 
     Args:
         redirect_uri: a loopback URI to listen on, or None for a free port of the system on 127.0.0.1.
+        in_fragment: the response is expected in the fragment, which a page has to hand over.
 
     Attributes:
         redirect_uri: the URI to register and to send.
@@ -56,8 +59,8 @@ class Listener:
         problem: why it is not reachable, in words.
     """
 
-    def __init__(self, redirect_uri: str | None = None) -> None:
-        self.problem = ""
+    def __init__(self, redirect_uri: str | None = None, *, in_fragment: bool = False) -> None:
+        self.problem, self.in_fragment = "", in_fragment
         self._sockets: list[socket.socket] = []
         self._servers: list[Stoppable] = []
         self.arrived: queue.Queue[Arrived] = queue.Queue()
@@ -117,8 +120,9 @@ class Listener:
         parts = split(self.redirect_uri)
         path, hosts = (parts.path if parts else "") or "/", _hosts(self.redirect_uri)
         for held in self._sockets:
-            handle = partial(take, self.arrived, self.redirect_uri)
-            server = RedirectServer(held, path, hosts, handle, self.documents)
+            handle = partial(take, self.arrived, self.redirect_uri, at_once=self.in_fragment)
+            fragment = partial(take_fragment, self.arrived, self.redirect_uri) if self.in_fragment else None
+            server = RedirectServer(held, path, hosts, handle, self.documents, fragment)
             self._servers.append(server)
             server.thread.start()
 
@@ -133,7 +137,7 @@ class Listener:
 
     def offer(self, pasted: str) -> None:
         """Hand on what the user pasted: the whole URL, its query string, or the bare code. It goes before all else."""
-        arrived = read_pasted(pasted, self.redirect_uri)
+        arrived = read_pasted(pasted, self.redirect_uri, in_fragment=self.in_fragment)
         self.forget()
         self.arrived.put(arrived)
 
@@ -175,8 +179,13 @@ def local_document_url(listener: Listener, wanted: str | None) -> str | None:
     return url
 
 
-def read_pasted(pasted: object, redirect_uri: str) -> Arrived:
+def read_pasted(pasted: object, redirect_uri: str, *, in_fragment: bool = False) -> Arrived:
     """Read a pasted URL, query string or bare code as the redirect it stands for.
+
+    Args:
+        pasted: what was pasted.
+        redirect_uri: where the browser was to come back to.
+        in_fragment: a token is expected, in the fragment of the address.
 
     Raises:
         BadSetting: it is no text, it is empty, or it is a URL or query without code and without error.
@@ -185,6 +194,8 @@ def read_pasted(pasted: object, redirect_uri: str) -> Arrived:
     if not isinstance(pasted, str):
         raise BadSetting("the redirect", f"a {type(pasted).__name__}", expected)
     text = pasted.strip().strip("'\"<>").strip()
+    if in_fragment:
+        return _read_at_once(text, redirect_uri)
     base, mark, behind = text.partition("#")[0].partition("?")
     is_address = "://" in base
     query = behind if mark else "" if is_address else base
@@ -201,17 +212,46 @@ def _is_code(text: str) -> bool:
     return bool(text) and all(33 <= ord(c) < 127 for c in text) and "=" not in text.rstrip("=")
 
 
-def take(arrived: queue.Queue[Arrived], redirect_uri: str, query: str) -> bool:
+def _read_at_once(text: str, redirect_uri: str) -> Arrived:
+    """The address of a redirect that brings the token in its fragment, or the fragment alone."""
+    base, mark, behind = text.partition("#")
+    query = base.partition("?")[2]
+    fragment = behind if mark else "" if "://" in base else base.removeprefix("?")
+    is_address = "://" in base
+    for place, found in (("#", kept(fragment, at_once=True)), ("?", kept(query, at_once=True))):
+        if {"access_token", "id_token", "error"} & {name for name, _ in found}:
+            start = base.partition("?")[0] if is_address else redirect_uri
+            url = with_fragment(start, found) if place == "#" else with_query(start, found)
+            return Arrived(Request("GET", url))
+    expected = "the whole address the browser ended on, with everything behind its #"
+    raise BadSetting("the pasted redirect", f"{len(text)} characters without access_token= or error=", expected)
+
+
+def take(arrived: queue.Queue[Arrived], redirect_uri: str, query: str, *, at_once: bool = False) -> bool:
     """Hand on the redirect with this query; False where it holds no parameter of an authorization response."""
-    pairs = kept(query)
+    pairs = kept(query, at_once=at_once)
     if pairs:
         arrived.put(Arrived(Request("GET", with_query(redirect_uri, pairs))))
     return bool(pairs)
 
 
-def kept(query: str) -> list[tuple[str, str]]:
+def take_fragment(arrived: queue.Queue[Arrived], redirect_uri: str, fragment: str) -> bool:
+    """Hand on the redirect with this fragment; False where it holds no parameter of an authorization response."""
+    pairs = kept(fragment, at_once=True)
+    if pairs:
+        arrived.put(Arrived(Request("GET", with_fragment(redirect_uri, pairs))))
+    return bool(pairs)
+
+
+def kept(query: str, *, at_once: bool = False) -> list[tuple[str, str]]:
     """The parameters of an authorization response; names and values as sent, the rest dropped."""
-    return [pair for pair in parse_qsl(query, keep_blank_values=True, errors="replace") if pair[0] in KEPT]
+    names = KEPT_AT_ONCE if at_once else KEPT
+    return [pair for pair in parse_qsl(query, keep_blank_values=True, errors="replace") if pair[0] in names]
+
+
+def with_fragment(base: str, pairs: list[tuple[str, str]]) -> str:
+    """A URL with these parameters in its fragment."""
+    return f"{base}#{urlencode(pairs, errors='replace')}"
 
 
 def with_query(base: str, pairs: list[tuple[str, str]]) -> str:

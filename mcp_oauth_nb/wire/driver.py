@@ -16,9 +16,9 @@ from urllib.parse import urljoin
 
 import httpx
 
-from mcp_oauth_nb.errors import CallbackTimeout, McpOAuthError
+from mcp_oauth_nb.errors import CallbackTimeout, DeviceTimeout, McpOAuthError
 from mcp_oauth_nb.protocol.flow import Flow
-from mcp_oauth_nb.protocol.step import AwaitRedirect, Call, Open, Override, Send, Step, Stopped, Want
+from mcp_oauth_nb.protocol.step import AwaitRedirect, Call, Open, Override, Pause, Send, Step, Stopped, Want
 from mcp_oauth_nb.protocol.wellknown import same_origin, split
 from mcp_oauth_nb.records import Exchange, Failure, Request, Response, Run, Trace
 from mcp_oauth_nb.wire.callback import Arrived, Listener, read_pasted
@@ -47,7 +47,7 @@ class Driver:
         callback_timeout_s: how long to wait for a person, in seconds.
 
     Attributes:
-        stop: set from any thread, it ends the waiting for a redirect.
+        stop: set from any thread, it ends the waiting for a redirect or for a person at another device.
         person: wait for a person even where `browser` could fetch the redirect.
         announce: shows a person the link that is waited for; it may come up in the middle of a later step.
     """
@@ -115,6 +115,7 @@ class Running:
         self.step, self.flow = step, flow
         self._driver, self._override = driver, override
         self._ids: list[int] = []
+        self._paused_s = 0.0
         self._want: Want | None = None
         self._result: Flow | Stopped | None = None
         self._prepare()
@@ -148,7 +149,8 @@ class Running:
             while self._want is not None:
                 self._advance(self._carry_out(self._want))
         except CallbackTimeout as error:
-            self._keep("waiting for the redirect: " + str(error), self.flow)
+            what = "the person" if isinstance(error, DeviceTimeout) else "the redirect"
+            self._keep(f"waiting for {what}: {error}", self.flow)
             raise
         except BaseException as error:
             self._keep(f"waiting to be run again: interrupted by {type(error).__name__}", self.flow)
@@ -182,11 +184,13 @@ class Running:
         self._ids.append(exchange.id)
         return exchange
 
-    def _carry_out(self, want: Want) -> Exchange:
+    def _carry_out(self, want: Want) -> Exchange | None:
         if isinstance(want, Send):
             return self._send(want)
         if isinstance(want, Open):
             return self._open(want)
+        if isinstance(want, Pause):
+            return self._pause(want)
         return self._await(want)
 
     def _prepared(self, call: Call) -> Call:
@@ -221,6 +225,19 @@ class Running:
         failure = None if is_openable(request.url) else Failure("url", "this is no http(s) URL that a browser may open")
         return self._note(request, failure=failure, edited=call.edited, why=call.why)
 
+    def _pause(self, want: Pause) -> None:
+        """Wait for a person at another device, who is told of it at the first pause; `stop` ends the waiting."""
+        driver = self._driver
+        if not self._paused_s and want.url:
+            if callable(driver.browser) and not driver.person:
+                driver.browser(want.url)
+            elif driver.announce is not None:
+                driver.announce(want.url)
+        left = driver.callback_timeout_s - self._paused_s
+        self._paused_s += want.seconds
+        if driver.stop.wait(min(want.seconds, max(left, 0))) or want.seconds > left:
+            raise DeviceTimeout(driver.callback_timeout_s)
+
     def _await(self, want: AwaitRedirect) -> Exchange:
         driver, url = self._driver, want.url
         arrived: Arrived | None = None
@@ -228,7 +245,7 @@ class Running:
         if automatic and driver.browser == "follow":
             return self._follow(url, want.redirect_uri)
         if automatic and callable(driver.browser):
-            arrived = read_pasted(driver.browser(url), want.redirect_uri)
+            arrived = read_pasted(driver.browser(url), want.redirect_uri, in_fragment=driver.listener.in_fragment)
         started = datetime.now(UTC)
         if arrived is None:
             driver.listener.start()
@@ -260,7 +277,8 @@ class Running:
             if location is None:
                 return exchange
             if _bare(location) == _bare(redirect_uri):
-                return self._arrived(read_or_keep(location, redirect_uri), exchange.started, 0.0, hop + 1)
+                back = read_or_keep(location, redirect_uri, in_fragment=self._driver.listener.in_fragment)
+                return self._arrived(back, exchange.started, 0.0, hop + 1)
             url = location
         failure = Failure("protocol", f"more than {MOST_HOPS} redirects without reaching the redirect URI")
         return self._note(Request("GET", url), failure=failure, hop=MOST_HOPS, why=FROM_HOP)
@@ -306,10 +324,10 @@ def is_openable(url: str) -> bool:
     return parts is not None and "@" not in parts.origin and not any(ord(c) < 33 or ord(c) == 127 for c in url)
 
 
-def read_or_keep(location: str, redirect_uri: str) -> Arrived:
+def read_or_keep(location: str, redirect_uri: str, *, in_fragment: bool = False) -> Arrived:
     """The redirect as the listener would have kept it; one without code and error is kept whole, to be shown."""
     try:
-        return read_pasted(location, redirect_uri)
+        return read_pasted(location, redirect_uri, in_fragment=in_fragment)
     except ValueError:
         return Arrived(Request("GET", location))
 

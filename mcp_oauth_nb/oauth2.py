@@ -1,0 +1,351 @@
+"""`OAuth2`: any grant of a plain OAuth 2.0 API, walked and judged by the same steps and rules as an MCP server.
+
+What an API without MCP leaves to its client stands in `Choices`; the arguments become those in `oauth2_arguments`.
+There is no challenge and no protected resource metadata here, so the flow begins with the metadata of an issuer, or
+with endpoints that were typed.
+"""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Literal
+
+from mcp_oauth_nb.arguments import brief, check_behaviour, check_redirect, client_key, one_line_each
+from mcp_oauth_nb.calling import Caller
+from mcp_oauth_nb.errors import BadSetting
+from mcp_oauth_nb.jose import secret_parts
+from mcp_oauth_nb.oauth2_arguments import (
+    GRANTS,
+    ClientAuth,
+    Given,
+    Parameters,
+    PlainGrant,
+    choices_of,
+    client_of,
+)
+from mcp_oauth_nb.protocol.choices import TYPED, Choices, PkceMethod, TokenPlace, TokenUse
+from mcp_oauth_nb.protocol.flow import Client, Document, Flow, Settings, Tokens
+from mcp_oauth_nb.protocol.grants import route_told
+from mcp_oauth_nb.protocol.profiles import PLAIN
+from mcp_oauth_nb.protocol.step import Edits, Override
+from mcp_oauth_nb.protocol.wellknown import split
+from mcp_oauth_nb.redact import is_secret_name, learn_settings, looks_random, mask_text
+from mcp_oauth_nb.rules.rule import Report
+from mcp_oauth_nb.steps import AFTERWARDS
+from mcp_oauth_nb.steps.api import api_step
+from mcp_oauth_nb.wire.addresses import Guard
+from mcp_oauth_nb.wire.callback import Listener
+from mcp_oauth_nb.wire.driver import Browser, Driver
+from mcp_oauth_nb.wire.http import Wire, seconds
+from mcp_oauth_nb.wire.learning import LearningVault
+
+LATER = tuple(name for name in AFTERWARDS if name != "revoked")
+"""What a token of a plain API goes through later; the request after revocation is one of MCP."""
+
+
+class OAuth2(Caller):
+    """Walks any grant of a plain OAuth 2.0 API, step by step: no MCP server is needed.
+
+    Args:
+        authorization_url: where the browser is sent (RFC 6749 3.1).
+        token_url: where tokens are issued (RFC 6749 3.2).
+        issuer: the issuer whose metadata names the endpoints (RFC 8414, OpenID Connect Discovery). An endpoint that is
+            typed as well goes before the one of the metadata.
+        grant: ``"authorization_code_pkce"``, ``"authorization_code"`` (without PKCE), ``"implicit"``, ``"password"``,
+            ``"client_credentials"`` or ``"device"`` (RFC 8628).
+        client_id: as the authorization server knows it.
+        client_secret: the secret of a confidential client; ``""`` sends an empty one.
+        client_auth: how the client authenticates: ``"basic"`` (a header), ``"body"`` (members of the form) or
+            ``"none"``. Basic where there is a secret unless given (RFC 6749 2.3.1).
+        client: a ``Client(id, private_key=...)`` in the place of the three above, for private_key_jwt.
+        scope: the scopes to ask for, blanks between them; None sends none.
+        state: your own state; None makes a random one for each request.
+        redirect_uri: the callback URL that is registered; None takes a free port of this machine.
+        allow_remote_redirect: take a `redirect_uri` that is not on this machine; the redirect is then pasted.
+        browser: who fetches the redirect: None a person, ``"follow"`` this process (for servers that consent by
+            themselves), or a function from the authorization URL to the redirect URL. With the device grant the
+            function is handed the verification URI, and what it returns does not count.
+        pkce_method: ``"S256"`` or ``"plain"`` (RFC 7636 4.3).
+        code_verifier: your own verifier of 43 to 128 unreserved characters; None makes one for each request.
+        response_type: of the implicit grant: ``"token"``, or ``"id_token token"`` with a `nonce`.
+        nonce: what the ID token has to repeat (OIDC Core 3.2.2.1).
+        username: of the password grant.
+        password: of the password grant; take ``getpass()``.
+        audience: an ``audience`` parameter, or several, as many providers want it.
+        resource: resource indicators (RFC 8707), one or several.
+        device_url: the device authorization endpoint (RFC 8628 3.1).
+        refresh_url: where to refresh, if elsewhere than at `token_url`.
+        revocation_url: the revocation endpoint (RFC 7009).
+        introspection_url: the introspection endpoint (RFC 7662).
+        userinfo_url: the userinfo endpoint (OIDC Core 5.3).
+        authorization_params: custom parameters of the authorization request: a list of `Parameter`, or a mapping.
+        token_params: custom parameters of the token request; those of a mapping are sent in the body.
+        refresh_params: custom parameters of the refresh; None takes those of the token request.
+        api_url: the API to try the token at, as the last step of `run`.
+        header_prefix: what stands before the token in the Authorization header; ``""`` sends the token alone.
+        token_in: ``"header"``, or ``"url"`` for the query parameter ``access_token`` (RFC 6750 2.3).
+        use: the token that the API wants: ``"access_token"`` or ``"id_token"``.
+        access_token: a token you already have: `api` and `request` then work at once.
+        headers: extra headers for the origin of `api_url`, and for no other.
+        allow_hosts: hosts that a server may send us to whatever they resolve to. Those that you typed are allowed.
+        verify: True, the path of a CA bundle in PEM, or False.
+        step_timeout_s: the deadline of one request, in seconds.
+        callback_timeout_s: how long to wait for a person, in seconds, in the browser or at another device.
+        on_violation: "stop" where the protocol says that a client must not go on, or "continue".
+
+    Raises:
+        BadSetting: an argument cannot work, or not together with the others; the message says what is expected.
+    """
+
+    def __init__(
+        self,
+        authorization_url: str | None = None,
+        token_url: str | None = None,
+        *,
+        issuer: str | None = None,
+        grant: PlainGrant = "authorization_code_pkce",
+        client_id: str | None = None,
+        client_secret: str | None = None,
+        client_auth: ClientAuth | None = None,
+        client: Client | None = None,
+        scope: str | None = None,
+        state: str | None = None,
+        redirect_uri: str | None = None,
+        allow_remote_redirect: bool = False,
+        browser: Browser = None,
+        pkce_method: PkceMethod = "S256",
+        code_verifier: str | None = None,
+        response_type: str | None = None,
+        nonce: str | None = None,
+        username: str | None = None,
+        password: str | None = None,
+        audience: str | Sequence[str] | None = None,
+        resource: str | Sequence[str] | None = None,
+        device_url: str | None = None,
+        refresh_url: str | None = None,
+        revocation_url: str | None = None,
+        introspection_url: str | None = None,
+        userinfo_url: str | None = None,
+        authorization_params: Parameters = None,
+        token_params: Parameters = None,
+        refresh_params: Parameters = None,
+        api_url: str | None = None,
+        header_prefix: str = "Bearer",
+        token_in: TokenPlace = "header",
+        use: TokenUse = "access_token",
+        access_token: str | None = None,
+        headers: Mapping[str, str] | None = None,
+        allow_hosts: Collection[str] = (),
+        verify: bool | str | Path = True,
+        step_timeout_s: float = 30,
+        callback_timeout_s: float = 300,
+        on_violation: Literal["stop", "continue"] = "stop",
+    ) -> None:
+        same = {name: value for name, value in locals().items() if name not in ("self", "__class__")}
+        # A closure, because the repr of a partial shows its arguments, and some are secrets.
+        self._same: Callable[[], OAuth2] = lambda: OAuth2(**same)
+        given = Given(
+            grant=grant,
+            urls={
+                "authorization_url": authorization_url,
+                "token_url": token_url,
+                "device_url": device_url,
+                "revocation_url": revocation_url,
+                "introspection_url": introspection_url,
+                "userinfo_url": userinfo_url,
+            },
+            issuer=issuer,
+            refresh_url=refresh_url,
+            api_url=api_url,
+            access_token=access_token,
+            pkce_method=pkce_method,
+            code_verifier=code_verifier,
+            response_type=response_type,
+            state=state,
+            nonce=nonce,
+            scope=scope,
+            resource=resource,
+            audience=audience,
+            username=username,
+            password=password,
+            authorization_params=authorization_params,
+            token_params=token_params,
+            refresh_params=refresh_params,
+            header_prefix=header_prefix,
+            token_in=token_in,
+            use=use,
+        )
+        choices = choices_of(given)
+        needed = grant != "password" and access_token is None
+        client = client_of(client, client_id, client_secret, client_auth, needed=needed)
+        check_behaviour(browser, on_violation, redirect_uri)
+        check_redirect(redirect_uri, allow_remote_redirect)
+        custom = _custom(headers, api_url)
+        vault = _vault(given, choices, client, custom)
+        listener = Listener(redirect_uri, in_fragment=choices.in_fragment)
+        typed = given.typed
+        self._guard, self._given = Guard(next(iter(typed), ""), allow_hosts, typed), given
+        wire = Wire(verify=verify, timeout_s=step_timeout_s, guard=self._guard)
+        driver = Driver(
+            wire,
+            listener,
+            vault,
+            custom=one_line_each(custom),
+            browser=browser,
+            callback_timeout_s=seconds("callback_timeout_s", callback_timeout_s),
+        )
+        settings = Settings(
+            url=next(iter(typed), ""),
+            profile=PLAIN,
+            redirect_uri=listener.redirect_uri,
+            entropy=secrets.token_bytes,
+            client=client,
+            scope=scope,
+            on_violation=on_violation,
+            grant=GRANTS[grant],
+            clock=time.time,
+            client_key=client_key(client),
+            choices=choices,
+            api_url=api_url,
+        )
+        super().__init__(_begun(settings, access_token), driver, vault, verify)
+
+    def __repr__(self) -> str:
+        done = [run.step for run in self._driver.runs]
+        where = mask_text(self._vault, self._flow.settings.url) or "no URL"
+        return f"<OAuth2 {where} after {done[-1] if done else 'no step'}>"
+
+    def route(self, *, afterwards: bool = False) -> tuple[str, ...]:
+        """The steps of this grant in order; with `afterwards` also refresh, replay and revocation."""
+        return route_told(self._settings_of_route()) + (self._later() if afterwards else ())
+
+    # -- the steps that MCP does not have ---------------------------------------------------------------------------
+
+    def api(self, *, params: Edits | None = None, headers: Edits | None = None) -> Report:
+        """Try the token: a GET of ``api_url`` with it (RFC 6750 2)."""
+        return self._run("api", params=params, headers=headers)
+
+    def request(
+        self,
+        method: str,
+        url: str | None = None,
+        *,
+        params: Edits | None = None,
+        headers: Edits | None = None,
+        form: Edits | None = None,
+        json: Mapping[str, Any] | None = None,
+    ) -> Report:
+        """Send any request to the API with the token. Redirects are not followed.
+
+        Args:
+            method: the HTTP method.
+            url: where to; None takes ``api_url``.
+            params: query parameters; a list repeats the name.
+            headers: header fields; those that are not plainly public are masked.
+            form: members to send as a form.
+            json: a JSON object to send. At most one of `form` and `json`.
+
+        Raises:
+            BadSetting: an argument cannot work. What the API answers is in the report instead.
+            NotYet: there is no token yet, or no URL.
+        """
+        if not isinstance(method, str) or not method.isascii() or not method.isalpha():
+            raise BadSetting("method", brief(method), "an HTTP method such as 'GET'")
+        if url is not None and (not isinstance(url, str) or split(url) is None or any(ord(c) < 33 for c in url)):
+            raise BadSetting("url", brief(url), "an http(s) URL, or None for api_url")
+        if form is not None and json is not None:
+            raise BadSetting("form", "one beside json", "at most one of them")
+        if json is not None:
+            Override(json=json)  # refuses what JSON cannot hold
+        if url is not None:
+            self._guard.allow(url)
+        step = api_step(method.upper(), url, form=() if form is not None else None, json=json)
+        return self._run("api", step=step, params=params, headers=headers, form=form)
+
+    # -- inside ---------------------------------------------------------------------------------------------------
+
+    def _later(self) -> tuple[str, ...]:
+        """What can be done to tokens of this grant later: an implicit one brings no refresh token (RFC 6749 4.2)."""
+        metadata, choices = self._flow.server_metadata, self._flow.settings.choices
+        can_revoke = "revocation_endpoint" in (metadata.value if metadata else {}) or choices.issuer is not None
+        names = ("revoke",) if self.grant in ("implicit", "client_credentials") else LATER
+        return names if can_revoke else tuple(name for name in names if name != "revoke")
+
+    def _settings_of_route(self) -> dict[str, str]:
+        settings, choices = self._flow.settings, self._flow.settings.choices
+        shown = {
+            "protocol": PLAIN.version,
+            "grant": settings.grant if settings.grant != "authorization_code" else None,
+            "issuer": choices.issuer,
+            "pkce": choices.pkce_method if settings.grant == "authorization_code" else None,
+            "api_url": settings.api_url,
+        }
+        return {name: value for name, value in shown.items() if value}
+
+    def _settings_shown(self) -> dict[str, str]:
+        choices = self._flow.settings.choices
+        custom = (*choices.authorization_parameters, *choices.token_parameters, *choices.refresh_parameters)
+        shown = {
+            **{name: url for name, url in self._given.urls.items() if url},
+            "refresh_url": choices.refresh_url,
+            "client authentication": self._flow.client.auth_method if self._flow.client else None,
+            "resource": " ".join(choices.resources),
+            "audience": " ".join(choices.audiences),
+            "response_type": choices.response_type if choices.in_fragment else None,
+            "username": choices.username,
+            "custom parameters": ", ".join(dict.fromkeys(one.name for one in custom)),
+            "header_prefix": repr(choices.header_prefix) if choices.header_prefix != "Bearer" else None,
+            "token_in": choices.token_in if choices.token_in != "header" else None,
+            "use": choices.use if choices.use != "access_token" else None,
+        }
+        told = {name: value for name, value in shown.items() if value}
+        return {**super()._settings_shown(), **self._settings_of_route(), **told}
+
+
+def _begun(settings: Settings, access_token: str | None) -> Flow:
+    """What is known before the first request: the client, the endpoints that were typed, a token from elsewhere."""
+    choices = settings.choices
+    document = Document(dict(choices.endpoints), TYPED, "typed", "", 0) if choices.issuer is None else None
+    tokens = Tokens(access_token) if access_token else None
+    client = settings.client
+    if client is not None and client.auth_method is None:
+        method = "private_key_jwt" if client.private_key else "client_secret_basic" if client.secret else "none"
+        client = replace(client, auth_method=method)
+    return Flow(settings, server_metadata=document, client=client, tokens=tokens)
+
+
+def _custom(headers: Mapping[str, str] | None, api_url: str | None) -> Mapping[str, Any]:
+    """Headers for the API: without its URL nobody knows whom they are for."""
+    custom = Override(headers={} if headers is None else headers).headers
+    if custom and api_url is None:
+        raise BadSetting("headers", "some without api_url", "an api_url: they are sent to its origin alone")
+    return custom
+
+
+def _vault(given: Given, choices: Choices, client: Client | None, custom: Mapping[str, Any]) -> LearningVault:
+    """A vault that knows every secret the user handed in."""
+    vault = LearningVault()
+    learn_settings(vault, custom, "")
+    for url in given.typed:
+        learn_settings(vault, {}, url)
+    for secret, kind in (
+        (client and client.secret, "client_secret"),
+        (given.access_token, "access_token"),
+        (given.password, "password"),
+        (given.state, "state"),
+        (given.nonce, "nonce"),
+        (given.code_verifier, "code_verifier"),
+        *((part, "private_key") for part in secret_parts((client and client.private_key) or "")),
+    ):
+        if secret:
+            vault.learn(secret, kind)
+    for one in (*choices.authorization_parameters, *choices.token_parameters, *choices.refresh_parameters):
+        if one.send_in == "header":
+            learn_settings(vault, {one.name: one.value}, "")
+        elif is_secret_name(one.name) or (len(one.value) >= 16 and "://" not in one.value and looks_random(one.value)):
+            vault.learn(one.value, "parameter")
+    return vault

@@ -1,0 +1,86 @@
+"""`Device`: the answer to a device authorization request (RFC 8628 3.2), read leniently."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+INTERVAL_S = 5.0
+"""How long to wait between two questions where the answer does not say (RFC 8628 3.2)."""
+SLOWER_S = 5.0
+"""So much longer after ``slow_down`` (RFC 8628 3.5)."""
+LONGEST_INTERVAL_S = 300.0
+"""What a server may ask for at most; nobody waits for longer at a screen."""
+PENDING, SLOW_DOWN = "authorization_pending", "slow_down"
+DENIED, EXPIRED = "access_denied", "expired_token"
+
+
+@dataclass(frozen=True, repr=False)
+class Device:
+    """One device authorization.
+
+    Attributes:
+        device_code: what the token endpoint is shown; a secret.
+        user_code: what the person types; a secret while it is good.
+        verification_uri: where the person types it.
+        complete_uri: the same with the code in it; None where there is none.
+        expires_in_s: how long both codes are good, in seconds; None where the answer does not say.
+        interval_s: how long to wait between two questions, in seconds.
+        asked_at_s: when the answer came, in seconds since 1970.
+        exchange: id of the exchange.
+    """
+
+    device_code: str = field(repr=False)
+    user_code: str = field(repr=False)
+    verification_uri: str
+    complete_uri: str | None
+    expires_in_s: float | None
+    interval_s: float
+    asked_at_s: float
+    exchange: int
+
+    def __repr__(self) -> str:
+        return f"<Device of exchange {self.exchange}>"
+
+    def shown(self) -> tuple[tuple[str, str], ...]:
+        """What a reader should see of it, once masked."""
+        lifetime = "(not said)" if self.expires_in_s is None else f"{self.expires_in_s:g} s"
+        return (
+            ("device_code", self.device_code),
+            ("user_code", self.user_code),
+            ("verification_uri", self.verification_uri),
+            ("expires in", lifetime),
+            ("interval", f"{self.interval_s:g} s"),
+        )
+
+
+def device_of(answer: Mapping[str, Any], *, now: float, exchange: int) -> Device | None:
+    """The device authorization that an answer holds; None where it lacks a code or the URI to type it at."""
+    texts = [answer.get(name) for name in ("device_code", "user_code", "verification_uri")]
+    if not texts[2]:
+        texts[2] = answer.get("verification_url")  # as Google has called it since before the RFC
+    if not all(isinstance(one, str) and one for one in texts):
+        return None
+    complete = answer.get("verification_uri_complete")
+    interval = seconds_of(answer.get("interval"))
+    return Device(
+        *map(str, texts),
+        complete_uri=complete if isinstance(complete, str) and complete else None,
+        expires_in_s=seconds_of(answer.get("expires_in")),
+        interval_s=INTERVAL_S if interval is None or interval < 0 else min(interval, LONGEST_INTERVAL_S),
+        asked_at_s=now,
+        exchange=exchange,
+    )
+
+
+def seconds_of(value: object) -> float | None:
+    """A number of seconds, also from a server that sends it as text; None for anything that is none."""
+    if isinstance(value, bool) or not isinstance(value, (int, float, str)):
+        return None
+    try:
+        seconds = float(value)
+    except (ValueError, OverflowError):
+        return None
+    return seconds if math.isfinite(seconds) else None
