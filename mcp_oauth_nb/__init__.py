@@ -37,6 +37,7 @@ _HOME = {
     "metadata": "single",
     "request": "single",
     "scrub": "evidence.scrub",
+    "tokens": "keeping.tokens",
 }
 """The module that each public name lives in."""
 

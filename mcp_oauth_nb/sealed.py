@@ -16,6 +16,8 @@ ROUNDS = 250_000
 """Of PBKDF2 with SHA-512: so many times a guess costs more. joserfc refuses to read more than 300,000."""
 SHORTEST_PASSPHRASE = 14
 """Characters. A shorter one is guessed by whoever has the file, at leisure."""
+LARGEST = 48_000
+"""Bytes. joserfc opens nothing that is much larger, and no token is."""
 INSTALL = "pip install mcp-oauth-nb[jose]"
 EXPECTED = f"at least {SHORTEST_PASSPHRASE} characters"
 
@@ -37,11 +39,13 @@ def seal(text: str, passphrase: str) -> str:
     """Encrypt a text; the result is one line of ASCII, and another one each time.
 
     Raises:
-        BadSetting: the passphrase is too short, or joserfc is not installed.
+        BadSetting: the passphrase is too short, the text too long, or joserfc is not installed.
     """
-    key = _key(check_passphrase(passphrase))
+    key, content = _key(check_passphrase(passphrase)), text.encode("utf-8", "surrogatepass")
+    if len(content) > LARGEST:
+        raise BadSetting("share", f"{len(content):,} bytes", f"at most {LARGEST:,}")
     header = {"alg": KEY, "enc": CONTENT, "p2c": ROUNDS}
-    sealed = _joserfc("jwe").encrypt_compact(header, text.encode(), key, algorithms=[KEY, CONTENT])
+    sealed = _joserfc("jwe").encrypt_compact(header, content, key, algorithms=[KEY, CONTENT])
     return str(sealed)
 
 
@@ -55,7 +59,7 @@ def unseal(sealed: str, passphrase: str) -> str:
     jwe, key = _joserfc("jwe"), _key(check_passphrase(passphrase))
     try:
         opened = jwe.decrypt_compact(sealed, key, algorithms=[KEY, CONTENT])
-        return bytes(opened.plaintext).decode()
+        return bytes(opened.plaintext).decode("utf-8", "surrogatepass")
     except Exception:  # noqa: BLE001 - what is wrong is not told by the library either, and must not be quoted
         seen = "one that does not open the file, or a file that was changed"
         raise BadSetting("passphrase", seen, "the one it was shared with") from None

@@ -61,6 +61,19 @@ class Stepper:
         """The tokens as they were issued last; None before. Their repr shows none of them."""
         return self._flow.tokens
 
+    @property
+    def known(self) -> Flow:
+        """All that is known so far; secrets in plain, so never for display."""
+        return self._flow
+
+    def hold(self, tokens: Tokens) -> None:
+        """Take tokens from elsewhere in the place of those that were issued here."""
+        for kind in ("access_token", "refresh_token", "id_token"):
+            if secret := getattr(tokens, kind):
+                self._vault.learn(secret, kind)
+        with self.lock:
+            self._flow = self._flow.learn(tokens=tokens)
+
     def now_s(self) -> float:
         """The time in seconds since 1970, by the clock that the flow goes by."""
         return self._flow.settings.clock()

@@ -43,6 +43,12 @@ def test_another_passphrase_and_a_changed_text_do_not_open_and_nothing_is_quoted
         assert text not in said
 
 
+def test_what_could_not_be_opened_again_is_not_sealed():
+    assert unseal(seal("x" * 48_000, PASSPHRASE), PASSPHRASE) == "x" * 48_000
+    with pytest.raises(BadSetting, match="at most 48,000"):
+        seal("x" * 48_001, PASSPHRASE)
+
+
 @pytest.mark.parametrize("passphrase", ["", "short", " " * 20, None, 42])
 def test_a_passphrase_that_can_be_guessed_is_refused(passphrase):
     for call in (lambda: seal(TEXT, passphrase), lambda: unseal("x", passphrase)):
