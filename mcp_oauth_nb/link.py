@@ -1,4 +1,4 @@
-"""The authorization request as something to click, in a cell that is saved afterwards.
+"""The authorization request as something to click, or a user code to type, in a cell that is saved afterwards.
 
 A link must hold its ``state`` to work, and a notebook that is shared must not. So the link is displayed through a
 handle of its own, and once the redirect has been taken (or the flow has moved on) the saved output is replaced by the
@@ -21,14 +21,17 @@ class AuthorizationLink(Report):
     """The report of the authorization request, together with the link to open.
 
     Attributes:
-        url: the authorization URL; None when no person is asked. It holds ``state``, so it is never in a repr.
+        url: the authorization URL, or the verification URI of a device; None when no person is asked. It holds
+            ``state`` or the user code, so it is never in a repr.
         redirect_uri: where the browser comes back to.
         problem: why nothing listens there, so that the redirect must be pasted; empty where something does.
+        user_code: what to type behind the link (RFC 8628 3.3); empty where the link leads to a login.
     """
 
     url: str | None = field(default=None, repr=False)
     redirect_uri: str = ""
     problem: str = ""
+    user_code: str = field(default="", repr=False)
     _handles: list[Any] = field(default_factory=list, compare=False)
 
     def _ipython_display_(self) -> None:
@@ -41,7 +44,7 @@ class AuthorizationLink(Report):
         if self.url is None:
             display(dict(render(self)), raw=True)
             return
-        view = LinkView(self, self.url, self.redirect_uri, self.problem)
+        view = LinkView(self, self.url, self.redirect_uri, self.problem, self.user_code)
         self._handles.append(display(dict(render(view)), raw=True, display_id=True))
 
     @property

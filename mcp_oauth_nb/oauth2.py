@@ -18,6 +18,7 @@ from mcp_oauth_nb.arguments import brief, check_behaviour, check_redirect, clien
 from mcp_oauth_nb.calling import Caller
 from mcp_oauth_nb.errors import BadSetting
 from mcp_oauth_nb.jose import secret_parts
+from mcp_oauth_nb.link import AuthorizationLink
 from mcp_oauth_nb.oauth2_arguments import (
     GRANTS,
     ClientAuth,
@@ -135,7 +136,7 @@ class OAuth2(Caller):
         refresh_params: Parameters = None,
         api_url: str | None = None,
         header_prefix: str = "Bearer",
-        token_in: TokenPlace = "header",
+        token_in: TokenPlace = "header",  # noqa: S107 - a place, no password
         use: TokenUse = "access_token",
         access_token: str | None = None,
         headers: Mapping[str, str] | None = None,
@@ -224,6 +225,29 @@ class OAuth2(Caller):
         return route_told(self._settings_of_route()) + (self._later() if afterwards else ())
 
     # -- the steps that MCP does not have ---------------------------------------------------------------------------
+
+    def device(
+        self, *, params: Edits | None = None, form: Edits | None = None, headers: Edits | None = None
+    ) -> AuthorizationLink:
+        """Ask for a user code and show it with the link to type it at; returns at once. `token` waits for the person.
+
+        The code is shown to the person who has to type it, and is replaced once the tokens are here: it is saved with
+        no evidence.
+        """
+        self._run("device", params=params, form=form, headers=headers)
+        held = self._flow.device
+        return self._link((held.complete_uri or held.verification_uri) if held else None)
+
+    def token(self, *, params: Edits | None = None, form: Edits | None = None, headers: Edits | None = None) -> Report:
+        """Show the grant to the token endpoint (RFC 6749 4). With the device grant it asks until the person is done.
+
+        Raises:
+            CallbackTimeout: the person was not done in time; run it again to go on.
+        """
+        report = super().token(params=params, form=form, headers=headers)
+        if self._shown_link is not None:
+            self._shown_link.close()
+        return report
 
     def api(self, *, params: Edits | None = None, headers: Edits | None = None) -> Report:
         """Try the token: a GET of ``api_url`` with it (RFC 6750 2)."""

@@ -33,6 +33,7 @@ from mcp_oauth_nb.telltale import (
     PLACES,
     PLAIN_WORDS,
     PUBLIC_HEADERS,
+    SHORT_CODES,
     SHORTEST_PLAIN,
     USERINFO,
     is_secret_member,
@@ -222,7 +223,8 @@ def _learn_value(vault: Vault, name: str, value: str) -> None:
     """Learn a value to be searched for everywhere, unless that would hide an ordinary word in every text."""
     if len(value) < SHORTEST_AS_WORD or value.lower() in PLAIN_WORDS or TAG.search(value):
         return
-    if looks_random(value) or (len(value) >= SHORTEST_PLAIN and " " not in value):
+    is_long = len(value) >= SHORTEST_PLAIN and " " not in value
+    if looks_random(value) or is_long or normal(name) in SHORT_CODES:
         vault.learn(value, kind_of(name))
 
 

@@ -105,6 +105,11 @@ class Stepper:
         return self._flow.authorization.url if self._flow.authorization else None
 
     @property
+    def user_code(self) -> str:
+        """What a person has to type at another device; empty where there is nothing to type. Not for display."""
+        return self._flow.device.user_code if self._flow.device else ""
+
+    @property
     def redirect_problem(self) -> str:
         """Why the redirect must be pasted; empty where it reaches the listener."""
         return self._driver.listener.problem
@@ -231,17 +236,18 @@ class Stepper:
         self._driver.runs = [run for run in self._driver.runs if run.step not in later]
 
     def _link(self, url: str | None = None) -> AuthorizationLink:
-        """The authorization link as a display that hides its state once the redirect is here."""
+        """The link for a person as a display that hides its state, or its code, once the answer is here."""
         if self._shown_link is not None:
             self._shown_link.close()
         self._shown_link = AuthorizationLink(
             self.trace,
-            "authorize",
+            "device" if self.grant == "device" else "authorize",
             self.route(),
             judge,
             url=url or (self.authorization_url if self._driver.browser is None else None),
             redirect_uri=self._flow.settings.redirect_uri,
             problem=self._driver.listener.problem,
+            user_code=self.user_code,
         )
         return self._shown_link
 

@@ -53,6 +53,8 @@ PLAIN_WORDS = frozenset(
 )
 """Words of the protocol: hidden where they stand as a secret, never searched for."""
 
+SHORT_CODES = frozenset(("user_code",))
+"""Made for people to type, so short and of plain letters (RFC 8628 6.1): searched for all the same."""
 SHORTEST_PLAIN = 12
 """A value of plain words is searched for in other texts only from this length on."""
 

@@ -24,6 +24,7 @@ from IPython.display import display
 
 import mcp_oauth_nb.facts.declared
 import mcp_oauth_nb.rules.judging  # noqa: F401 - all that is reached late, here, where one thread imports: not two at once
+from mcp_oauth_nb.calling import Caller
 from mcp_oauth_nb.debugger import Debugger
 from mcp_oauth_nb.errors import CallbackTimeout, McpOAuthError
 from mcp_oauth_nb.mime import Bundle
@@ -39,19 +40,19 @@ class FlowRunner:
     """Walk the flow by clicking: Continue sends the request that is shown, and shows the next one.
 
     Args:
-        target: the URL of an MCP server, or a `Debugger` to go on with.
+        target: the URL of an MCP server, or a `Debugger` or `OAuth2` to go on with.
         afterwards: go on behind the main flow with refresh, replay, revocation and the request after it.
         **settings: everything that `Debugger` takes.
 
     Attributes:
-        dbg: the Debugger behind the buttons, for the cells below.
+        dbg: the Debugger or OAuth2 behind the buttons, for the cells below.
 
     Raises:
         BadSetting: a setting cannot work.
     """
 
-    def __init__(self, target: str | Debugger, *, afterwards: bool = False, **settings: Any) -> None:
-        self.dbg = target if isinstance(target, Debugger) else Debugger(target, **settings)
+    def __init__(self, target: str | Caller, *, afterwards: bool = False, **settings: Any) -> None:
+        self.dbg: Caller = target if isinstance(target, Caller) else Debugger(target, **settings)
         self.route = self.dbg.route(afterwards=afterwards)
         self._jobs: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._running: Running | None = None
@@ -263,7 +264,8 @@ class FlowRunner:
 
     def _ask(self, url: str) -> None:
         self._waiting = True
-        self._link.value = link_markup(url, self.dbg.redirect_problem, automatic=self.dbg.is_automatic)
+        code = self.dbg.user_code
+        self._link.value = link_markup(url, self.dbg.redirect_problem, automatic=self.dbg.is_automatic, code=code)
         self._asking.layout.display = ""
         place = self._place(self._next() or "callback")
         self._say(f"{place} needs you: open the link and log in")

@@ -492,7 +492,7 @@ class TestCallback:
 
     def test_pasted_at_a_prompt(self, server: DemoServer, monkeypatch) -> None:
         dbg = self.waiting(server)
-        monkeypatch.setattr("mcp_oauth_nb.debugger.getpass", lambda _: browse(dbg.authorization_url))
+        monkeypatch.setattr("mcp_oauth_nb.calling.getpass", lambda _: browse(dbg.authorization_url))
         assert dbg.callback(paste=True).status == "passed"
 
     def test_a_bare_code(self, server: DemoServer) -> None:

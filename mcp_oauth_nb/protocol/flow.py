@@ -277,6 +277,11 @@ class Issuer(_Fact):
     others: tuple[str, ...]
     exchange: int
 
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """Every resource indicator that was sent."""
+        return self.resources or ((self.resource,) if self.resource is not None else ())
+
     def shown(self) -> Pairs:
         listed = ("also named", " ".join(self.others))
         return (("issuer taken", f"{self.taken} ({self.why})"), listed)
@@ -301,8 +306,13 @@ class Authorization(_Fact):
     scopes: Pairs = ()
     resources: tuple[str, ...] = ()
 
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """Every resource indicator that was sent."""
+        return self.resources or ((self.resource,) if self.resource is not None else ())
+
     def shown(self) -> Pairs:
-        listed = " ".join(self.resources) or self.resource
+        listed = " ".join(self.targets) or self.resource
         pairs = (("redirect_uri", self.redirect_uri), ("resource", listed), ("scope", self.scope))
         sent = tuple((name, value if value is not None else "(not sent)") for name, value in pairs)
         return sent + self.scopes

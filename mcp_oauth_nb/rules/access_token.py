@@ -10,6 +10,7 @@ from mcp_oauth_nb.protocol.resource import resource_match
 from mcp_oauth_nb.protocol.spec import Spec
 from mcp_oauth_nb.records import Exchange
 from mcp_oauth_nb.rules.evidence import Members, server_document, text
+from mcp_oauth_nb.rules.outside import is_outside
 from mcp_oauth_nb.rules.rule import MUST, SHOULD, Case, Seen, Selector, rule
 from mcp_oauth_nb.rules.token_claims import TIMES, audiences, clock_of, jwts_issued, resources, scopes_in, seconds
 from mcp_oauth_nb.rules.words import AUTHORIZATION_SERVER, quoted, shown
@@ -39,6 +40,8 @@ JWTS = Selector(jwts_issued, _NO_JWT)
 def _(case: Case, found: Issued) -> Iterator[Seen]:
     exchange, _, jwt = found
     named, ours = audiences(jwt.claims), resources(case, exchange)
+    if not ours and is_outside(case):
+        return  # nobody said whom the token is to be for
     if any(one in ours for one in named):
         return
     seen = f"aud={shown(jwt.claims.get('aud'))} {READ}" if "aud" in jwt.claims else f"no aud {READ}"

@@ -10,12 +10,14 @@ from mcp_oauth_nb.protocol.step import BARE_CODE
 from mcp_oauth_nb.protocol.wellknown import is_loopback
 from mcp_oauth_nb.records import Exchange
 from mcp_oauth_nb.rules.evidence import (
-    AUTHORIZATION_REQUEST,
+    CODE_AUTHORIZATION_REQUEST,
+    CODE_REDIRECT,
     REDIRECT,
     authorization_request,
     is_edited,
     query,
     redirect,
+    returned,
     sent_json,
     texts,
 )
@@ -40,7 +42,7 @@ def sender(exchange: Exchange, name: str) -> Who:
     summary="The authorization request does not use PKCE with S256.",
     fix="Send code_challenge with code_challenge_method=S256.",
     spec=Spec("MCP 2025-11-25", "Authorization Code Protection"),
-    over=AUTHORIZATION_REQUEST,
+    over=CODE_AUTHORIZATION_REQUEST,
 )
 def _(case: Case, exchange: Exchange) -> Iterator[Seen]:
     sent = query(exchange)
@@ -133,7 +135,7 @@ def _sent_state(case: Case) -> str | None:
 
 def _state_differs(case: Case, back: Exchange) -> bool:
     sent = _sent_state(case)
-    return bool(sent) and query(back).get("state") != sent
+    return bool(sent) and returned(case, back).get("state") != sent
 
 
 _ERRORS: dict[str, tuple[Who, str]] = {
@@ -191,7 +193,7 @@ _ERRORS: dict[str, tuple[Who, str]] = {
 )
 def _(case: Case, exchange: Exchange) -> Iterator[Seen]:
     """Text of a response that belongs to another request or comes from another issuer is not repeated."""
-    back = query(exchange)
+    back = returned(case, exchange)
     error = back.get("error")
     forged = _state_differs(case, exchange) and "state" in back
     check = checked(case, exchange)
@@ -227,7 +229,7 @@ def _(case: Case, exchange: Exchange) -> Iterator[Seen]:
 def _(case: Case, exchange: Exchange) -> Iterator[Seen]:
     if not _state_differs(case, exchange):
         return
-    seen = "another state" if "state" in query(exchange) else "no state"
+    seen = "another state" if "state" in returned(case, exchange) else "no state"
     yield Seen(
         exchange,
         "url",
@@ -245,7 +247,7 @@ def _(case: Case, exchange: Exchange) -> Iterator[Seen]:
     summary="The redirect carries neither a code nor an error.",
     fix="Send code in the query of the redirect URI, not in its fragment and not in a form.",
     spec=Spec("RFC 6749", "4.1.2"),
-    over=REDIRECT,
+    over=CODE_REDIRECT,
 )
 def _(case: Case, exchange: Exchange) -> Iterator[Seen]:
     back = query(exchange)

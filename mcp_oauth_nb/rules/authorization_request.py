@@ -7,12 +7,20 @@ from collections import Counter
 from collections.abc import Iterator
 from urllib.parse import parse_qsl
 
+from mcp_oauth_nb.protocol.pkce import VERIFIER
 from mcp_oauth_nb.protocol.spec import Spec
 from mcp_oauth_nb.protocol.wellknown import split
 from mcp_oauth_nb.records import Exchange
 from mcp_oauth_nb.rules.authorization import sender
 from mcp_oauth_nb.rules.discovery import Found
-from mcp_oauth_nb.rules.evidence import AUTHORIZATION_REQUEST, query, redirect, server_document, text
+from mcp_oauth_nb.rules.evidence import (
+    AUTHORIZATION_REQUEST,
+    CODE_AUTHORIZATION_REQUEST,
+    query,
+    redirect,
+    server_document,
+    text,
+)
 from mcp_oauth_nb.rules.rule import ANY, MUST, SHOULD, Case, Seen, Selector, rule
 from mcp_oauth_nb.rules.words import AUTHORIZATION_SERVER, quoted, shown
 
@@ -47,7 +55,7 @@ def refused_for(case: Case, *errors: str) -> tuple[str, ...]:
     summary="The authorization request lacks a parameter that it must have.",
     fix="Send response_type=code and client_id with every authorization request.",
     spec=Spec("OAuth 2.1", "4.1.1"),
-    over=AUTHORIZATION_REQUEST,
+    over=CODE_AUTHORIZATION_REQUEST,
 )
 def _(case: Case, exchange: Exchange) -> Iterator[Seen]:
     sent = query(exchange)
@@ -172,6 +180,8 @@ def _(case: Case, exchange: Exchange) -> Iterator[Seen]:
 )
 def _(case: Case, exchange: Exchange) -> Iterator[Seen]:
     challenge = query(exchange)["code_challenge"]
+    if query(exchange).get("code_challenge_method") == "plain" and VERIFIER.fullmatch(challenge):
+        return  # nothing is hashed, and `pkce-not-sent` says so
     if not S256_CHALLENGE.fullmatch(challenge):
         explains = (*refused_for(case, "invalid_request"), "pkce-mismatch", "token-refused")
         seen = f"{len(challenge)} characters{_mistake(challenge)}"

@@ -8,7 +8,16 @@ from urllib.parse import urljoin
 from mcp_oauth_nb.protocol.spec import Spec
 from mcp_oauth_nb.records import Exchange, Run
 from mcp_oauth_nb.rules.authorization_request import S256_CHALLENGE
-from mcp_oauth_nb.rules.evidence import REDIRECT, authorization_request, form, oauth_error, query, redirect, text
+from mcp_oauth_nb.rules.evidence import (
+    REDIRECT,
+    authorization_request,
+    form,
+    oauth_error,
+    query,
+    redirect,
+    text,
+    uses_code,
+)
 from mcp_oauth_nb.rules.rule import ANY, MUST, SHOULD, Case, Seen, Selector, rule
 from mcp_oauth_nb.rules.words import AUTHORIZATION_SERVER
 
@@ -121,7 +130,7 @@ def _may_stand(character: str) -> bool:
     fix="Refuse authorization requests without code_challenge and code_challenge_method=S256 with invalid_request.",
     spec=Spec("OAuth 2.1", "4.1.2.1"),
     over=Selector(
-        lambda case: [one] if (one := redirect(case)) and _is_unprotected(case) else [],
+        lambda case: [one] if uses_code(case) and (one := redirect(case)) and _is_unprotected(case) else [],
         "no authorization request without PKCE was answered",
     ),
 )

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 
 from mcp_oauth_nb.protocol.spec import Spec
 from mcp_oauth_nb.records import Exchange
+from mcp_oauth_nb.rules.outside import is_outside, is_possible
 from mcp_oauth_nb.rules.rule import Case, Finding
 from mcp_oauth_nb.rules.suspect import RANKS, Confidence, Line, Suspect, Who
 
@@ -120,10 +121,11 @@ def accused(case: Case, finding: Finding) -> Finding:
 
 def ranking(case: Case, finding: Finding) -> tuple[Suspect, ...]:
     """The suspects of a finding that its evidence fits, best first; of equals, the one declared first."""
+    outside = is_outside(case)
     fitting = [
         made
         for declared in SUSPECTS.values()
-        if finding.rule in declared.of
+        if finding.rule in declared.of and (not outside or is_possible(declared.step, declared.spec))
         for made in _weighed(declared, case, finding)
     ]
     return tuple(sorted(fitting, key=lambda one: RANKS.index(one.confidence)))

@@ -12,10 +12,12 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from mcp_oauth_nb.protocol.challenge import Challenges, parse_challenges
-from mcp_oauth_nb.protocol.grants import TOKEN_EXCHANGE
+from mcp_oauth_nb.protocol.device import PENDING, SLOW_DOWN
+from mcp_oauth_nb.protocol.grants import DEVICE_CODE, TOKEN_EXCHANGE
 from mcp_oauth_nb.protocol.jwt import read_jwt
+from mcp_oauth_nb.protocol.pkce import pkce_of
 from mcp_oauth_nb.protocol.probes import NOT_TESTED
-from mcp_oauth_nb.protocol.profiles import LATEST
+from mcp_oauth_nb.protocol.profiles import LATEST, PLAIN
 from mcp_oauth_nb.protocol.wellknown import split
 from mcp_oauth_nb.records import Exchange, Run
 from mcp_oauth_nb.rules.rule import Case, Selector
@@ -74,8 +76,16 @@ CODE_SERVER_DOCUMENT = Selector(
     lambda case: [one] if uses_code(case) and (one := server_document(case)) else [],
     "no authorization server metadata was found for the authorization code grant",
 )
+CODE_AUTHORIZATION_REQUEST = Selector(
+    lambda case: [one] if uses_code(case) and (one := authorization_request(case)) else [],
+    "no authorization request for a code was made yet",
+)
 AUTHORIZATION_REQUEST = Selector(
     lambda case: [one] if (one := authorization_request(case)) else [], "no authorization request was made yet"
+)
+CODE_REDIRECT = Selector(
+    lambda case: [one] if uses_code(case) and (one := redirect(case)) else [],
+    "no redirect has come back yet for a request for a code",
 )
 REDIRECT = Selector(lambda case: [one] if (one := redirect(case)) else [], "no redirect has come back yet")
 
@@ -109,8 +119,10 @@ def resource_document(case: Case) -> tuple[Exchange, Members] | None:
 def expected_issuer(case: Case) -> str | None:
     """The issuer that the authorization server metadata was looked up for: the one that was chosen, else the first.
 
-    MCP 2025-03-26 has no document that names one: there it is the MCP server's own origin.
+    MCP 2025-03-26 has no document that names one: there it is the MCP server's own origin. Without MCP it is typed.
     """
+    if case.version == PLAIN.version:
+        return case.trace.settings.get("issuer")
     found = resource_document(case)
     if found is None and case.version == "2025-03-26":
         parts = split(case.url)
@@ -130,6 +142,19 @@ def server_document(case: Case) -> tuple[Exchange, Members] | None:
 def uses_code(case: Case) -> bool:
     """Whether tokens are asked for with the authorization code grant."""
     return case.trace.settings.get("grant", "authorization_code") == "authorization_code"
+
+
+def returned(case: Case, exchange: Exchange) -> Mapping[str, str]:
+    """The parameters of an authorization response; an implicit one has them in its fragment (RFC 6749 4.2.2)."""
+    if uses_code(case):
+        return query(exchange)
+    fragment = exchange.request.url.partition("#")[2]
+    return {**query(exchange), **dict(parse_qsl(fragment, keep_blank_values=True))}
+
+
+def is_pending(exchange: Exchange) -> bool:
+    """Whether a device was only told to go on asking (RFC 8628 3.5)."""
+    return form(exchange).get("grant_type") == DEVICE_CODE and oauth_error(exchange) in (PENDING, SLOW_DOWN)
 
 
 def is_at_idp(exchange: Exchange) -> bool:
@@ -213,6 +238,12 @@ def is_masked(value: str) -> bool:
     return bool(TAG.search(value) or _MARK.fullmatch(value))
 
 
+def fits_challenge(verifier: str, asked: Exchange | None) -> bool:
+    """Whether a code verifier belongs to the challenge of an authorization request, by its method (RFC 7636 4.6)."""
+    sent = query(asked) if asked else {}
+    return sent.get("code_challenge") == pkce_of(verifier, sent.get("code_challenge_method", "S256")).challenge
+
+
 def shows_verifier(exchange: Exchange) -> bool:
     """Whether it shows which code verifier was sent, or that none was."""
     return not is_masked(form(exchange).get("code_verifier", ""))
@@ -246,5 +277,7 @@ def at_least(case: Case, version: str) -> bool:
     """
     settings = case.trace.settings
     open_yet = settings.get("protocol told") == "not told yet"
+    if settings.get("protocol") == PLAIN.version:
+        return False
     in_force = LATEST if open_yet else settings.get("protocol", LATEST)
     return in_force >= version  # dates compare as text, and stand before "draft"

@@ -11,6 +11,7 @@ from dataclasses import replace
 
 from mcp_oauth_nb.protocol.grants import ROUTE
 from mcp_oauth_nb.protocol.probes import CLIENT_DOCUMENT, PROBES
+from mcp_oauth_nb.protocol.profiles import PLAIN
 from mcp_oauth_nb.records import Trace
 from mcp_oauth_nb.rules import (
     access_token,
@@ -61,6 +62,7 @@ from mcp_oauth_nb.rules import (
 from mcp_oauth_nb.rules.cause import accused
 from mcp_oauth_nb.rules.causes import AREAS
 from mcp_oauth_nb.rules.levels import levels_of
+from mcp_oauth_nb.rules.outside import NO_MCP, held_by, is_outside, told_outside
 from mcp_oauth_nb.rules.probes import bearer as probes_bearer
 from mcp_oauth_nb.rules.probes import documents as probes_documents
 from mcp_oauth_nb.rules.probes import server as probes_server
@@ -175,6 +177,8 @@ def judge(trace: Trace) -> Verdict:
         else:
             outcomes[rule.id] = "passed"
     stopping = [accused(case, one) for one in _what_stopped_the_flow(case, found)]
+    if is_outside(case):
+        stopping = [told_outside(one) for one in stopping]
     untold = _untold(case, stopping)
     kept = _without_last_resort([one for one in stopping if one not in untold])
     for one in untold:
@@ -197,6 +201,9 @@ def _place(step: str) -> int:
 
 def _examine(rule: Rule, case: Case) -> tuple[list[Finding], str]:
     """The breaches of one rule, or the reason why it could not be tested."""
+    outside = is_outside(case)
+    if outside and held_by(rule) is None:
+        return [], NO_MCP
     try:
         evidence = list(rule.over.pick(case))
         breaches = [_finding(rule, seen, case.version) for piece in evidence for seen in rule.check(case, piece)]
@@ -206,7 +213,9 @@ def _examine(rule: Rule, case: Case) -> tuple[list[Finding], str]:
 
 
 def _finding(rule: Rule, seen: Seen, version: str) -> Finding:
-    levels = levels_of(rule.id) if seen.level is None else seen.level
+    held = held_by(rule) if version == PLAIN.version else None
+    level, spec = held or (levels_of(rule.id), rule.spec.at(version))
+    levels = level if seen.level is None else seen.level
     return Finding(
         rule=rule.id,
         step=seen.step or _step_of(rule, seen),
@@ -218,7 +227,7 @@ def _finding(rule: Rule, seen: Seen, version: str) -> Finding:
         exchange=seen.exchange.id if seen.exchange else 0,
         part=seen.part,
         fix=capped(seen.fix or rule.fix, 500),
-        spec=rule.spec.at(version),
+        spec=spec,
         explains=rule.explains if seen.explains is None else seen.explains,
         cause=seen.cause,
         caused_in=seen.caused_in,

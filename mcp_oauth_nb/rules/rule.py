@@ -15,6 +15,7 @@ from typing import Any, Literal, TypeVar
 
 from mcp_oauth_nb.mime import Framed
 from mcp_oauth_nb.protocol.probes import NOT_TESTED
+from mcp_oauth_nb.protocol.profiles import PLAIN
 from mcp_oauth_nb.protocol.spec import Spec
 from mcp_oauth_nb.records import Exchange, Run, Trace
 from mcp_oauth_nb.rules.suspect import Suspect, Who
@@ -41,9 +42,14 @@ def since(version: str, level: Level = "MUST", *, before: Level = "SHOULD") -> L
 
 
 def level_in(levels: Level | Levels, version: str) -> Level:
-    """The level in force in a protocol version (``draft`` follows every date); of the newest where it is not known."""
+    """The level in force in a protocol version (``draft`` follows every date); of the newest where it is not known.
+
+    Without MCP it is the least of them: what a version of MCP made graver is as grave as that nowhere else.
+    """
     if isinstance(levels, str):
         return levels
+    if version == PLAIN.version:
+        return min(levels.values(), key=(MAY, SHOULD, MUST).index)
     begun = [first for first in levels if first <= (version or "draft")]
     return levels[max(begun)] if begun else SHOULD
 

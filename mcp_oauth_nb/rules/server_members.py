@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from mcp_oauth_nb.protocol.grants import JWT_BEARER
+from mcp_oauth_nb.protocol.grants import DEVICE_CODE, JWT_BEARER
 from mcp_oauth_nb.protocol.spec import Spec
 from mcp_oauth_nb.protocol.wellknown import OPENID_CONFIGURATION, is_loopback, split
 from mcp_oauth_nb.rules.discovery import Found
@@ -197,7 +197,14 @@ def _no_boolean(found: Found, name: str) -> Iterator[Seen]:
         yield Seen(found[0], f"body:/{name}", "true or false", shown(value))
 
 
-_WANTED = {"client_credentials": "client_credentials", "jwt_bearer": JWT_BEARER, "enterprise": JWT_BEARER}
+_WANTED = {
+    "client_credentials": "client_credentials",
+    "jwt_bearer": JWT_BEARER,
+    "enterprise": JWT_BEARER,
+    "implicit": "implicit",
+    "password": "password",
+    "device": DEVICE_CODE,
+}
 
 
 _NOT_ALLOWED = ("unsupported_grant_type", "unauthorized_client")

@@ -15,7 +15,6 @@ from mcp_oauth_nb.rules.evidence import (
     server_document,
     text,
     texts,
-    uses_code,
     whole_run,
 )
 from mcp_oauth_nb.rules.rule import MAY, MUST, SHOULD, Case, Seen, Selector, rule, since
@@ -137,6 +136,20 @@ def _(case: Case, found: Found) -> Iterator[Seen]:
     )
 
 
+_NEEDED = {
+    "authorization_code": ("authorization_endpoint", "token_endpoint"),
+    "implicit": ("authorization_endpoint",),
+    "device": ("device_authorization_endpoint", "token_endpoint"),
+}
+"""The endpoints that a grant needs; any other grant the token endpoint alone (RFC 8414 2, RFC 8628 4)."""
+_TYPED_AS = {
+    "authorization_endpoint": "authorization_url",
+    "token_endpoint": "token_url",
+    "device_authorization_endpoint": "device_url",
+}
+"""The setting that stands in for an endpoint which the metadata does not name."""
+
+
 @rule(
     "server-metadata-incomplete",
     step="server_metadata",
@@ -150,7 +163,8 @@ def _(case: Case, found: Found) -> Iterator[Seen]:
 )
 def _(case: Case, found: Found) -> Iterator[Seen]:
     exchange, document = found
-    needed = ("issuer", "authorization_endpoint", "token_endpoint") if uses_code(case) else ("issuer", "token_endpoint")
+    needed = ("issuer", *_NEEDED.get(case.trace.settings.get("grant", "authorization_code"), ("token_endpoint",)))
+    needed = tuple(name for name in needed if _TYPED_AS.get(name) not in case.trace.settings)
     if not any(document.get(name) for name in needed):
         seen = "none of them" if document else "an empty object"
         summary = "The authorization server metadata holds nothing that a client could use."

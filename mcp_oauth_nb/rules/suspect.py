@@ -7,7 +7,7 @@ from typing import Literal
 
 from mcp_oauth_nb.protocol.spec import Spec
 
-Who = Literal["MCP server", "authorization server", "client", "gateway", "network", "user", "nobody known"]
+Who = Literal["MCP server", "API", "authorization server", "client", "gateway", "network", "user", "nobody known"]
 Confidence = Literal["certain", "likely", "possible"]
 RANKS: tuple[Confidence, ...] = ("certain", "likely", "possible")
 """From best to least: the evidence allows no other cause; it speaks for this one; it does not speak against it."""

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from mcp_oauth_nb.protocol.pkce import s256
 from mcp_oauth_nb.protocol.spec import Spec
 from mcp_oauth_nb.records import Exchange
 from mcp_oauth_nb.rules.discovery import Found
 from mcp_oauth_nb.rules.evidence import (
     authorization_request,
+    fits_challenge,
     form,
     is_at_idp,
+    is_pending,
     jwt_claims,
     oauth_error,
     query,
@@ -30,7 +31,7 @@ _NOT_LISTED = frozenset({"offline_access", "openid"})
 
 def _refusals(case: Case) -> list[Exchange]:
     """Answers of the token endpoint that refuse; not those that say it is busy."""
-    told = without_nonces(case, [one for one in case.answered("token") if not is_at_idp(one)])
+    told = without_nonces(case, [one for one in case.answered("token") if not is_at_idp(one) and not is_pending(one)])
     return [one for one in told if _refuses(one) and one.status not in (429, 503)]
 
 
@@ -133,7 +134,7 @@ def _unfitting(case: Case) -> list[Exchange]:
     asked = authorization_request(case)
     challenge = query(asked).get("code_challenge") if asked else None
     sent = [one for one in case.answered("token") if challenge and form(one).get("code") and shows_verifier(one)]
-    return [one for one in sent if s256(form(one).get("code_verifier", "")) != challenge]
+    return [one for one in sent if not fits_challenge(form(one).get("code_verifier", ""), asked)]
 
 
 @rule(

@@ -12,6 +12,7 @@ from datetime import UTC
 from email.utils import parsedate_to_datetime
 
 from mcp_oauth_nb.protocol.jwt import Jwt, read_jwt
+from mcp_oauth_nb.protocol.profiles import PLAIN
 from mcp_oauth_nb.records import Exchange
 from mcp_oauth_nb.rules.discovery import Found
 from mcp_oauth_nb.rules.evidence import (
@@ -79,7 +80,8 @@ def resources(case: Case, source: Exchange | None) -> tuple[str, ...]:
         form(source).get("resource") if source else None,
         query(asked).get("resource") if asked else None,
         text(found[1].get("resource")) if found else None,
-        case.url,
+        form(source).get("audience") if source else None,
+        case.url if case.version != PLAIN.version else None,
     )
     return tuple(dict.fromkeys(one for one in named if one))
 

@@ -210,5 +210,7 @@ def _(case: Case, exchange: Exchange) -> Iterator[Seen]:
 
 
 def _token_endpoint(case: Case) -> str:
+    """What was typed goes before what is published."""
     found = server_document(case)
-    return (text(found[1].get("token_endpoint")) if found else None) or ""
+    typed = case.trace.settings.get("token_url")
+    return typed or (text(found[1].get("token_endpoint")) if found else None) or ""

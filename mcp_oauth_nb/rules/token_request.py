@@ -4,11 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from mcp_oauth_nb.protocol.pkce import s256
 from mcp_oauth_nb.protocol.spec import Spec
 from mcp_oauth_nb.records import Exchange
 from mcp_oauth_nb.rules.authorization import sender
-from mcp_oauth_nb.rules.evidence import authorization_request, form, oauth_error, query, redirect, shows_verifier
+from mcp_oauth_nb.rules.evidence import (
+    authorization_request,
+    fits_challenge,
+    form,
+    oauth_error,
+    query,
+    redirect,
+    shows_verifier,
+)
 from mcp_oauth_nb.rules.rule import ANY, MUST, SHOULD, Case, Seen, Selector, rule, since
 from mcp_oauth_nb.rules.words import quoted
 
@@ -90,7 +97,7 @@ def _(case: Case, exchange: Exchange) -> Iterator[Seen]:
     challenge = query(asked).get("code_challenge") if asked else None
     if challenge is None and verifier is None:
         return
-    if verifier is None or s256(verifier) != challenge:
+    if verifier is None or asked is None or not fits_challenge(verifier, asked):
         yield Seen(
             exchange,
             "body:",

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from mcp_oauth_nb.protocol.device import DENIED, EXPIRED
+from mcp_oauth_nb.protocol.grants import DEVICE_CODE
 from mcp_oauth_nb.protocol.spec import Spec
 from mcp_oauth_nb.records import Exchange
 from mcp_oauth_nb.rules.discovery import Found
 from mcp_oauth_nb.rules.evidence import (
     form,
     is_at_idp,
+    is_pending,
     oauth_error,
     text,
     without_nonces,
@@ -19,7 +22,8 @@ from mcp_oauth_nb.rules.suspect import Who
 from mcp_oauth_nb.rules.words import AUTHORIZATION_SERVER, came, fix_for, quoted, shown, who_answered
 
 TOKEN_ANSWERED = Selector(
-    lambda case: without_nonces(case, case.answered("token")), "no token request was answered yet"
+    lambda case: [one for one in without_nonces(case, case.answered("token")) if not is_pending(one)],
+    "no token request was answered yet",
 )
 
 
@@ -92,10 +96,33 @@ REFUSALS: dict[str, tuple[Who, str]] = {
 }
 
 
+OF_GRANT: dict[tuple[str, str], tuple[Who, str]] = {
+    ("password", "invalid_grant"): (
+        "user",
+        "The name or the password is wrong, or the account is locked or needs a second factor, which this grant cannot "
+        "ask for. Type both again; else ask with the authorization code.",
+    ),
+    (DEVICE_CODE, DENIED): (
+        "user",
+        "The person said no at the other device, or a policy did. Run device and token again and agree there.",
+    ),
+    (DEVICE_CODE, EXPIRED): (
+        "user",
+        "Nobody typed the user code in time. Run device again, open its link at once, and run token.",
+    ),
+    (DEVICE_CODE, "invalid_grant"): (
+        "client",
+        "The device code is used, expired, or was issued to another client. Run device and token again.",
+    ),
+}
+"""What a refusal means where it depends on the grant: by grant type and error."""
+
+
 def refused(exchange: Exchange, expected: str, summary: str) -> Seen:
     """A refusal by the token endpoint; `summary` without its end. Without an OAuth error no cause is claimed."""
     error = oauth_error(exchange)
-    who, fix = REFUSALS.get(error, (who_answered(exchange), fix_for(exchange, "the token answer")))
+    by_grant = OF_GRANT.get((form(exchange).get("grant_type", ""), error))
+    who, fix = by_grant or REFUSALS.get(error, (who_answered(exchange), fix_for(exchange, "the token answer")))
     if error and exchange.edited:
         who, fix = "user", f"The request was changed by hand ({', '.join(exchange.edited)}): send it unchanged. {fix}"
     said = f"error={quoted(error, 60)}" if error else str(exchange.status)

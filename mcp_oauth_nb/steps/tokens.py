@@ -65,7 +65,7 @@ def _by_code(flow: Flow) -> Wants:
         ("code", code.code),
         ("redirect_uri", asked.redirect_uri),
         ("code_verifier", pair.verifier if pair else None),
-        *(("resource", one) for one in asked.resources),
+        *(("resource", one) for one in asked.targets),
         *(("audience", one) for one in choices.audiences),
     )
     flow, exchange = yield from ask_token_endpoint(flow, asked.token_endpoint, form, choices.token_parameters)
@@ -221,7 +221,7 @@ def _is_irrevocable(exchange: Exchange) -> bool:
 def _refreshed(flow: Flow, endpoint: str, refresh_token: str) -> Sent:
     """Show a refresh token, with the resources of the authorization and the custom parameters that hold for it."""
     choices = flow.settings.choices
-    resources = flow.authorization.resources if flow.authorization else wanted_resources(flow)
+    resources = flow.authorization.targets if flow.authorization else wanted_resources(flow)
     form = (
         ("grant_type", "refresh_token"),
         ("refresh_token", refresh_token),

@@ -17,10 +17,20 @@ class LinkView(Displayable):
     url: str = field(repr=False)
     redirect_uri: str = ""
     problem: str = ""
+    user_code: str = field(default="", repr=False)
+
+    @property
+    def task(self) -> str:
+        """What the person is to do with the link."""
+        if self.user_code:
+            return "Open this link on any device, and see that it shows this code or type it there:"
+        return "Open this link to log in and consent:"
 
     @property
     def hint(self) -> str:
         """What happens after the login."""
+        if self.user_code:
+            return "Then run token(): it asks the authorization server until you are done."
         if self.problem:
             where = f"nothing listens on {self.redirect_uri}: {self.problem}"
             return f"Then run callback(paste=True) and paste the address the browser ends on ({where})."
@@ -34,6 +44,13 @@ class LinkView(Displayable):
 def link_bundle(view: LinkView) -> Bundle:
     """The link with its state in it, the hint, and the step's report."""
     below = render(view.report)
-    line = words(strong("Open this link to log in and consent:"), link(view.url))
+    code = one_line(view.user_code)
+    line = words(strong(view.task), strong(code), link(view.url)) if code else words(strong(view.task), link(view.url))
     markup = stack(tag("p", line), tag("p", text(view.hint)), markup_of(below))
-    return bundle(markup, f"Open this link to log in and consent: {view.url}\n{view.hint}\n{below['text/plain']}")
+    told = " ".join(filter(None, (view.task, code, view.url)))
+    return bundle(markup, f"{told}\n{view.hint}\n{below['text/plain']}")
+
+
+def one_line(code: str) -> str:
+    """A server's user code, cut where no person would type on."""
+    return " ".join(code.split())[:64]
