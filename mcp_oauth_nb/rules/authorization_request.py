@@ -21,7 +21,7 @@ from mcp_oauth_nb.rules.evidence import (
     server_document,
     text,
 )
-from mcp_oauth_nb.rules.rule import ANY, MUST, SHOULD, Case, Seen, Selector, rule
+from mcp_oauth_nb.rules.rule import ANY, MUST, SHOULD, Case, Level, Seen, Selector, rule
 from mcp_oauth_nb.rules.words import AUTHORIZATION_SERVER, quoted, shown
 
 S256_CHALLENGE = re.compile(r"[A-Za-z0-9_-]{43}")
@@ -133,11 +133,21 @@ def _(case: Case, exchange: Exchange) -> Iterator[Seen]:
     yield Seen(exchange, "url", quoted(own), seen, who=sender(exchange, lost[0]), explains=explains)
 
 
+REPEATABLE = ("resource", "audience")
+"""RFC 8707 2, RFC 8693 2.1."""
+STANDARD = frozenset(
+    """client_id client_secret redirect_uri response_type response_mode scope state nonce code code_verifier
+    code_challenge code_challenge_method grant_type refresh_token username password assertion client_assertion
+    client_assertion_type device_code""".split()
+)
+"""Parameters of the standards. Of those that a provider adds it alone knows whether they may be repeated."""
+
+
 def _given_twice(exchange: Exchange) -> list[str]:
-    """Parameters with more than one value; resource may repeat (RFC 8707 2)."""
+    """Parameters with more than one value, of those that may have only one."""
     body = exchange.request.body.decode("utf-8", "replace") if exchange.step != "authorize" else ""
     names = Counter(name for name, _ in (_pairs(exchange.request.url) if not body else parse_qsl(body)))
-    return [name for name, times in names.items() if times > 1 and name != "resource"]
+    return [name for name, times in names.items() if times > 1 and name not in REPEATABLE]
 
 
 def _with_parameters(case: Case) -> list[Exchange]:
@@ -151,7 +161,7 @@ def _with_parameters(case: Case) -> list[Exchange]:
     level=MUST,
     who="client",
     summary="A parameter is sent more than once.",
-    fix="Send each parameter once; only resource may be repeated.",
+    fix="Send each parameter once; of the standard ones only resource and audience may be repeated.",
     spec=Spec("RFC 6749", "3.1"),
     over=Selector(_with_parameters, "no authorization or token request was made yet"),
 )
@@ -162,7 +172,9 @@ def _(case: Case, exchange: Exchange) -> Iterator[Seen]:
         part = "url" if asks else "body:"
         summary = f"The parameter {quoted(name, 60)} is sent more than once."
         who = sender(exchange, name)
-        yield Seen(exchange, part, "each parameter once", f"{name} twice", summary, who=who, explains=explains)
+        level: Level = MUST if name in STANDARD else SHOULD
+        observed = f"{name} twice"
+        yield Seen(exchange, part, "each parameter once", observed, summary, who=who, explains=explains, level=level)
 
 
 @rule(
