@@ -15,6 +15,8 @@ from mcp_oauth_nb.oauth2 import OAuth2 as OAuth2
 from mcp_oauth_nb.protocol.flow import Client as Client
 from mcp_oauth_nb.protocol.grants import Enterprise as Enterprise
 from mcp_oauth_nb.protocol.parameters import Parameter as Parameter
+from mcp_oauth_nb.recording.record import Recording as Recording
+from mcp_oauth_nb.recording.record import record as record
 from mcp_oauth_nb.records import Exchange as Exchange
 from mcp_oauth_nb.records import Trace as Trace
 from mcp_oauth_nb.rules import diagnose as diagnose

@@ -18,7 +18,7 @@ FLOORS = (
     ("views",),
     ("link", "arguments"),
     ("evidence", "oauth2_arguments"),
-    ("stepping",),
+    ("stepping", "recording"),
     ("looking", "using"),
     ("calling",),
     ("auditing",),

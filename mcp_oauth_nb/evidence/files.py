@@ -18,7 +18,8 @@ def written(text: str, path: str | Path | None) -> str:
     if path is None:
         return text
     try:
-        put(text.encode(), Path(path))
+        # Half a surrogate pair, which JSON may hold, is no UTF-8: it stands as the escape that JSON has for it.
+        put(text.encode(errors="backslashreplace"), Path(path))
     except (TypeError, ValueError) as error:
         if isinstance(error, BadSetting):
             raise

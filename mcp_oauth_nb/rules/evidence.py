@@ -83,11 +83,20 @@ CODE_AUTHORIZATION_REQUEST = Selector(
 AUTHORIZATION_REQUEST = Selector(
     lambda case: [one] if (one := authorization_request(case)) else [], "no authorization request was made yet"
 )
+FROM_HANDLER = "the client's callback handler, in parts"
+"""Where a redirect is known from parts alone: what is not among them may have come all the same."""
+
+
+def _whole_redirect(case: Case) -> list[Exchange]:
+    found = redirect(case)
+    return [found] if found and found.why != FROM_HANDLER else []
+
+
 CODE_REDIRECT = Selector(
-    lambda case: [one] if uses_code(case) and (one := redirect(case)) else [],
-    "no redirect has come back yet for a request for a code",
+    lambda case: _whole_redirect(case) if uses_code(case) else [],
+    "no redirect of which all is known has come back yet for a request for a code",
 )
-REDIRECT = Selector(lambda case: [one] if (one := redirect(case)) else [], "no redirect has come back yet")
+REDIRECT = Selector(_whole_redirect, "no redirect of which all is known has come back yet")
 
 
 # --- what came --------------------------------------------------------------------------------------------------------

@@ -14,6 +14,7 @@ from functools import cached_property
 from typing import Any, Literal, TypeVar
 
 from mcp_oauth_nb.mime import Framed
+from mcp_oauth_nb.protocol.grants import ROUTE
 from mcp_oauth_nb.protocol.probes import NOT_TESTED
 from mcp_oauth_nb.protocol.profiles import PLAIN
 from mcp_oauth_nb.protocol.spec import Spec
@@ -308,13 +309,13 @@ class Report(Framed):
     def status(self) -> str:
         """``passed``, ``warned``, ``failed`` or ``incomplete`` (also for a step that waits or has not run)."""
         steps = (self.step,) if self.step else tuple(run.step for run in self.trace.runs)
-        found = {self.status_of(step) for step in steps}
-        if "failed" in found:
+        told = {step: self.status_of(step) for step in steps}
+        if "failed" in told.values():
             return "failed"
         if self.step is None and not set(self.route) <= set(steps):
             return "incomplete"
-        if self.step is None:
-            found.discard("not tested")
+        # What stands beside the flow may stay untested; without a step of the flow itself nothing has passed.
+        found = {status for step, status in told.items() if self.step or step in ROUTE or status != "not tested"}
         if not found or found & {"needs you", "not run", "running", "not tested"}:
             return "incomplete"
         return "warned" if "warned" in found else "passed"

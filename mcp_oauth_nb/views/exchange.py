@@ -87,7 +87,14 @@ def outcome(shown: Shown) -> str:
         return f"{shown.response.status} {shown.response.reason}".strip()
     if shown.failure is not None:
         return f"{shown.failure.kind} failure: {shown.failure.message}"
+    if is_open_ended(shown):
+        return "no answer known"
     return "redirect received" if shown.direction == "in" else "opened in a browser"
+
+
+def is_open_ended(shown: Shown) -> bool:
+    """Whether it was sent and nobody knows what came; a link that somebody opens is a URL without header fields."""
+    return shown.response is None and shown.failure is None and bool(shown.request.headers) and shown.direction == "out"
 
 
 def took(shown: Shown) -> str:
@@ -163,7 +170,7 @@ def _remarks(shown: Shown) -> Iterator[str]:
 def _provenance(shown: Shown) -> Iterator[tuple[str, str]]:
     """Where the exchange comes from, and what of its line was too long for one."""
     if shown.why:
-        yield "why", shown.why
+        yield "known" if is_open_ended(shown) else "why", shown.why
     if len(shown.request.url) > URL_IN_LINE:
         yield "URL", shown.request.url
     if len(outcome(shown)) > OUTCOME_IN_LINE:

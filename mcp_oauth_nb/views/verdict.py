@@ -12,7 +12,7 @@ from mcp_oauth_nb.rules.rule import LAST_RESORT, Finding, Report
 from mcp_oauth_nb.rules.suspect import Suspect
 from mcp_oauth_nb.rules.unknown import NARROWED_BY
 from mcp_oauth_nb.steps import STEPS
-from mcp_oauth_nb.views.exchange import request_line, shown_of
+from mcp_oauth_nb.views.exchange import is_open_ended, request_line, shown_of
 from mcp_oauth_nb.views.finding import LONGEST_EVIDENCE
 from mcp_oauth_nb.views.html import (
     Html,
@@ -109,7 +109,8 @@ class Verdict:
 
     def _quoted(self, exchange: int, part: str) -> Quoted:
         shown = shown_of(self.report.trace.exchanges[exchange - 1])
-        return Quoted(f"#{exchange} {request_line(shown)}", shown.why, quote(shown, part))
+        sent_by = "" if is_open_ended(shown) else shown.why
+        return Quoted(f"#{exchange} {request_line(shown)}", sent_by, quote(shown, part))
 
     def rows(self) -> Iterator[tuple[str, str, bool]]:
         """Name, masked value, and whether the value comes from the wire; in the order in which one acts on them."""

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import functools
 import logging
-import socket
 import ssl
 import threading
 import time
@@ -24,9 +23,10 @@ import httpx
 
 from mcp_oauth_nb.errors import BadSetting
 from mcp_oauth_nb.protocol.wellknown import split
-from mcp_oauth_nb.records import Failure, FailureKind, Request, Response, origin_of
+from mcp_oauth_nb.records import Failure, Request, Response, origin_of
 from mcp_oauth_nb.wire.addresses import Guard, Refused
-from mcp_oauth_nb.wire.incoming import BODY_BYTES, Incoming, Unreadable, decoded
+from mcp_oauth_nb.wire.failing import failure_of
+from mcp_oauth_nb.wire.incoming import BODY_BYTES, Incoming, decoded
 from mcp_oauth_nb.wire.proxy import proxy_for
 
 __all__ = ["BODY_BYTES", "DEFAULT_HEADERS", "LONGEST_S", "Sent", "Wire", "seconds"]
@@ -99,7 +99,7 @@ class Wire:
         except Refused as refused:
             failure = Failure("address", str(refused))
         except Exception as error:  # noqa: BLE001 - whatever breaks is what this package exists to show
-            failure = _failure(error, _named(request.url, proxy), self.timeout_s, begun=response is not None)
+            failure = failure_of(error, _named(request.url, proxy), self.timeout_s, begun=response is not None)
         finally:
             _sending.now = False
         return Sent(sent, response, failure, started, (time.perf_counter() - clock) * 1000)
@@ -175,54 +175,6 @@ def _own_context(verify: str | Path) -> ssl.SSLContext:
 def _named(url: str, proxy: str | None) -> str:
     through = proxy if proxy is None or "://" in proxy else f"http://{proxy}"
     return origin_of(url) + (f" (through the proxy {origin_of(through)})" if through else "")
-
-
-def _failure(error: Exception, where: str, timeout_s: float, *, begun: bool) -> Failure:
-    """Sort an exception into what a reader can act on. Its text may quote the URL, so only the cause's text is kept."""
-    causes = list(_chain(error))
-    if isinstance(error, httpx.TimeoutException | TimeoutError):
-        did = "let nobody connect" if isinstance(error, httpx.ConnectTimeout) else "did not answer completely"
-        return Failure("timeout", f"{where} {did} within {timeout_s:g} s")
-    if isinstance(error, httpx.ConnectError) and any(isinstance(cause, UnicodeError) for cause in causes):
-        return Failure("dns", f"the name in {where} is no host name")
-    for cause in causes:
-        if isinstance(cause, socket.gaierror):
-            return Failure("dns", f"the name in {where} does not resolve ({cause.strerror})")
-        if isinstance(cause, ssl.SSLCertVerificationError):
-            return Failure("tls", f"the certificate of {where} is not trusted here: {cause.verify_message}")
-        if isinstance(cause, ssl.SSLError):
-            return Failure("tls", f"TLS with {where} failed: {cause.reason or 'handshake broke'}")
-    kind, what = _kind(error, begun=begun)
-    reason = next((f" ({cause.strerror})" for cause in causes if isinstance(cause, OSError) and cause.strerror), "")
-    return Failure(kind, what.format(where) + reason)
-
-
-_KINDS: tuple[tuple[type[Exception], FailureKind, str], ...] = (
-    (httpx.ConnectError, "connect", "no connection to {}"),
-    (httpx.ProxyError, "connect", "the proxy gave no connection to {}"),
-    (httpx.NetworkError, "protocol", "{} broke the connection without an answer"),
-    (httpx.RemoteProtocolError, "protocol", "no valid HTTP answer from {}"),
-)
-
-
-def _kind(error: Exception, *, begun: bool) -> tuple[FailureKind, str]:
-    if isinstance(error, Unreadable):
-        return "protocol", f"the body from {{}} cannot be decompressed: {error}"
-    if begun:
-        return "protocol", "the answer of {} broke off before its end"
-    if isinstance(error, httpx.RemoteProtocolError) and "disconnected" in str(error):
-        return "protocol", "{} closed the connection without an answer"
-    for kind, name, words in _KINDS:
-        if isinstance(error, kind):
-            return name, words
-    return "url", f"this is no request that can be sent ({type(error).__name__}), to {{}}"
-
-
-def _chain(error: BaseException) -> Iterable[BaseException]:
-    seen: BaseException | None = error
-    while seen is not None:
-        yield seen
-        seen = seen.__cause__ or seen.__context__
 
 
 class _Quiet(logging.Filter):

@@ -63,7 +63,7 @@ class Incoming:
         self._cut = len(self._body) > BODY_BYTES
 
     def _read(self) -> None:
-        inflate = _inflater(self._source.headers.get("content-encoding", ""))
+        inflate = inflater(self._source.headers.get("content-encoding", ""))
         for chunk in self._source.iter_raw():
             self._body += inflate.some(chunk, BODY_BYTES + 1 - len(self._body)) if inflate else chunk
             if len(self._body) > BODY_BYTES:
@@ -99,7 +99,7 @@ class Incoming:
         self._source.close()
 
 
-class _Inflater:
+class Inflater:
     """Undoes one layer of gzip or deflate, never more than asked for."""
 
     def __init__(self, window: int) -> None:
@@ -124,14 +124,19 @@ class _Inflater:
         return unfolded
 
 
-def _inflater(encoding: str) -> _Inflater | None:
+def inflater(encoding: str) -> Inflater | None:
+    """What undoes this content-encoding; None where there is nothing to undo.
+
+    Raises:
+        Unreadable: it is none that we can undo within limits.
+    """
     named = [name for name in encoding.lower().replace(" ", "").split(",") if name not in ("", "identity")]
     if not named:
         return None
     windows = {"gzip": _GZIP, "x-gzip": _GZIP, "deflate": _ZLIB}
     if len(named) > 1 or named[0] not in windows:
         raise Unreadable("only one layer of gzip or deflate is, as the request said")
-    return _Inflater(windows[named[0]])
+    return Inflater(windows[named[0]])
 
 
 def _is_event_stream(source: httpx.Response) -> bool:

@@ -34,7 +34,7 @@ def surroundings(listener: Listener, verify: bool | str | Path) -> dict[str, str
         "proxy": ", ".join(_named(proxies)),
         "no proxy for": "set" if proxies.get("no") else "",
         "certificates": _certificates(verify),
-        **_versions(),
+        **versions(),
     }
     return {name: value for name, value in told.items() if value}
 
@@ -80,7 +80,8 @@ def _certificates(verify: bool | str | Path) -> str:
 
 
 @functools.cache
-def _versions() -> dict[str, str]:
+def versions() -> dict[str, str]:
+    """Of this package, its HTTP libraries, Python and the system."""
     import platform  # noqa: PLC0415 - only what is looked at needs it
 
     libraries = ", ".join(f"{name} {_version(name)}" for name in ("httpx", "httpcore"))

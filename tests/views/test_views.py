@@ -57,9 +57,17 @@ def test_an_exchange_shows_request_and_response_in_order() -> None:
     ],
 )
 def test_the_outcome_is_said_in_words(answer: Response | Failure | None, more: dict[str, str], said: str) -> None:
-    shown = shown_of(given.exchange(Vault(), 1, "s", GET, answer, **more))
+    asked = GET if answer else Request("GET", GET.url)  # a link that is opened has no header fields of its own
+    shown = shown_of(given.exchange(Vault(), 1, "s", asked, answer, **more))
     assert f"-> {said}" in exchange_text(shown).splitlines()[0]
     assert said in flat(exchange_html(shown))
+
+
+def test_a_request_whose_answer_nobody_knows_is_no_link() -> None:
+    sent = Request("POST", "https://mcp.example.com/mcp", (("Host", "mcp.example.com"),))
+    shown = shown_of(given.exchange(Vault(), 1, "s", sent, None, why="answered with 200, not read"))
+    assert "-> no answer known" in exchange_text(shown).splitlines()[0]
+    in_order(flat(exchange_html(shown)), "no answer known", "known", "answered with 200, not read")
 
 
 def test_edits_and_redirects_are_marked() -> None:
