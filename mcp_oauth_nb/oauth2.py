@@ -14,7 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
-from mcp_oauth_nb.arguments import brief, check_behaviour, check_redirect, client_key, one_line_each
+from mcp_oauth_nb.arguments import brief, check_behaviour, check_flags, check_redirect, client_key, one_line_each
 from mcp_oauth_nb.calling import Caller
 from mcp_oauth_nb.errors import BadSetting
 from mcp_oauth_nb.jose import secret_parts
@@ -91,6 +91,8 @@ class OAuth2(Caller):
         token_in: ``"header"``, or ``"url"`` for the query parameter ``access_token`` (RFC 6750 2.3).
         use: the token that the API wants: ``"access_token"`` or ``"id_token"``.
         access_token: a token you already have: `api` and `request` then work at once.
+        auto_refresh: refresh a token that has run out, where it can be, before `api` and `request` use it. Off, so that
+            a token that has run out can be shown to the API.
         headers: extra headers for the origin of `api_url`, and for no other.
         allow_hosts: hosts that a server may send us to whatever they resolve to. Those that you typed are allowed.
         verify: True, the path of a CA bundle in PEM, or False.
@@ -139,6 +141,7 @@ class OAuth2(Caller):
         token_in: TokenPlace = "header",  # noqa: S107 - a place, no password
         use: TokenUse = "access_token",
         access_token: str | None = None,
+        auto_refresh: bool = False,
         headers: Mapping[str, str] | None = None,
         allow_hosts: Collection[str] = (),
         verify: bool | str | Path = True,
@@ -185,10 +188,12 @@ class OAuth2(Caller):
         client = client_of(client, client_id, client_secret, client_auth, needed=needed)
         check_behaviour(browser, on_violation, redirect_uri)
         check_redirect(redirect_uri, allow_remote_redirect)
+        check_flags(auto_refresh=auto_refresh)
         custom = _custom(headers, api_url)
         vault = _vault(given, choices, client, custom)
         listener = Listener(redirect_uri, in_fragment=choices.in_fragment)
         typed = given.typed
+        self._auto_refresh = auto_refresh
         self._guard, self._given = Guard(next(iter(typed), ""), allow_hosts, typed), given
         wire = Wire(verify=verify, timeout_s=step_timeout_s, guard=self._guard)
         driver = Driver(
@@ -251,6 +256,7 @@ class OAuth2(Caller):
 
     def api(self, *, params: Edits | None = None, headers: Edits | None = None) -> Report:
         """Try the token: a GET of ``api_url`` with it (RFC 6750 2)."""
+        self._renew()
         return self._run("api", params=params, headers=headers)
 
     def request(
@@ -287,10 +293,20 @@ class OAuth2(Caller):
             Override(json=json)  # refuses what JSON cannot hold
         if url is not None:
             self._guard.allow(url)
+        self._renew()
         step = api_step(method.upper(), url, form=() if form is not None else None, json=json)
         return self._run("api", step=step, params=params, headers=headers, form=form)
 
     # -- inside ---------------------------------------------------------------------------------------------------
+
+    def _renew(self) -> None:
+        """Refresh a token that has run out by our clock, where that was asked for and a refresh token is here."""
+        tokens, settings = self._flow.tokens, self._flow.settings
+        if not self._auto_refresh or tokens is None or not tokens.refresh_token or tokens.expires_in_s is None:
+            return
+        issued = self._driver.exchanges[tokens.exchange - 1].started.timestamp()
+        if settings.clock() >= issued + tokens.expires_in_s:
+            self._carry_out("refresh")
 
     def _later(self) -> tuple[str, ...]:
         """What can be done to tokens of this grant later: an implicit one brings no refresh token (RFC 6749 4.2)."""

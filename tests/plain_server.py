@@ -34,8 +34,8 @@ class PlainServer:
         issued: every secret that it gave out.
     """
 
-    def __init__(self, *faults: str, pending: int = 1, interval: float | None = 0.01) -> None:
-        self.faults, self.pending, self.interval = set(faults), pending, interval
+    def __init__(self, *faults: str, pending: int = 1, interval: float | None = 0.01, lifetime_s: float = 900) -> None:
+        self.faults, self.pending, self.interval, self.lifetime_s = set(faults), pending, interval, lifetime_s
         self.codes: dict[str, dict[str, str]] = {}
         self.tokens: dict[str, str] = {}
         self.refresh_tokens: set[str] = set()
@@ -131,7 +131,7 @@ class PlainServer:
     def grant(self, scope: str, *, refresh: bool = True) -> dict[str, Any]:
         token = self.new("access")
         self.tokens[token] = scope
-        answer: dict[str, Any] = {"access_token": token, "token_type": "Bearer", "expires_in": 900}
+        answer: dict[str, Any] = {"access_token": token, "token_type": "Bearer", "expires_in": self.lifetime_s}
         if scope:
             answer["scope"] = scope
         if refresh:
@@ -184,6 +184,9 @@ class PlainServer:
             "expires_in": 600,
             "interval": self.interval,
         }
+        if "hostile_device" in self.faults:
+            answer |= {"user_code": '"><script>alert(1)</script>', "verification_uri": "javascript:alert(1)"}
+            del answer["verification_uri_complete"]
         if "no_user_code" in self.faults:
             del answer["user_code"]
         if "no_expires_in" in self.faults:

@@ -15,7 +15,7 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from mcp_oauth_nb.protocol.flow import Flow
-from mcp_oauth_nb.protocol.step import AwaitRedirect, Open, Send, Step, Stopped
+from mcp_oauth_nb.protocol.step import AwaitRedirect, Open, Pause, Send, Step, Stopped
 from mcp_oauth_nb.records import Exchange, Failure, FailureKind, Headers, Request, Response
 
 JSON: Headers = (("Content-Type", "application/json"),)
@@ -69,6 +69,13 @@ class Play:
         """It waits for the browser to come back here."""
         self._is(AwaitRedirect, f"awaits {redirect_uri}")
         self._same("redirect URI", redirect_uri, self._want.redirect_uri)
+        return self
+
+    def pauses(self, seconds: float) -> Play:
+        """It lets so many seconds pass; none do here."""
+        self._is(Pause, f"pauses {seconds:g} s")
+        self._same("seconds", seconds, self._want.seconds)
+        self._advance(None)
         return self
 
     # -- what it is handed ----------------------------------------------------------------------------------------
@@ -154,6 +161,8 @@ class Play:
             return f"stops: {reason}" if reason is not None else "learns"
         if isinstance(self._want, AwaitRedirect):
             return f"awaits {self._want.redirect_uri}"
+        if isinstance(self._want, Pause):
+            return f"pauses {self._want.seconds:g} s"
         return f"{'sends' if isinstance(self._want, Send) else 'opens'} {self._want.call.method} {self._want.call.url}"
 
     def _members(self, what: str, expected: Members | None, actual: Members) -> None:

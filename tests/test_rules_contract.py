@@ -17,7 +17,7 @@ from mcp_oauth_nb.rules import diagnose, judge
 from mcp_oauth_nb.rules.judging import STEP_ORDER
 from mcp_oauth_nb.rules.rule import ANY, RULES, Case
 
-WHO = {"MCP server", "authorization server", "client", "gateway", "network", "user", "nobody known"}
+WHO = {"MCP server", "API", "authorization server", "client", "gateway", "network", "user", "nobody known"}
 
 
 def test_every_rule_has_a_breaking_and_a_clean_trace_and_the_other_way_round() -> None:

@@ -21,7 +21,7 @@ from urllib.parse import parse_qsl, unquote_plus
 
 from mcp_oauth_nb.errors import NotYet
 from mcp_oauth_nb.evidence.bash import joined, quoted, variable_name
-from mcp_oauth_nb.protocol.grants import TOKEN_EXCHANGE
+from mcp_oauth_nb.protocol.grants import DEVICE_CODE, TOKEN_EXCHANGE
 from mcp_oauth_nb.records import Exchange, Request, Run, Trace
 from mcp_oauth_nb.redact import is_secret_name
 from mcp_oauth_nb.vault import Vault
@@ -37,6 +37,8 @@ SECRETS: Mapping[str, str] = {
     "client_secret": "CLIENT_SECRET",
     "access_token": "ACCESS_TOKEN",
     "refresh_token": "REFRESH_TOKEN",
+    "password": "PASSWORD",
+    "device_code": "DEVICE_CODE",
     "mcp-session-id": "SESSION_ID",
     "registration_access_token": "REGISTRATION_ACCESS_TOKEN",
 }
@@ -49,6 +51,7 @@ ENDPOINTS: Mapping[str, str] = {
     "revocation_endpoint": "REVOCATION_ENDPOINT",
     "introspection_endpoint": "INTROSPECTION_ENDPOINT",
     "userinfo_endpoint": "USERINFO_ENDPOINT",
+    "device_authorization_endpoint": "DEVICE_ENDPOINT",
 }
 """The variable for each endpoint of the authorization server metadata."""
 
@@ -59,6 +62,7 @@ FILLS: Mapping[str, tuple[tuple[str, str], ...]] = {
     "register": (("CLIENT_ID", "$(member client_id)"), ("CLIENT_SECRET", "$(member_or_nothing client_secret)")),
     "pkce": (("CODE_VERIFIER", ""), ("CODE_CHALLENGE", ""), ("STATE", "")),
     "callback": (("AUTH_CODE", ""),),
+    "device": (("DEVICE_CODE", "$(member device_code)"),),
     "token": (("ACCESS_TOKEN", "$(member access_token)"), ("REFRESH_TOKEN", "$(member_or_nothing refresh_token)")),
     "mcp": (("SESSION_ID", ""),),
     "refresh": (
@@ -71,7 +75,7 @@ FILLS: Mapping[str, tuple[tuple[str, str], ...]] = {
 """The variables that a step fills, with what it reads them from where that is its answer."""
 
 _HEADER = r"""#!/usr/bin/env bash
-# The OAuth authorization of one MCP server, step by step. Needs bash, curl, jq and openssl.
+# One OAuth authorization, step by step. Needs bash, curl, jq and openssl.
 # Secrets are shell variables: none stands in this file.
 set -euo pipefail
 SESSION_ID=""
@@ -90,7 +94,7 @@ send() {  # runs curl; shows status and challenge, keeps the body in BODY and th
 }
 show() {  # the body, its tokens hidden
   local json; json=$(sed -n 's/^data: *//p' <<<"$BODY" | grep . || printf '%s' "$BODY")
-  jq 'def hidden: if (.key | test("(^|_)(token|secret)$")) and (.value | type == "string")
+  jq 'def hidden: if (.key | test("(^|_)(token|secret)$|^device_code$")) and (.value | type == "string")
       then .value = "(kept in a variable)" else . end;
     walk(if type == "object" then with_entries(hidden) else . end)' <<<"$json" 2>/dev/null ||
     head -c 400 <<<"$BODY" | visible
@@ -114,6 +118,11 @@ _CODE = """echo 'Paste the code from the address that the browser ended on:'
 read -r AUTH_CODE"""
 _PROVEN = """# This run signed DPoP proofs. A proof names its token and its nonce, so this script cannot run unattended:
 # send its commands one by one, each with a proof of your own."""
+_STATE = "STATE=$(openssl rand -hex 16)"
+_AT_ONCE = """echo 'Paste the access_token from the address that the browser ended on:'
+read -rs ACCESS_TOKEN"""
+_AT_DEVICE = """echo 'Open the verification_uri above, type the user_code there, then press Enter:'
+read -r _"""
 _NO_CODE = "# the browser's part: it ends on the redirect URI with ?code=...&state=..."
 
 
@@ -268,12 +277,18 @@ def _section(trace: Trace, run: Run, names: _Names) -> Iterator[str]:
     if run.step == "pkce":
         yield _PKCE
     elif run.step == "callback":
-        yield _CODE if names.whole and run.achieved else _NO_CODE
+        yield from _came_back(trace, run, names)
     elif run.step == "authorize" and exchanges:
+        if names.whole and "STATE" not in names.provided:  # without PKCE
+            names.provided.add("STATE")
+            yield _STATE
         yield from _authorization_url(exchanges[-1], names)
     elif not exchanges:
         yield "# nothing was sent in this step"
     else:
+        if _is_polled(exchanges):  # asked until the person was done: the script asks the person
+            exchanges = exchanges[-1:]
+            yield _AT_DEVICE
         for exchange in exchanges:
             if run.step == "mcp" and exchange.request.method == "GET":
                 yield _AGAIN
@@ -287,6 +302,21 @@ def _section(trace: Trace, run: Run, names: _Names) -> Iterator[str]:
                 yield 'ID_JAG="$(member access_token)"'
     if run.achieved and (exchanges or run.step in ("pkce", "callback")):
         yield from _filled(run.step, exchanges, names)
+
+
+def _came_back(trace: Trace, run: Run, names: _Names) -> Iterator[str]:
+    """What the person has to copy from the address that the browser ended on."""
+    if not (names.whole and run.achieved):
+        yield _NO_CODE
+    elif trace.settings.get("grant") == "implicit":
+        names.provided.add("ACCESS_TOKEN")
+        yield _AT_ONCE
+    else:
+        yield _CODE
+
+
+def _is_polled(exchanges: list[Exchange]) -> bool:
+    return bool(exchanges) and all(dict(_pairs(one.request)).get("grant_type") == DEVICE_CODE for one in exchanges)
 
 
 def _filled(step: str, exchanges: list[Exchange], names: _Names) -> Iterator[str]:

@@ -18,7 +18,7 @@ from mcp_oauth_nb.rules.rule import Report
 from mcp_oauth_nb.steps import STEPS
 from mcp_oauth_nb.views.tables import TableView
 
-TITLE = "Evidence of an MCP authorization"
+TITLE = "Evidence of an authorization"
 BEGINNING = """from dataclasses import replace
 
 from mcp_oauth_nb import diagnose, load

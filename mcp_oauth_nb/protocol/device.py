@@ -58,21 +58,27 @@ class Device:
 
 def device_of(answer: Mapping[str, Any], *, now: float, exchange: int) -> Device | None:
     """The device authorization that an answer holds; None where it lacks a code or the URI to type it at."""
-    texts = [answer.get(name) for name in ("device_code", "user_code", "verification_uri")]
-    if not texts[2]:
-        texts[2] = answer.get("verification_url")  # as Google has called it since before the RFC
-    if not all(isinstance(one, str) and one for one in texts):
-        return None
-    complete = answer.get("verification_uri_complete")
+    device_code, user_code = _text(answer, "device_code"), _text(answer, "user_code")
+    # Google has called it verification_url since before the RFC.
+    uri = _text(answer, "verification_uri") or _text(answer, "verification_url")
     interval = seconds_of(answer.get("interval"))
+    if not (device_code and user_code and uri):
+        return None
     return Device(
-        *map(str, texts),
-        complete_uri=complete if isinstance(complete, str) and complete else None,
+        device_code=device_code,
+        user_code=user_code,
+        verification_uri=uri,
+        complete_uri=_text(answer, "verification_uri_complete") or None,
         expires_in_s=seconds_of(answer.get("expires_in")),
         interval_s=INTERVAL_S if interval is None or interval < 0 else min(interval, LONGEST_INTERVAL_S),
         asked_at_s=now,
         exchange=exchange,
     )
+
+
+def _text(answer: Mapping[str, Any], name: str) -> str:
+    value = answer.get(name)
+    return value if isinstance(value, str) else ""
 
 
 def seconds_of(value: object) -> float | None:

@@ -277,11 +277,6 @@ class Issuer(_Fact):
     others: tuple[str, ...]
     exchange: int
 
-    @property
-    def targets(self) -> tuple[str, ...]:
-        """Every resource indicator that was sent."""
-        return self.resources or ((self.resource,) if self.resource is not None else ())
-
     def shown(self) -> Pairs:
         listed = ("also named", " ".join(self.others))
         return (("issuer taken", f"{self.taken} ({self.why})"), listed)

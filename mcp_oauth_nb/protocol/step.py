@@ -2,7 +2,8 @@
 
 A step is a generator: it yields what it wants (`Send`, `Open`, `AwaitRedirect`, `Pause`), is handed the `Exchange`
 that came of it, and returns the `Flow` with what it learned, or `Stopped` with the reason why it could not. It reads
-like the conversation it holds and touches no socket, clock or source of entropy, so that a test can play the other side.
+like the conversation it holds and touches no socket, clock or source of entropy, so that a test can play the other
+side.
 """
 
 from __future__ import annotations

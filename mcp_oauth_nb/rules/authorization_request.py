@@ -16,12 +16,13 @@ from mcp_oauth_nb.rules.discovery import Found
 from mcp_oauth_nb.rules.evidence import (
     AUTHORIZATION_REQUEST,
     CODE_AUTHORIZATION_REQUEST,
+    is_masked,
     query,
     redirect,
     server_document,
     text,
 )
-from mcp_oauth_nb.rules.rule import ANY, MUST, SHOULD, Case, Level, Seen, Selector, rule
+from mcp_oauth_nb.rules.rule import ANY, MUST, SHOULD, Case, Seen, Selector, rule
 from mcp_oauth_nb.rules.words import AUTHORIZATION_SERVER, quoted, shown
 
 S256_CHALLENGE = re.compile(r"[A-Za-z0-9_-]{43}")
@@ -133,21 +134,11 @@ def _(case: Case, exchange: Exchange) -> Iterator[Seen]:
     yield Seen(exchange, "url", quoted(own), seen, who=sender(exchange, lost[0]), explains=explains)
 
 
-REPEATABLE = ("resource", "audience")
-"""RFC 8707 2, RFC 8693 2.1."""
-STANDARD = frozenset(
-    """client_id client_secret redirect_uri response_type response_mode scope state nonce code code_verifier
-    code_challenge code_challenge_method grant_type refresh_token username password assertion client_assertion
-    client_assertion_type device_code""".split()
-)
-"""Parameters of the standards. Of those that a provider adds it alone knows whether they may be repeated."""
-
-
 def _given_twice(exchange: Exchange) -> list[str]:
-    """Parameters with more than one value, of those that may have only one."""
+    """Parameters with more than one value; resource may repeat (RFC 8707 2)."""
     body = exchange.request.body.decode("utf-8", "replace") if exchange.step != "authorize" else ""
     names = Counter(name for name, _ in (_pairs(exchange.request.url) if not body else parse_qsl(body)))
-    return [name for name, times in names.items() if times > 1 and name not in REPEATABLE]
+    return [name for name, times in names.items() if times > 1 and name != "resource"]
 
 
 def _with_parameters(case: Case) -> list[Exchange]:
@@ -161,20 +152,36 @@ def _with_parameters(case: Case) -> list[Exchange]:
     level=MUST,
     who="client",
     summary="A parameter is sent more than once.",
-    fix="Send each parameter once; of the standard ones only resource and audience may be repeated.",
+    fix="Send each parameter once; only resource may be repeated.",
     spec=Spec("RFC 6749", "3.1"),
     over=Selector(_with_parameters, "no authorization or token request was made yet"),
 )
 def _(case: Case, exchange: Exchange) -> Iterator[Seen]:
+    wanted = _custom_names(case)
     for name in _given_twice(exchange):
         asks = exchange.step == "authorize"
         explains = refused_for(case, "invalid_request") if asks else ("token-refused",)
         part = "url" if asks else "body:"
         summary = f"The parameter {quoted(name, 60)} is sent more than once."
-        who = sender(exchange, name)
-        level: Level = MUST if name in STANDARD else SHOULD
-        observed = f"{name} twice"
-        yield Seen(exchange, part, "each parameter once", observed, summary, who=who, explains=explains, level=level)
+        is_wanted = name in wanted
+        who, level = sender(exchange, name), SHOULD if is_wanted else None
+        yield Seen(
+            exchange,
+            part,
+            "each parameter once",
+            f"{name} twice",
+            summary,
+            who="user" if is_wanted else who,
+            level=level,
+            explains=explains,
+        )
+
+
+def _custom_names(case: Case) -> tuple[str, ...]:
+    """The parameters that the user has sent along: some servers read several of one name as a list."""
+    settings = case.trace.settings
+    named = settings.get("custom parameters", "").split(", ")
+    return (*named, "audience") if "audience" in settings else tuple(named)
 
 
 @rule(
@@ -192,7 +199,8 @@ def _(case: Case, exchange: Exchange) -> Iterator[Seen]:
 )
 def _(case: Case, exchange: Exchange) -> Iterator[Seen]:
     challenge = query(exchange)["code_challenge"]
-    if query(exchange).get("code_challenge_method") == "plain" and VERIFIER.fullmatch(challenge):
+    is_plain = query(exchange).get("code_challenge_method") == "plain"
+    if is_plain and (VERIFIER.fullmatch(challenge) or is_masked(challenge)):
         return  # nothing is hashed, and `pkce-not-sent` says so
     if not S256_CHALLENGE.fullmatch(challenge):
         explains = (*refused_for(case, "invalid_request"), "pkce-mismatch", "token-refused")

@@ -12,11 +12,11 @@ from mcp_oauth_nb.rules.evidence import (
     REDIRECT,
     authorization_request,
     form,
+    is_implicit,
     oauth_error,
     query,
     redirect,
     text,
-    uses_code,
 )
 from mcp_oauth_nb.rules.rule import ANY, MUST, SHOULD, Case, Seen, Selector, rule
 from mcp_oauth_nb.rules.words import AUTHORIZATION_SERVER
@@ -130,7 +130,7 @@ def _may_stand(character: str) -> bool:
     fix="Refuse authorization requests without code_challenge and code_challenge_method=S256 with invalid_request.",
     spec=Spec("OAuth 2.1", "4.1.2.1"),
     over=Selector(
-        lambda case: [one] if uses_code(case) and (one := redirect(case)) and _is_unprotected(case) else [],
+        lambda case: [one] if not is_implicit(case) and (one := redirect(case)) and _is_unprotected(case) else [],
         "no authorization request without PKCE was answered",
     ),
 )

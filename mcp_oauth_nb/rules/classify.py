@@ -28,6 +28,7 @@ ENDPOINTS = {
     "revocation_endpoint": "revoke",
     "introspection_endpoint": "introspect",
     "userinfo_endpoint": "userinfo",
+    "device_authorization_endpoint": "device",
 }
 """Members of authorization server metadata, and the step that asks there (RFC 8414 2)."""
 FROM_LOCATION = "Location of the hop before"
@@ -184,7 +185,9 @@ def _posted(one: Exchange, known: _Known) -> str:
     sent = form(one) if one.request.body[:1] not in (b"{", b"[") else {}
     if "grant_type" in sent:
         return "refresh" if sent["grant_type"] == "refresh_token" else "token"
-    step = _at_endpoint(one, known, "register", "revoke", "introspect", "token")
+    if {"device_code", "user_code"} <= set(one.document or {}):
+        return "device"
+    step = _at_endpoint(one, known, "register", "revoke", "introspect", "token", "device")
     if step == OTHER and (texts(sent_json(one).get("redirect_uris")) or "redirect_uris" in (one.document or {})):
         return "register"
     return "revoke" if step == OTHER and {"token", "token_type_hint"} <= set(sent) else step

@@ -77,7 +77,7 @@ CODE_SERVER_DOCUMENT = Selector(
     "no authorization server metadata was found for the authorization code grant",
 )
 CODE_AUTHORIZATION_REQUEST = Selector(
-    lambda case: [one] if uses_code(case) and (one := authorization_request(case)) else [],
+    lambda case: [one] if not is_implicit(case) and (one := authorization_request(case)) else [],
     "no authorization request for a code was made yet",
 )
 AUTHORIZATION_REQUEST = Selector(
@@ -93,7 +93,7 @@ def _whole_redirect(case: Case) -> list[Exchange]:
 
 
 CODE_REDIRECT = Selector(
-    lambda case: _whole_redirect(case) if uses_code(case) else [],
+    lambda case: _whole_redirect(case) if not is_implicit(case) else [],
     "no redirect of which all is known has come back yet for a request for a code",
 )
 REDIRECT = Selector(_whole_redirect, "no redirect of which all is known has come back yet")
@@ -153,9 +153,14 @@ def uses_code(case: Case) -> bool:
     return case.trace.settings.get("grant", "authorization_code") == "authorization_code"
 
 
+def is_implicit(case: Case) -> bool:
+    """Whether tokens are asked for with the implicit grant, which no MCP server has."""
+    return case.trace.settings.get("grant") == "implicit"
+
+
 def returned(case: Case, exchange: Exchange) -> Mapping[str, str]:
     """The parameters of an authorization response; an implicit one has them in its fragment (RFC 6749 4.2.2)."""
-    if uses_code(case):
+    if not is_implicit(case):
         return query(exchange)
     fragment = exchange.request.url.partition("#")[2]
     return {**query(exchange), **dict(parse_qsl(fragment, keep_blank_values=True))}

@@ -17,12 +17,14 @@ from mcp_oauth_nb.rules.evidence import (
     authorization_request,
     expected_issuer,
     form,
+    is_masked,
     jwt_claims,
     query,
     server_document,
     text,
     texts,
 )
+from mcp_oauth_nb.rules.old_grants import implicit_answer
 from mcp_oauth_nb.rules.rule import MUST, Case, Seen, Selector, rule
 from mcp_oauth_nb.rules.tokens import issued
 from mcp_oauth_nb.rules.words import AUTHORIZATION_SERVER, quoted, shown
@@ -41,13 +43,27 @@ class Told(NamedTuple):
     wanted: str = ""
 
 
+def _issued(case: Case, *steps: str) -> list[Found]:
+    """Answers with tokens; with those of the token endpoint the response that brings them at once (OIDC Core 3.2)."""
+    at_once = implicit_answer(case) if "token" in steps else None
+    return [*issued(case, *steps), *([at_once] if at_once else [])]
+
+
 def _with_id_token(case: Case) -> list[Found]:
-    return [found for found in issued(case, "token", "refresh") if found[1].get("id_token") is not None]
+    found = [one for one in _issued(case, "token", "refresh") if one[1].get("id_token") is not None]
+    return [one for one in found if not is_masked(text(one[1]["id_token"]) or "")]
+
+
+def _breach(exchange: Exchange, expected: str, observed: str) -> Seen:
+    """A breach where the ID token stands: in the body of an answer, or in the address of a redirect."""
+    if exchange.direction == "in":
+        return Seen(exchange, "url", expected, observed, step=exchange.step)
+    return Seen(exchange, PART, expected, observed)
 
 
 def id_tokens(case: Case, *steps: str) -> list[Told]:
     """The ID tokens that read as a JWT."""
-    found = [(exchange, text(document.get("id_token")) or "") for exchange, document in issued(case, *steps)]
+    found = [(exchange, text(document.get("id_token")) or "") for exchange, document in _issued(case, *steps)]
     return [Told(exchange, jwt_claims(token)) for exchange, token in found if jwt_claims(token)]
 
 
@@ -69,10 +85,10 @@ def _(case: Case, found: Found) -> Iterator[Seen]:
     exchange, document = found
     token = text(document["id_token"])
     if token is None:
-        yield Seen(exchange, PART, "a signed JWT", "no text")
+        yield _breach(exchange, "a signed JWT", "no text")
     elif not jwt_claims(token) and not is_encrypted(token):
         seen = "a JWT without readable claims" if read_jwt(token) else f"{len(token)} characters that are no JWT"
-        yield Seen(exchange, PART, "a signed JWT", seen)
+        yield _breach(exchange, "a signed JWT", seen)
 
 
 def _issuer(case: Case) -> str | None:
@@ -96,7 +112,7 @@ def _issuer(case: Case) -> str | None:
 )
 def _(case: Case, told: Told) -> Iterator[Seen]:
     if told.claims.get("iss") != told.wanted:
-        yield Seen(told.exchange, PART, f"iss={quoted(told.wanted)}", _claim(told, "iss"))
+        yield _breach(told.exchange, f"iss={quoted(told.wanted)}", _claim(told, "iss"))
 
 
 def _client_id(case: Case) -> str | None:
@@ -135,7 +151,7 @@ def _(case: Case, told: Told) -> Iterator[Seen]:
     audience = told.claims.get("aud")
     named = (audience,) if isinstance(audience, str) else texts(audience)
     if told.wanted not in named:
-        yield Seen(told.exchange, PART, f"aud={quoted(told.wanted)}", _claim(told, "aud"))
+        yield _breach(told.exchange, f"aud={quoted(told.wanted)}", _claim(told, "aud"))
 
 
 @rule(
@@ -151,12 +167,12 @@ def _(case: Case, told: Told) -> Iterator[Seen]:
 def _(case: Case, told: Told) -> Iterator[Seen]:
     expires, started = told.claims.get("exp"), told.exchange.started
     if isinstance(expires, bool) or not isinstance(expires, (int, float)) or not abs(expires) < FARTHEST_S:
-        yield Seen(told.exchange, PART, "exp, a number of seconds since 1970", _claim(told, "exp"))
+        yield _breach(told.exchange, "exp, a number of seconds since 1970", _claim(told, "exp"))
         return
     late_s = (started if started.tzinfo else started.replace(tzinfo=UTC)).timestamp() - expires
     if late_s >= 0:
         seen = f"exp was {late_s:.0f} s before the token was asked for (read, not verified)"
-        yield Seen(told.exchange, PART, "exp in the future", seen)
+        yield _breach(told.exchange, "exp in the future", seen)
 
 
 def _sent_nonce(case: Case) -> str | None:
@@ -180,7 +196,7 @@ def _sent_nonce(case: Case) -> str | None:
 def _(case: Case, told: Told) -> Iterator[Seen]:
     if told.claims.get("nonce") != told.wanted:
         seen = "another nonce" if "nonce" in told.claims else "no nonce"
-        yield Seen(told.exchange, PART, "the nonce that was sent", f"{seen} (read, not verified)")
+        yield _breach(told.exchange, "the nonce that was sent", f"{seen} (read, not verified)")
 
 
 def _claim(told: Told, name: str) -> str:

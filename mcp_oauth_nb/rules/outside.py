@@ -12,6 +12,7 @@ from dataclasses import replace
 
 from mcp_oauth_nb.protocol.profiles import PLAIN
 from mcp_oauth_nb.protocol.spec import Spec
+from mcp_oauth_nb.records import Trace
 from mcp_oauth_nb.rules.rule import MAY, MUST, SHOULD, Case, Finding, Level, Rule, level_in
 from mcp_oauth_nb.rules.suspect import Suspect
 
@@ -66,6 +67,12 @@ def told_outside(finding: Finding) -> Finding:
         versions="",
         suspects=tuple(_told(one) for one in finding.suspects),
     )
+
+
+def can_be_called(trace: Trace, call: str) -> bool:
+    """Whether the object behind a trace has this call: without MCP there are no probes and no registration."""
+    named = _CALL.match(call)
+    return trace.settings.get("protocol") != PLAIN.version or (named is not None and named[1] in CALLS)
 
 
 def is_possible(step: str, spec: Spec) -> bool:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from mcp_oauth_nb.protocol.grants import JWT_BEARER, ROUTE, TOKEN_EXCHANGE, Grant
+from mcp_oauth_nb.protocol.grants import DEVICE_CODE, JWT_BEARER, ROUTE, TOKEN_EXCHANGE, Grant
 from mcp_oauth_nb.protocol.jsonrpc import messages
 from mcp_oauth_nb.protocol.probes import NOT_TESTED
 from mcp_oauth_nb.protocol.profiles import LATEST, MODERN, OLDEST, PROFILES
@@ -29,6 +29,8 @@ CREDENTIAL_GRANTS: Mapping[str, Grant] = {
     "client_credentials": "client_credentials",
     JWT_BEARER: "jwt_bearer",
     TOKEN_EXCHANGE: "enterprise",
+    DEVICE_CODE: "device",
+    "password": "password",
 }
 
 
@@ -123,6 +125,7 @@ WANTED = {
     "resource_metadata": "protected resource metadata for this server",
     "server_metadata": "authorization server metadata",
     "register": "a client id",
+    "device": "a user code",
     "token": "an access token",
     "refresh": "an access token",
     "mcp": "a JSON-RPC result",
@@ -159,6 +162,10 @@ def _gave_token(one: Exchange, _: Mapping[str, str]) -> bool:
     return granted(one, "access_token") is not None
 
 
+def _gave_user_code(one: Exchange, _: Mapping[str, str]) -> bool:
+    return _succeeded(one, {}) and isinstance((one.document or {}).get("user_code"), str)
+
+
 def _answered(one: Exchange, settings: Mapping[str, str]) -> bool:
     return _succeeded(one, settings) and (_has_answer(one) or not _wants_answer(one))
 
@@ -173,6 +180,7 @@ _GOT: Mapping[str, Callable[[Exchange, Mapping[str, str]], bool]] = {
     "resource_metadata": _named_its_servers,
     "server_metadata": _described_itself,
     "register": _gave_client,
+    "device": _gave_user_code,
     "token": _gave_token,
     "refresh": _gave_token,
     "mcp": _answered,

@@ -99,8 +99,10 @@ REFUSALS: dict[str, tuple[Who, str]] = {
 OF_GRANT: dict[tuple[str, str], tuple[Who, str]] = {
     ("password", "invalid_grant"): (
         "user",
-        "The name or the password is wrong, or the account is locked or needs a second factor, which this grant cannot "
-        "ask for. Type both again; else ask with the authorization code.",
+        (
+            "The name or the password is wrong, or the account is locked or needs a second factor, which this grant "
+            "cannot ask for. Type both again; else ask with the authorization code."
+        ),
     ),
     (DEVICE_CODE, DENIED): (
         "user",

@@ -63,6 +63,7 @@ NARROWED_BY: Mapping[str, tuple[tuple[str, str], ...]] = {
         ("dbg.probe('basic_or_body')", "sends the credentials the other way"),
         ("dbg.probe('without_resource')", "asks for a token without a resource indicator"),
     ),
+    "api": (_GOOD_FOR,),
     "mcp": (
         _WITHOUT,
         _GARBAGE,

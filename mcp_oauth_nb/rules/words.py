@@ -33,7 +33,7 @@ _TITLE = re.compile(rb"(?is)<title[^>]{0,100}>(.{1,200}?)</title")
 
 MCP_SERVER: Who = "MCP server"
 AUTHORIZATION_SERVER: Who = "authorization server"
-ASKED_OF_MCP_SERVER = ("challenge", "resource_metadata", "mcp", "call", "revoked")
+ASKED_OF_MCP_SERVER = ("challenge", "resource_metadata", "mcp", "call", "revoked", "api")
 
 _FIXES: dict[Kind, str] = {
     "no answer": "Make the server reachable at this URL, then run the step again.",

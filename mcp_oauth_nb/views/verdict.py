@@ -8,6 +8,7 @@ from functools import cached_property
 
 from mcp_oauth_nb.redact import mask_text
 from mcp_oauth_nb.rules.cause import is_symptom
+from mcp_oauth_nb.rules.outside import can_be_called
 from mcp_oauth_nb.rules.rule import LAST_RESORT, Finding, Report
 from mcp_oauth_nb.rules.suspect import Suspect
 from mcp_oauth_nb.rules.unknown import NARROWED_BY
@@ -127,7 +128,8 @@ class Verdict:
     def narrowing(self) -> tuple[tuple[str, str], ...]:
         """Calls that would tell more, with what they tell; only where no cause is known, or none in particular."""
         open_ended = self.confidence in ("unproven", "unknown")
-        return NARROWED_BY.get(self.finding.step, ()) if open_ended else ()
+        calls = NARROWED_BY.get(self.finding.step, ()) if open_ended else ()
+        return tuple(pair for pair in calls if can_be_called(self.report.trace, pair[0]))
 
 
 def verdict_html(made: Verdict) -> Html:

@@ -115,7 +115,7 @@ class Running:
         self.step, self.flow = step, flow
         self._driver, self._override = driver, override
         self._ids: list[int] = []
-        self._paused_s = 0.0
+        self._paused_s: float | None = None
         self._want: Want | None = None
         self._result: Flow | Stopped | None = None
         self._prepare()
@@ -190,7 +190,8 @@ class Running:
         if isinstance(want, Open):
             return self._open(want)
         if isinstance(want, Pause):
-            return self._pause(want)
+            self._pause(want)
+            return None
         return self._await(want)
 
     def _prepared(self, call: Call) -> Call:
@@ -228,13 +229,14 @@ class Running:
     def _pause(self, want: Pause) -> None:
         """Wait for a person at another device, who is told of it at the first pause; `stop` ends the waiting."""
         driver = self._driver
-        if not self._paused_s and want.url:
+        if self._paused_s is None and want.url:
             if callable(driver.browser) and not driver.person:
                 driver.browser(want.url)
             elif driver.announce is not None:
                 driver.announce(want.url)
-        left = driver.callback_timeout_s - self._paused_s
-        self._paused_s += want.seconds
+        paused_s = self._paused_s or 0.0
+        left = driver.callback_timeout_s - paused_s
+        self._paused_s = paused_s + want.seconds
         if driver.stop.wait(min(want.seconds, max(left, 0))) or want.seconds > left:
             raise DeviceTimeout(driver.callback_timeout_s)
 

@@ -94,7 +94,7 @@ class TestFiles:
         made = nbformat.read(dbg.save(tmp_path / "incident.ipynb"), as_version=4)
         nbformat.validate(made)
         headings = [cell.source for cell in made.cells if cell.cell_type == "markdown"]
-        assert headings[:3] == ["# Evidence of an MCP authorization", "## Verdict", "## Settings and versions"]
+        assert headings[:3] == ["# Evidence of an authorization", "## Verdict", "## Settings and versions"]
         assert sum(one.startswith("## Step: ") for one in headings) == len(dbg.trace.runs)
         assert sum(one.startswith("## Derived: ") for one in headings) == len(tables(dbg.trace))
         for cell in (cell for cell in made.cells if cell.cell_type == "code"):
@@ -161,7 +161,7 @@ class TestFiles:
                 fence = line.removesuffix("text")
             elif line == fence:
                 fence = ""
-            assert fence or not line.startswith("# ") or line == "# Evidence of an MCP authorization"
+            assert fence or not line.startswith("# ") or line == "# Evidence of an authorization"
         assert fence == ""
 
 

@@ -56,6 +56,7 @@ from rules import (
     registration_specimens,
 )
 from rules.later_specimens import LATER_BREAKING, LATER_CLEAN
+from rules.plain_specimens import PLAIN_BREAKING, PLAIN_CLEAN
 
 
 def met(step: str, *exchanges: Exchange) -> Trace:
@@ -233,6 +234,7 @@ BREAKING: dict[str, Trace] = {
     **registration_specimens.BREAKING,
     **authorization_specimens.BREAKING,
     **LATER_BREAKING,
+    **PLAIN_BREAKING,
     **mcp_specimens.BREAKING,
 }
 """By rule id: a trace in which this rule, perhaps among others, finds something."""
@@ -254,6 +256,7 @@ CLEAN: dict[str, Trace] = {
     **discovery_specimens.CLEAN,
     **registration_specimens.CLEAN,
     **LATER_CLEAN,
+    **PLAIN_CLEAN,
     **mcp_specimens.CLEAN,
 }
 """By rule id: a trace in which this rule was really tested, and found nothing."""
