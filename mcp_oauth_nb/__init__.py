@@ -46,6 +46,7 @@ _HOME = {
     "request": "single",
     "scrub": "evidence.scrub",
     "support": "evidence.given",
+    "tokens": "keeping.tokens",
 }
 """The module that each public name lives in."""
 

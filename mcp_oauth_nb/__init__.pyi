@@ -15,6 +15,7 @@ from mcp_oauth_nb.evidence.har import load_har as load_har
 from mcp_oauth_nb.evidence.load import load as load
 from mcp_oauth_nb.evidence.scrub import scrub as scrub
 from mcp_oauth_nb.evidence.search import check as check
+from mcp_oauth_nb.keeping.tokens import tokens as tokens
 from mcp_oauth_nb.oauth2 import OAuth2 as OAuth2
 from mcp_oauth_nb.protocol.flow import Client as Client
 from mcp_oauth_nb.protocol.grants import Enterprise as Enterprise

@@ -6,6 +6,7 @@ stands in `stepping`.
 
 from __future__ import annotations
 
+from functools import cached_property
 from getpass import getpass
 
 from mcp_oauth_nb.arguments import brief
@@ -16,6 +17,8 @@ from mcp_oauth_nb.protocol.step import Edits
 from mcp_oauth_nb.rules.rule import Report
 from mcp_oauth_nb.stepping import USING_TOKENS
 from mcp_oauth_nb.steps.inspection import WHICH, Which, introspect_step
+from mcp_oauth_nb.using import Use
+from mcp_oauth_nb.wire.auth import TokenAuth
 from mcp_oauth_nb.wire.http import seconds
 
 
@@ -101,6 +104,19 @@ class Caller(Looker):
     def userinfo(self, *, headers: Edits | None = None) -> Report:
         """Ask with the access token who the user is (OpenID Connect Core 5.3)."""
         return self._run("userinfo", headers=headers)
+
+    # -- the tokens in requests of others -----------------------------------------------------------------------------
+
+    @cached_property
+    def use(self) -> Use:
+        """How the tokens go into requests that `auth` sends: which one, where, and whether it is refreshed in time."""
+        choices = self._flow.settings.choices
+        return Use(self, choices.use, choices.header_prefix, choices.token_in)
+
+    @property
+    def auth(self) -> TokenAuth:
+        """For ``httpx.Client(auth=dbg.auth)``: sends the token, and refreshes one that is about to expire before."""
+        return self.use.auth
 
     def run(self, *, afterwards: bool = False) -> Report:
         """Run the whole flow from its beginning to the first trouble.

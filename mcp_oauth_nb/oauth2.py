@@ -89,8 +89,8 @@ class OAuth2(Caller):
         token_in: ``"header"``, or ``"url"`` for the query parameter ``access_token`` (RFC 6750 2.3).
         use: the token that the API wants: ``"access_token"`` or ``"id_token"``.
         access_token: a token you already have: `api` and `request` then work at once.
-        auto_refresh: refresh a token that has run out, where it can be, before `api` and `request` use it. Off, so that
-            a token that has run out can be shown to the API.
+        auto_refresh: refresh a token that has run out, where it can be, before `api`, `request` and `auth` use it. None
+            does so for `auth` alone, so that a token that has run out can be shown to the API; False for none.
         headers: extra headers for the origin of `api_url`, and for no other.
         allow_hosts: hosts that a server may send us to whatever they resolve to. Those that you typed are allowed.
         verify: True, the path of a CA bundle in PEM, or False.
@@ -139,7 +139,7 @@ class OAuth2(Caller):
         token_in: TokenPlace = "header",  # noqa: S107 - a place, no password
         use: TokenUse = "access_token",
         access_token: str | None = None,
-        auto_refresh: bool = False,
+        auto_refresh: bool | None = None,
         headers: Mapping[str, str] | None = None,
         allow_hosts: Collection[str] = (),
         verify: bool | str | Path = True,
@@ -186,7 +186,7 @@ class OAuth2(Caller):
         client = client_of(client, client_id, client_secret, client_auth, needed=needed)
         check_behaviour(browser, on_violation, redirect_uri)
         check_redirect(redirect_uri, allow_remote_redirect)
-        check_flags(auto_refresh=auto_refresh)
+        check_flags(auto_refresh=auto_refresh or False)
         custom = custom_headers(headers, api_url)
         vault = vault_of(given, choices, client, custom)
         listener = Listener(redirect_uri, in_fragment=choices.in_fragment)
@@ -217,6 +217,7 @@ class OAuth2(Caller):
             api_url=api_url,
         )
         super().__init__(begun(settings, access_token), driver, vault, verify)
+        self.use.auto_refresh = auto_refresh
 
     def __repr__(self) -> str:
         done = [run.step for run in self._driver.runs]
@@ -298,13 +299,9 @@ class OAuth2(Caller):
     # -- inside ---------------------------------------------------------------------------------------------------
 
     def _renew(self) -> None:
-        """Refresh a token that has run out by our clock, where that was asked for and a refresh token is here."""
-        tokens, settings = self._flow.tokens, self._flow.settings
-        if not self._auto_refresh or tokens is None or not tokens.refresh_token or tokens.expires_in_s is None:
-            return
-        issued = self._driver.exchanges[tokens.exchange - 1].started.timestamp()
-        if settings.clock() >= issued + tokens.expires_in_s:
-            self._carry_out("refresh")
+        """Refresh a token that has run out, where that was asked for and a refresh token is here."""
+        if self._auto_refresh and self._flow.tokens is not None:
+            self.use.renew()
 
     def _later(self) -> tuple[str, ...]:
         """What can be done to tokens of this grant later: an implicit one brings no refresh token (RFC 6749 4.2)."""

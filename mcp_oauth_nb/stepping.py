@@ -10,13 +10,15 @@ what uses tokens and is run again takes those that are left, and no refresh or r
 
 from __future__ import annotations
 
+import contextlib
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
 from mcp_oauth_nb.facts import tables_for
 from mcp_oauth_nb.link import AuthorizationLink
 from mcp_oauth_nb.mime import Bundle
-from mcp_oauth_nb.protocol.flow import Flow
+from mcp_oauth_nb.protocol.flow import Flow, Tokens
 from mcp_oauth_nb.protocol.grants import Grant
 from mcp_oauth_nb.protocol.step import Edits, Override, Step
 from mcp_oauth_nb.records import Request, Trace
@@ -44,11 +46,42 @@ class Stepper:
         self._before: dict[str, Flow] = {}
         self._shown_link: AuthorizationLink | None = None
         self._verify = verify
+        self.lock = threading.RLock()
+        """One step at a time, whoever asks: two that begin at once would each forget what the other has learned."""
 
     @property
     def trace(self) -> Trace:
         """Everything that was tried."""
         return self._driver.trace(self._settings_shown())
+
+    # -- for who uses the tokens ----------------------------------------------------------------------------------
+
+    @property
+    def tokens(self) -> Tokens | None:
+        """The tokens as they were issued last; None before. Their repr shows none of them."""
+        return self._flow.tokens
+
+    @property
+    def known(self) -> Flow:
+        """All that is known so far; secrets in plain, so never for display."""
+        return self._flow
+
+    def hold(self, tokens: Tokens) -> None:
+        """Take tokens from elsewhere in the place of those that were issued here."""
+        for kind in ("access_token", "refresh_token", "id_token"):
+            if secret := getattr(tokens, kind):
+                self._vault.learn(secret, kind)
+        with self.lock:
+            self._flow = self._flow.learn(tokens=tokens)
+
+    def now_s(self) -> float:
+        """The time in seconds since 1970, by the clock that the flow goes by."""
+        return self._flow.settings.clock()
+
+    def ended_s(self, exchange: int) -> float:
+        """When the exchange of this number was over, in seconds since 1970."""
+        found = self._driver.exchanges[exchange - 1]
+        return found.started.timestamp() + found.elapsed_ms / 1000
 
     # -- for the runner -------------------------------------------------------------------------------------------
 
@@ -162,7 +195,9 @@ class Stepper:
         return self._report(name)
 
     def _carry_out(self, name: str, *, step: Step | None = None, override: Override | None = None) -> None:
-        self._finish(self._driver.begin(step or STEPS[name], self._flow_before(name), override or Override()))
+        # Waiting for a person is no reason to keep others waiting for a token that is there.
+        with contextlib.nullcontext() if name == "callback" else self.lock:
+            self._finish(self._driver.begin(step or STEPS[name], self._flow_before(name), override or Override()))
 
     def _finish(self, running: Running) -> None:
         name = running.step.name

@@ -12,7 +12,7 @@ NAME = PACKAGE.name
 FLOORS = (
     ("mime", "errors", "fragments"),
     ("vault",),
-    ("records", "telltale", "jose"),
+    ("records", "telltale", "jose", "sealed"),
     ("protocol", "redact"),
     ("steps", "rules", "wire"),
     ("facts", "audit", "peers"),
@@ -20,11 +20,12 @@ FLOORS = (
     ("link", "arguments"),
     ("evidence", "oauth2_arguments"),
     ("stepping", "recording", "comparing", "oauth2_beginning"),
-    ("looking",),
+    ("looking", "using"),
     ("calling",),
     ("auditing", "branching"),
     ("varying",),
     ("debugger", "oauth2", "single"),
+    ("keeping",),
     ("widgets", "commands", "practice", "replaying", "unattended"),
     ("__main__",),
     ("__init__",),
@@ -43,7 +44,8 @@ ONLY_IN = {
     "jsonschema": ("evidence/document.py",),
     "mcp": ("demo/",),
     "uvicorn": ("demo/",),
-    "joserfc": ("jose.py", "demo/"),
+    "joserfc": ("jose.py", "sealed.py", "demo/"),
+    "keyring": ("keeping/ring.py",),
 }
 LAZY = ("pandas", "nbformat", "nbconvert", "jsonschema")
 """Costly to import, so reached inside the function that needs them."""

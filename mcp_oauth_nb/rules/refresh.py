@@ -214,6 +214,8 @@ def _(case: Case, pair: Pair) -> Iterator[Seen]:
     if before and now and before != now:
         who = sender(pair.later, "client_id")
         yield Seen(pair.later, "body:/client_id", quoted(before), quoted(now), who=who)
-    elif (was := pair.earlier.request.url.partition("?")[0]) != (at := pair.later.request.url.partition("?")[0]):
+        return
+    was, at = (one.request.url.partition("?")[0] for one in (pair.earlier, pair.later))
+    if was != at and at != case.trace.settings.get("refresh_url", "").partition("?")[0]:
         summary = "A refresh token was sent to another token endpoint than the one that issued it."
         yield Seen(pair.later, "url", quoted(was), quoted(at), summary)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from mcp_oauth_nb.protocol.choices import TYPED
 from mcp_oauth_nb.protocol.device import seconds_of
 from mcp_oauth_nb.protocol.flow import Flow, Tokens, need
 from mcp_oauth_nb.protocol.parameters import Parameter
@@ -35,7 +36,8 @@ def misplaced_client(flow: Flow) -> str:
 def ask_token_endpoint(flow: Flow, endpoint: str, form: Form, parameters: Iterable[Parameter] = ()) -> Sent:
     """Ask the token endpoint in the client's name; `parameters` are custom ones."""
     url = flow.server_metadata.url if flow.server_metadata else "the metadata"
-    why = flow.settings.choices.source("token_endpoint", url)
+    choices = flow.settings.choices
+    why = f"refresh_url in {TYPED}" if endpoint == choices.refresh_url else choices.source("token_endpoint", url)
     custom = tuple(parameters)
     return send_to_server(flow, lambda: with_parameters(client_call(flow, endpoint, form, why), custom))
 

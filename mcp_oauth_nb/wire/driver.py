@@ -67,6 +67,7 @@ class Driver:
         self.callback_timeout_s = callback_timeout_s
         self.exchanges: list[Exchange] = []
         self.runs: list[Run] = []
+        self._numbering = threading.Lock()
         self.stop = threading.Event()
         self.person = False
         self.announce: Callable[[str], None] | None = None
@@ -95,9 +96,10 @@ class Driver:
 
     def record(self, step: str, request: Request, **rest: Any) -> Exchange:
         """Record one try; its secrets are learned before anything is shown."""
-        exchange = Exchange(id=len(self.exchanges) + 1, step=step, request=request, vault=self.vault, **rest)
-        self.vault.note(exchange)
-        self.exchanges.append(exchange)
+        with self._numbering:
+            exchange = Exchange(id=len(self.exchanges) + 1, step=step, request=request, vault=self.vault, **rest)
+            self.vault.note(exchange)
+            self.exchanges.append(exchange)
         return exchange
 
 

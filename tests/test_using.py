@@ -1,0 +1,241 @@
+"""Tokens in requests of an ordinary httpx client: refreshed in time, once, whoever asks, and never in a log."""
+
+import asyncio
+import itertools
+import logging
+import threading
+
+import httpx
+import pytest
+
+from mcp_oauth_nb import BadSetting, Debugger, DemoServer, NotYet
+from mcp_oauth_nb.using import Use
+
+BODY = {"jsonrpc": "2.0", "id": 1, "method": "ping"}
+HEADERS = {"Accept": "application/json, text/event-stream"}
+MANY = 100
+
+
+@pytest.fixture
+def server():
+    with DemoServer() as running:
+        yield running
+
+
+@pytest.fixture
+def dbg(server):
+    made = Debugger(server.url, browser="follow")
+    assert made.run().status == "passed"
+    return made
+
+
+def refreshes(dbg):
+    return [one for one in dbg.exchanges if one.step == "refresh"]
+
+
+def expire(dbg):
+    """Move the clock behind the end of the token's life, for whoever asks whether a refresh is due."""
+    began = dbg.use.expiry_s
+    dbg.now_s = lambda: began + 1 if len(refreshes(dbg)) == 0 else began - 300
+
+
+def ask(server, client):
+    """What the MCP server says of the token: 400 is a request without a session, 401 one without a good token."""
+    return client.post(server.url, json=BODY, headers=HEADERS).status_code
+
+
+def together(ask, times=MANY):
+    """The results of a call that so many threads make at once; what is raised is raised here."""
+    gate, results = threading.Barrier(times), []
+
+    def one():
+        gate.wait(20)
+        try:
+            results.append(ask())
+        except Exception as error:  # noqa: BLE001 - handed on
+            results.append(error)
+
+    threads = [threading.Thread(target=one, daemon=True) for _ in range(times)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    failed = next((one for one in results if isinstance(one, Exception)), None)
+    if failed is not None:
+        raise failed
+    assert len(results) == times
+    return results
+
+
+def test_a_client_uses_the_token(server, dbg):
+    with httpx.Client(auth=dbg.auth) as client:
+        assert ask(server, client) == 400
+    with httpx.Client() as bare:
+        assert ask(server, bare) == 401
+    assert refreshes(dbg) == []
+
+
+def test_an_expired_token_is_refreshed_before_it_is_used(server, dbg):
+    old = dbg.tokens
+    expire(dbg)
+    with httpx.Client(auth=dbg.auth) as client:
+        assert [ask(server, client) for _ in range(3)] == [400] * 3
+    assert len(refreshes(dbg)) == 1
+    assert dbg.tokens.access_token != old.access_token
+    assert dbg.tokens.refresh_token != old.refresh_token
+
+
+def test_without_auto_refresh_the_expired_token_goes_out(server, dbg):
+    dbg.use.change(auto_refresh=False)
+    expire(dbg)
+    with httpx.Client(auth=dbg.auth) as client:
+        ask(server, client)
+    assert refreshes(dbg) == []
+
+
+def test_two_threads_with_an_expired_token_cause_one_refresh(server, dbg):
+    expire(dbg)
+    with httpx.Client(auth=dbg.auth) as client:
+        assert set(together(lambda: ask(server, client), 2)) == {400}
+    assert len(refreshes(dbg)) == 1
+
+
+def test_a_hundred_at_once_never_lose_the_grant(server, dbg):
+    """The demo detects a replayed refresh token and ends the grant: each round would show it."""
+    with httpx.Client(auth=dbg.auth) as client:
+        for round_ in range(1, 4):
+            base = len(refreshes(dbg))
+            expiry = dbg.use.expiry_s
+            dbg.now_s = lambda base=base, expiry=expiry: expiry + 1 if len(refreshes(dbg)) == base else expiry - 300
+            assert set(together(lambda: ask(server, client))) == {400}
+            assert len(refreshes(dbg)) == round_
+    assert dbg.refresh().status == "passed"
+
+
+def test_refreshing_by_hand_meanwhile_does_not_lose_the_grant(server, dbg):
+    expire(dbg)
+    turns = itertools.count()
+
+    def either():
+        return ask(server, client) if next(turns) % 2 else bool(dbg.refresh().exchanges)
+
+    with httpx.Client(auth=dbg.auth) as client:
+        assert 401 not in together(either, 20)
+    assert dbg.refresh().status == "passed"
+
+
+def test_a_refused_token_is_refreshed_and_the_request_sent_again(server, dbg):
+    stale = dbg.auth._holder.bearing()._replace(token="not the token any more")
+    old, given = dbg.tokens.access_token, iter([stale])
+    real = dbg.use.bearing
+    dbg.use.bearing = lambda: next(given, None) or real()
+    with httpx.Client(auth=dbg.auth) as client:
+        assert ask(server, client) == 400
+    assert refreshes(dbg) == [], "the token that is there was newer than the refused one"
+    assert dbg.use.after_refusal(real()).token != old
+    assert len(refreshes(dbg)) == 1
+
+
+def test_a_body_off_a_stream_is_not_sent_again(server, dbg):
+    dbg.use.bearing = lambda: dbg.auth._holder.__class__.bearing(dbg.use)._replace(token="refused")
+    with httpx.Client(auth=dbg.auth) as client:
+        answer = client.post(server.url, content=iter([b"{}"]), headers=HEADERS)
+    assert answer.status_code == 401
+    assert refreshes(dbg) == []
+
+
+def test_a_refused_refresh_token_is_shown_once(server, dbg):
+    dbg.revoke()
+    expire(dbg)
+    with httpx.Client(auth=dbg.auth) as client:
+        assert [ask(server, client) for _ in range(3)] == [401] * 3
+    assert len(refreshes(dbg)) == 1
+
+
+def test_a_try_that_never_reached_the_server_is_made_again(server, dbg):
+    server.stop()
+    dbg.now_s = lambda: dbg.use.expiry_s + 1
+    for _ in range(2):
+        assert dbg.auth._holder.bearing().token == dbg.tokens.access_token
+    assert [one.failure.kind for one in refreshes(dbg)] == ["connect", "connect"]
+
+
+def test_an_asynchronous_client_does_the_same(server, dbg):
+    expire(dbg)
+
+    async def go():
+        async with httpx.AsyncClient(auth=dbg.auth) as client:
+            answers = await asyncio.gather(*(client.post(server.url, json=BODY, headers=HEADERS) for _ in range(20)))
+            return {answer.status_code for answer in answers}
+
+    assert asyncio.run(go()) == {400}
+    assert len(refreshes(dbg)) == 1
+
+
+def test_in_the_url_the_token_is_not_logged(server, dbg, caplog):
+    dbg.use.change(token_in="url")
+    with caplog.at_level(logging.DEBUG), httpx.Client(auth=dbg.auth) as client:
+        answer = client.get(server.url + "?a=b", headers=HEADERS)
+    assert answer.request.url.params["access_token"] == dbg.tokens.access_token
+    assert answer.request.url.params["a"] == "b"
+    assert "Authorization" not in answer.request.headers
+    assert "access_token=" in caplog.text
+    assert dbg.tokens.access_token not in caplog.text
+
+
+def test_another_prefix_and_none(server, dbg):
+    for prefix, sent in (("Token", "Token {}"), ("", "{}")):
+        dbg.use.change(header_prefix=prefix)
+        request = httpx.Request("GET", server.url)
+        dbg.use.bearing().put_into(request)
+        assert request.headers["Authorization"] == sent.format(dbg.tokens.access_token)
+
+
+def test_a_redirect_to_another_origin_takes_no_token_along(server, dbg):
+    seen = []
+
+    def answer(request):
+        seen.append(request.headers.get("Authorization"))
+        return (
+            httpx.Response(302, headers={"Location": "https://elsewhere.example/"})
+            if len(seen) == 1
+            else (httpx.Response(200))
+        )
+
+    with httpx.Client(auth=dbg.auth, transport=httpx.MockTransport(answer), follow_redirects=True) as client:
+        client.get(server.url)
+    assert seen == [f"Bearer {dbg.tokens.access_token}", None]
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        ({"token": "refresh_token"}, "access_token, id_token"),
+        ({"token": "id_token"}, "none was issued"),
+        ({"token_in": "body"}, "header, url"),
+        ({"header_prefix": "two words"}, "a word such as 'Bearer'"),
+        ({"header_prefix": "a\r\nb"}, "a word such as 'Bearer'"),
+    ],
+)
+def test_what_cannot_work_is_refused(dbg, change, expected):
+    with pytest.raises(BadSetting, match=expected):
+        dbg.use.change(**change)
+
+
+def test_auto_refresh_wants_a_refresh_token(server):
+    dbg = Debugger(server.url, access_token="a-token-from-elsewhere")
+    with pytest.raises(BadSetting, match="without a refresh token"):
+        dbg.use.change(auto_refresh=True)
+    assert dbg.use.refreshes is False
+
+
+def test_without_a_token_there_is_nothing_to_use(server):
+    dbg = Debugger(server.url)
+    with pytest.raises(NotYet, match="access token"), httpx.Client(auth=dbg.auth) as client:
+        client.get(server.url)
+
+
+def test_nothing_shows_a_token(dbg):
+    secret = dbg.tokens.access_token
+    for one in (dbg.auth, dbg.use, dbg.use.bearing(), Use(dbg)):
+        assert secret not in repr(one)
