@@ -69,7 +69,7 @@ class Auditor(Caller):
         if self._flow.tokens is not None:
             for name in DISCOVERY:
                 self._carry_out(name)
-                if not self._driver.runs[-1].achieved:
+                if not self._driver.run(name).achieved:
                     break
             self._carry_out("mcp")
             return
@@ -82,7 +82,7 @@ class Auditor(Caller):
             )
         for name in self.route():
             self._carry_out(name)
-            if not self._driver.runs[-1].achieved:
+            if not self._driver.run(name).achieved:
                 break
 
     def _tried(self, name: str) -> dict[str, str]:

@@ -33,7 +33,7 @@ class Branch(Stepper):
             CallbackTimeout: no redirect came.
         """
         self._carry_out(name, override=override)
-        return self._driver.runs[-1]
+        return self._driver.run(name)
 
     @property
     def has_removable_client(self) -> bool:

@@ -136,7 +136,7 @@ class Caller(Looker):
             if name == "callback":
                 self._listen()
             self._carry_out(name)
-            if not self._driver.runs[-1].achieved:
+            if not self._driver.run(name).achieved:
                 break
         if self._shown_link is not None:
             self._shown_link.close()

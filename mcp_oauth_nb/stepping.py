@@ -22,16 +22,22 @@ from mcp_oauth_nb.protocol.flow import Flow, Tokens
 from mcp_oauth_nb.protocol.grants import Grant
 from mcp_oauth_nb.protocol.step import Edits, Override, Step
 from mcp_oauth_nb.records import Request, Trace
+from mcp_oauth_nb.redact import learn_settings
 from mcp_oauth_nb.rules import judge
 from mcp_oauth_nb.rules.rule import Report, StepStatus
 from mcp_oauth_nb.steps import AFTERWARDS, STEPS, route_for
 from mcp_oauth_nb.views.step import step_card
 from mcp_oauth_nb.wire.driver import Driver, Running
 from mcp_oauth_nb.wire.learning import LearningVault
+from mcp_oauth_nb.wire.overheard import Overheard
 from mcp_oauth_nb.wire.surroundings import surroundings
 
 DONE_TO_TOKENS = ("refresh", "replay", "revoke")
 """What the server keeps in mind, whichever step is run again."""
+OF_OTHERS = "your own client, with the token of this flow"
+"""Who sends what `Stepper.overhear` records."""
+REFUSING = (401, 403)
+"""The statuses by which an API says no to a token (RFC 6750 3.1). Any other answer is the API's own business."""
 USING_TOKENS = ("mcp", "api", *DONE_TO_TOKENS, "revoked")
 """The steps that begin with tokens."""
 
@@ -74,6 +80,10 @@ class Stepper:
         with self.lock:
             self._flow = self._flow.learn(tokens=tokens)
 
+    def knows(self, secret: str) -> bool:
+        """Whether this is a secret of this flow."""
+        return secret in self._vault.values()
+
     def now_s(self) -> float:
         """The time in seconds since 1970, by the clock that the flow goes by."""
         return self._flow.settings.clock()
@@ -82,6 +92,12 @@ class Stepper:
         """When the exchange of this number was over, in seconds since 1970."""
         found = self._driver.exchanges[exchange - 1]
         return found.started.timestamp() + found.elapsed_ms / 1000
+
+    def overhear(self, overheard: Overheard) -> None:
+        """Record a request of somebody else's client that used the tokens; its own headers are masked as ours are."""
+        heard = overheard.exchange(self._vault)
+        learn_settings(self._vault, dict(heard.request.headers), "")
+        self._driver.overhear("api", heard, OF_OTHERS, REFUSING)
 
     # -- for the runner -------------------------------------------------------------------------------------------
 
@@ -237,7 +253,7 @@ class Stepper:
             later = {name} | (later - set(DONE_TO_TOKENS))
         self._flow = self._flow_before(name)
         self._before = {step: flow for step, flow in self._before.items() if step not in later}
-        self._driver.runs = [run for run in self._driver.runs if run.step not in later]
+        self._driver.forget(later)
 
     def _link(self, url: str | None = None) -> AuthorizationLink:
         """The link for a person as a display that hides its state, or its code, once the answer is here."""

@@ -19,6 +19,7 @@ from mcp_oauth_nb.protocol.flow import Tokens, need
 from mcp_oauth_nb.protocol.jwt import numeric_date, read_jwt
 from mcp_oauth_nb.rules.rule import Report
 from mcp_oauth_nb.wire.auth import Bearing, TokenAuth
+from mcp_oauth_nb.wire.overheard import Overheard
 
 SOON_S = 30.0
 """A token that expires within this time is refreshed before it is used,"""
@@ -42,6 +43,8 @@ class Refreshing(Protocol):
     def now_s(self) -> float: ...
 
     def ended_s(self, exchange: int) -> float: ...
+
+    def overhear(self, overheard: Overheard) -> None: ...
 
 
 @dataclass(repr=False)
@@ -149,6 +152,10 @@ class Use:
                 self._refresh(self._held())
             now = self._bearing(self._held())
             return now if now.token != used.token else None
+
+    def heard(self, overheard: Overheard, used: Bearing) -> None:
+        """Record a request that used the token."""
+        self.flow.overhear(overheard)
 
     # -- inside ---------------------------------------------------------------------------------------------------
 

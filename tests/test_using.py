@@ -239,3 +239,78 @@ def test_nothing_shows_a_token(dbg):
     secret = dbg.tokens.access_token
     for one in (dbg.auth, dbg.use, dbg.use.bearing(), Use(dbg)):
         assert secret not in repr(one)
+
+
+def recorded(dbg):
+    return [one for one in dbg.exchanges if one.step == "api"]
+
+
+def test_what_the_client_does_is_recorded(server, dbg):
+    with httpx.Client(auth=dbg.auth) as client:
+        answer = client.post(server.url, json=BODY, headers={**HEADERS, "X-Api-Key": "a-key-of-my-own-4711"})
+    (one,) = recorded(dbg)
+    assert one.status == answer.status_code == 400
+    assert one.request.body == answer.request.content
+    assert one.response.body == answer.content
+    assert one.request.header("authorization") == f"Bearer {dbg.tokens.access_token}"
+    assert dbg.trace.run("api").achieved, "400 is not the token's fault"
+    shown = str(dbg.diagnose()._repr_mimebundle_()) + str(one._repr_mimebundle_()) + str(dbg.har())
+    for secret in (dbg.tokens.access_token, "a-key-of-my-own-4711"):
+        assert secret not in shown
+
+
+def test_a_refusal_is_recorded_and_shows_in_the_verdict(server, dbg):
+    dbg.revoke()
+    with httpx.Client(auth=dbg.auth) as client:
+        assert ask(server, client) == 401
+    assert dbg.trace.run("api").stopped == "refused with 401"
+    assert len(dbg.trace.run("api").exchanges) == 1
+
+
+def test_both_tries_are_recorded(server, dbg):
+    stale = dbg.use.bearing()._replace(token="not the token any more")
+    given = iter([stale])
+    real = dbg.use.bearing
+    dbg.use.bearing = lambda: next(given, None) or real()
+    with httpx.Client(auth=dbg.auth) as client:
+        ask(server, client)
+    assert [one.status for one in recorded(dbg)] == [401, 400]
+
+
+def test_an_answer_that_is_streamed_stays_lazy_and_is_recorded_when_it_is_over(server, dbg):
+    with httpx.Client(auth=dbg.auth) as client:
+        with client.stream("POST", server.url, json=BODY, headers=HEADERS) as answer:
+            assert not answer.is_stream_consumed
+            assert recorded(dbg) == []
+            body = answer.read()
+        assert recorded(dbg)[0].response.body == body
+        with client.stream("POST", server.url, json=BODY, headers=HEADERS):
+            pass
+    assert [one.status for one in recorded(dbg)] == [400, 400]
+
+
+def test_a_failure_is_recorded_with_its_reason(server, dbg):
+    server.stop()
+    with pytest.raises(httpx.ConnectError), httpx.Client(auth=dbg.auth) as client:
+        ask(server, client)
+    assert recorded(dbg)[0].failure.kind == "connect"
+
+
+def test_an_asynchronous_client_is_recorded_as_well(server, dbg):
+    async def go():
+        async with httpx.AsyncClient(auth=dbg.auth) as client:
+            await asyncio.gather(*(client.post(server.url, json=BODY, headers=HEADERS) for _ in range(5)))
+            server.stop()
+            with pytest.raises(httpx.ConnectError):
+                await client.post(server.url, json=BODY)
+
+    asyncio.run(go())
+    assert [one.status for one in recorded(dbg)] == [400] * 5 + [None]
+
+
+def test_a_hundred_at_once_are_all_recorded_and_numbered(server, dbg):
+    with httpx.Client(auth=dbg.auth) as client:
+        together(lambda: ask(server, client))
+    assert [one.id for one in dbg.exchanges] == list(range(1, len(dbg.exchanges) + 1))
+    assert set(dbg.trace.run("api").exchanges) == {one.id for one in recorded(dbg)}
+    assert len(recorded(dbg)) == MANY

@@ -19,6 +19,7 @@ from mcp_oauth_nb.sealed import seal, unseal
 from mcp_oauth_nb.views.frames import frame
 from mcp_oauth_nb.views.kept_token import COLUMNS, Note, TokenTable
 from mcp_oauth_nb.wire.auth import Bearing, TokenAuth
+from mcp_oauth_nb.wire.overheard import Overheard
 
 LONGEST_NAME = 64
 LARGEST = 1 << 20
@@ -225,6 +226,13 @@ class _Selected:
 
     def after_refusal(self, used: Bearing) -> Bearing | None:
         return self._token().flow.use.after_refusal(used)
+
+    def heard(self, overheard: Overheard, used: Bearing) -> None:
+        """Recorded with the token that was used, whichever is selected by now; with none that was deleted meanwhile."""
+        for token in self._tokens:
+            if token.flow.knows(used.token):
+                token.flow.use.heard(overheard, used)
+                return
 
     def _token(self) -> KeptToken:
         token = self._tokens.selected

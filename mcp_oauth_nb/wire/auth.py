@@ -7,15 +7,19 @@ query stays with the URL that it was put into, and out of httpx's log.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from collections.abc import AsyncGenerator, Callable, Generator
-from typing import NamedTuple, Protocol, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 import httpx
 
 from mcp_oauth_nb.protocol.choices import TokenPlace
 from mcp_oauth_nb.redact import mask_text
 from mcp_oauth_nb.vault import living_vaults
+from mcp_oauth_nb.wire.incoming import BODY_BYTES
+from mcp_oauth_nb.wire.overheard import Overheard
+from mcp_oauth_nb.wire.passing import Note, PassingAsync, PassingSync
 
 T = TypeVar("T")
 PARAMETER = "access_token"
@@ -41,7 +45,7 @@ class Bearing(NamedTuple):
 
 
 class Holder(Protocol):
-    """Who holds tokens. Both calls may take as long as a request, and are made from any thread."""
+    """Who holds tokens. The first two calls may take as long as a request; all are made from any thread."""
 
     def bearing(self) -> Bearing:
         """The token to use now, refreshed where that is due."""
@@ -49,12 +53,15 @@ class Holder(Protocol):
     def after_refusal(self, used: Bearing) -> Bearing | None:
         """Another token, after this one was refused with 401; None where there is no other."""
 
+    def heard(self, overheard: Overheard, used: Bearing) -> None:
+        """A request that used this token is over."""
+
 
 class TokenAuth(httpx.Auth):
     """For ``httpx.Client(auth=...)`` and ``httpx.AsyncClient(auth=...)``: uses the token, refreshed before it expires.
 
     A request that is refused with 401 is sent once more where there is a newer token by then, and where its body can
-    be sent again.
+    be sent again. Each request is recorded when its answer has been read, or when there will be none.
     """
 
     def __init__(self, holder: Holder) -> None:
@@ -66,23 +73,89 @@ class TokenAuth(httpx.Auth):
 
     def sync_auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
         used = self._holder.bearing()
-        used.put_into(request)
-        response = yield request
+        response = yield from self._sent(request, used)
         if _may_be_sent_again(request, response):
             newer = self._holder.after_refusal(used)
             if newer is not None:
-                newer.put_into(request)
-                yield request
+                yield from self._sent(request, newer)
 
     async def async_auth_flow(self, request: httpx.Request) -> AsyncGenerator[httpx.Request, httpx.Response]:
-        used = await _in_a_thread(self._holder.bearing)
-        used.put_into(request)
-        response = yield request
-        if _may_be_sent_again(request, response):
-            newer = await _in_a_thread(self._holder.after_refusal, used)
-            if newer is not None:
-                newer.put_into(request)
-                yield request
+        bearing: Bearing | None = await _in_a_thread(self._holder.bearing)
+        for is_last in (False, True):
+            assert bearing is not None, "asked for only while there is one"
+            heard = _Hearing(request, bearing, self._holder)
+            try:
+                response = yield request
+            except GeneratorExit as left:
+                heard.broke(left)
+                raise
+            response.stream = heard.passing(response, _PassingAsync)
+            if is_last or not _may_be_sent_again(request, response):
+                return
+            bearing = await _in_a_thread(self._holder.after_refusal, bearing)
+            if bearing is None:
+                return
+
+    def _sent(
+        self, request: httpx.Request, bearing: Bearing
+    ) -> Generator[httpx.Request, httpx.Response, httpx.Response]:
+        heard = _Hearing(request, bearing, self._holder)
+        try:
+            response = yield request
+        except GeneratorExit as left:  # httpx ends the flow while it raises: what it raises stands behind this
+            heard.broke(left.__context__ or left)
+            raise
+        response.stream = heard.passing(response, _PassingSync)
+        return response
+
+
+class _Hearing(Note):
+    """One request on its way: tells the holder of it once, when it is over."""
+
+    def __init__(self, request: httpx.Request, bearing: Bearing, holder: Holder) -> None:
+        bearing.put_into(request)
+        self.overheard, self._is_told = Overheard(request, httpx), False
+        self._bearing, self._holder = bearing, holder
+        with contextlib.suppress(httpx.RequestNotRead):
+            self.overheard.sends(request.content)
+
+    def passing(self, response: httpx.Response, kind: type[_PassingSync | _PassingAsync]) -> Any:
+        """The stream to put in the place of the response's own."""
+        self.overheard.is_answered(response)
+        return kind(response.stream, self)
+
+    def chunk(self, chunk: bytes) -> None:
+        self.overheard.receives(chunk, BODY_BYTES)
+
+    def ended(self) -> None:
+        self.overheard.ends()
+        self.over()
+
+    def broke(self, error: BaseException) -> None:
+        self.overheard.breaks(error)
+        self.over()
+
+    def over(self) -> None:
+        """Nothing more will come."""
+        if not self._is_told:
+            self._is_told = True
+            self._holder.heard(self.overheard, self._bearing)
+
+
+class _PassingSync(PassingSync, httpx.SyncByteStream):
+    """httpx asserts that a stream is one of its own."""
+
+    def close(self) -> None:
+        super().close()
+        self._note.over()  # type: ignore[attr-defined]
+
+
+class _PassingAsync(PassingAsync, httpx.AsyncByteStream):
+    """The same for a client with ``await``."""
+
+    async def aclose(self) -> None:
+        await super().aclose()
+        self._note.over()  # type: ignore[attr-defined]
 
 
 async def _in_a_thread(ask: Callable[..., T], *given: object) -> T:

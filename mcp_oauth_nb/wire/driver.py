@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -67,7 +67,7 @@ class Driver:
         self.callback_timeout_s = callback_timeout_s
         self.exchanges: list[Exchange] = []
         self.runs: list[Run] = []
-        self._numbering = threading.Lock()
+        self._recording = threading.RLock()
         self.stop = threading.Event()
         self.person = False
         self.announce: Callable[[str], None] | None = None
@@ -90,17 +90,52 @@ class Driver:
         if listener.documents and (asked is None or asked in map(listener.beside, listener.documents)):
             listener.start()
 
+    def run(self, step: str) -> Run:
+        """The current run of a step that has run."""
+        return next(run for run in self.runs if run.step == step)
+
     def keep(self, run: Run) -> None:
         """Put a run in the place of the earlier run of the same step."""
-        self.runs = [*(earlier for earlier in self.runs if earlier.step != run.step), run]
+        with self._recording:
+            self.runs = [*(earlier for earlier in self.runs if earlier.step != run.step), run]
+
+    def forget(self, steps: Collection[str]) -> None:
+        """Forget the runs of these steps, but no exchange."""
+        with self._recording:
+            self.runs = [run for run in self.runs if run.step not in steps]
 
     def record(self, step: str, request: Request, **rest: Any) -> Exchange:
-        """Record one try; its secrets are learned before anything is shown."""
-        with self._numbering:
+        """Record one try; its secrets are learned before anything is shown. From any thread."""
+        with self._recording:
             exchange = Exchange(id=len(self.exchanges) + 1, step=step, request=request, vault=self.vault, **rest)
             self.vault.note(exchange)
             self.exchanges.append(exchange)
         return exchange
+
+    def overhear(self, step: str, heard: Exchange, why: str, refused: Collection[int]) -> None:
+        """Record what somebody else's client did with our token, behind what is there of that step. From any thread.
+
+        Args:
+            step: the step that it counts to.
+            heard: what was heard.
+            why: what sent it, in words.
+            refused: the statuses that say no to the token.
+        """
+        response, failure = heard.response, heard.failure
+        with self._recording:
+            kept = self.record(
+                step,
+                heard.request,
+                response=response,
+                failure=failure,
+                started=heard.started,
+                elapsed_ms=heard.elapsed_ms,
+                why=heard.why or why,
+            )
+            earlier = next((run.exchanges for run in self.runs if run.step == step), ())
+            is_refused = response is not None and response.status in refused
+            stopped = failure.message if failure else f"refused with {response.status}" if is_refused else ""  # type: ignore[union-attr]
+            self.keep(Run(step, (*earlier, kept.id), not stopped, stopped))
 
 
 class Running:
