@@ -11,7 +11,7 @@ NAME = PACKAGE.name
 
 FLOORS = (
     ("mime", "errors", "vault"),
-    ("records", "telltale", "jose", "sealed"),
+    ("records", "telltale", "jose", "sealed", "working"),
     ("protocol", "redact"),
     ("steps", "rules", "wire"),
     ("facts", "audit"),
@@ -25,6 +25,7 @@ FLOORS = (
     ("debugger", "oauth2", "single"),
     ("keeping",),
     ("widgets", "commands", "practice"),
+    ("forms",),
     ("__main__",),
     ("__init__",),
 )
@@ -34,8 +35,8 @@ FLOOR = {unit: number for number, units in enumerate(FLOORS) for unit in units}
 ONLY_IN = {
     "httpx": ("wire/",),
     "httpcore": ("wire/",),
-    "ipywidgets": ("widgets.py",),
-    "traitlets": ("widgets.py",),
+    "ipywidgets": ("widgets.py", "forms/"),
+    "traitlets": ("widgets.py", "forms/"),
     "pandas": ("views/frames.py",),
     "nbformat": ("evidence/notebook.py",),
     "nbconvert": ("evidence/notebook.py",),

@@ -1,4 +1,4 @@
-"""Servers to practise on: an MCP server with OAuth on loopback, healthy or broken in one chosen way, and a plain API."""
+"""Servers to practise on, on loopback: an MCP server with OAuth, healthy or broken in one chosen way; a plain API."""
 
 from .clients import DemoClient
 from .faults import FAULTS, Fault

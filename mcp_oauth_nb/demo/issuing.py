@@ -119,25 +119,31 @@ class Issuing:
         """
         if not client:
             return 401, {"error": "invalid_client"}
-        match form.get("grant_type"):
-            case "authorization_code":
-                return self._of_code(form)
-            case "password":
-                if (form.get("username"), form.get("password")) != (self.username, self.password):
-                    return 400, {"error": "invalid_grant", "error_description": "wrong username or password"}
-                return 200, self._issued(self.username, form.get("scope", ""))
-            case "client_credentials":
-                if not confidential:
-                    return 400, {"error": "unauthorized_client"}
-                return 200, self._issued(self.client_id, form.get("scope", ""), refresh=False)
-            case "refresh_token":
-                held = self.refresh.pop(form.get("refresh_token", ""), None)
-                if held is None:
-                    return 400, {"error": "invalid_grant"}
-                return 200, self._issued(held.subject, form.get("scope") or held.scope)
-            case name if name == DEVICE:
-                return self._of_device(form.get("device_code", ""))
-        return 400, {"error": "unsupported_grant_type"}
+        kind = form.get("grant_type")
+        if kind == "client_credentials" and not confidential:
+            return 400, {"error": "unauthorized_client"}
+        grants = {
+            "authorization_code": self._of_code,
+            "password": self._of_password,
+            "client_credentials": self._of_client,
+            "refresh_token": self._of_refresh,
+            DEVICE: self._of_device,
+        }
+        return grants[kind](form) if kind in grants else (400, {"error": "unsupported_grant_type"})
+
+    def _of_password(self, form: Form) -> Answer:
+        if (form.get("username"), form.get("password")) != (self.username, self.password):
+            return 400, {"error": "invalid_grant", "error_description": "wrong username or password"}
+        return 200, self._issued(self.username, form.get("scope", ""))
+
+    def _of_client(self, form: Form) -> Answer:
+        return 200, self._issued(self.client_id, form.get("scope", ""), refresh=False)
+
+    def _of_refresh(self, form: Form) -> Answer:
+        held = self.refresh.pop(form.get("refresh_token", ""), None)
+        if held is None:
+            return 400, {"error": "invalid_grant"}
+        return 200, self._issued(held.subject, form.get("scope") or held.scope)
 
     def _of_code(self, form: Form) -> Answer:
         asked, until = self.codes.pop(form.get("code", ""), ({}, 0.0))
@@ -149,7 +155,8 @@ class Issuing:
             answer["id_token"] = self._id_token(asked.get("nonce"))
         return 200, answer
 
-    def _of_device(self, code: str) -> Answer:
+    def _of_device(self, form: Form) -> Answer:
+        code = form.get("device_code", "")
         held = self.devices.get(code)
         if held is None:
             return 400, {"error": "invalid_grant"}
