@@ -22,10 +22,10 @@ NOTEBOOKS = sorted((saved.REPOSITORY / "notebooks").glob("*.ipynb"))
 NAMES = [path.name for path in NOTEBOOKS]
 TELL_SECRETS = """
 import gc as _gc, json as _json, os as _os
-from mcp_oauth_nb import Debugger as _Debugger, DemoServer as _DemoServer
-_all = [one for one in _gc.get_objects() if isinstance(one, (_Debugger, _DemoServer))]
-_known = [secret for one in _all if isinstance(one, _DemoServer) for secret in one.secrets_issued()]
-_known += [secret for one in _all if isinstance(one, _Debugger) for secret in one.trace.vault.values()]
+from mcp_oauth_nb import Debugger as _Debugger, DemoServer as _Demo, OAuth2 as _OAuth2, PlainServer as _Plain
+_all = _gc.get_objects()
+_known = [secret for one in _all if isinstance(one, (_Demo, _Plain)) for secret in one.secrets_issued()]
+_known += [secret for one in _all if isinstance(one, (_Debugger, _OAuth2)) for secret in one.trace.vault.values()]
 _written = open(_os.environ["MCP_OAUTH_NB_SECRETS"], "w").write(_json.dumps(_known))
 """
 """Run behind the last cell: the secrets go to a file outside the notebook, to be searched for in it."""
@@ -75,7 +75,7 @@ def walkthrough(ran: Callable[[str], Ran]) -> Ran:
 
 
 def test_there_are_notebooks() -> None:
-    assert NAMES == ["machine_to_machine.ipynb", "practice.ipynb", "versions.ipynb", "walkthrough.ipynb"]
+    assert NAMES == ["machine_to_machine.ipynb", "oauth2_grants.ipynb", "practice.ipynb", "versions.ipynb", "walkthrough.ipynb"]
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.name)
@@ -135,6 +135,19 @@ def test_the_machine_gets_its_token(ran: Callable[[str], Ran]) -> None:
     notebook = ran("machine_to_machine.ipynb")[0]
     assert saved.problems(notebook) == []
     assert saved.plain(notebook)[-2].startswith("[PASSED] all 8 steps")
+
+
+def test_every_grant_gets_a_token_that_works(ran: Callable[[str], Ran]) -> None:
+    notebook = ran("oauth2_grants.ipynb")[0]
+    assert saved.problems(without_controls(notebook)) == []
+    shown = saved.plain(notebook)
+    runs = [text for text in shown if text.startswith(("[PASSED] all", "[WARNED] all"))]
+    assert len(runs) == 6
+    assert "('demo-user', 'demo-client')" in shown
+    kept = next(text for text in shown if text.startswith("Kept tokens."))
+    assert all(f"  {name}" in kept for name in ("alice (selected)", "bob", "page", "carol", "machine", "tv"))
+    assert any(text.startswith("bob is deleted here: passed") for text in shown)
+    assert any("client_secret=getpass('client_secret: ')" in text for text in shown)
 
 
 def test_practice_gives_away_nothing_but_in_its_solutions(ran: Callable[[str], Ran]) -> None:
