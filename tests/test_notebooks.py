@@ -75,7 +75,13 @@ def walkthrough(ran: Callable[[str], Ran]) -> Ran:
 
 
 def test_there_are_notebooks() -> None:
-    assert NAMES == ["machine_to_machine.ipynb", "oauth2_grants.ipynb", "practice.ipynb", "versions.ipynb", "walkthrough.ipynb"]
+    assert NAMES == [
+        "machine_to_machine.ipynb",
+        "oauth2_grants.ipynb",
+        "practice.ipynb",
+        "versions.ipynb",
+        "walkthrough.ipynb",
+    ]
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.name)

@@ -26,7 +26,7 @@ class Field:
         label: what stands beside it.
         kind: one line of text; one that is secret; several words; one of some; yes or no; custom parameters.
         hint: what stands in it while it is empty, or what it means.
-        options: of a choice, label and value; the first one is the default.
+        options: of a choice, label and value; the first one is the default, and an empty value leaves it to `OAuth2`.
         places: of custom parameters, where they can be sent; the first one is the default.
         advanced: it is hidden until advanced options are asked for.
     """
@@ -35,7 +35,7 @@ class Field:
     label: str
     kind: Kind
     hint: str = ""
-    options: tuple[tuple[str, str | None], ...] = ()
+    options: tuple[tuple[str, str], ...] = ()
     places: tuple[Place, ...] = ()
     advanced: bool = False
 
@@ -57,6 +57,8 @@ NAMES_OF_AUTH: Mapping[str, str] = {
     "body": "Send client credentials in body",
     "none": "None (public client)",
 }
+NAMES_OF_PLACES: Mapping[str, str] = {"header": "Request header", "url": "Request URL"}
+NAMES_OF_USES: Mapping[str, str] = {"access_token": "Access token", "id_token": "ID token"}
 LATER_FIRST: tuple[Place, ...] = ("body", *(one for one in PLACES if one != "body"))
 FIELDS: tuple[Field, ...] = (
     Field("grant", "Grant type", "choice", options=tuple((NAMES_OF_GRANTS[one], one) for one in NAMES_OF_GRANTS)),
@@ -72,7 +74,7 @@ FIELDS: tuple[Field, ...] = (
     Field("token_url", "Access token URL", "text", "https://login.example.com/token"),
     Field("device_url", "Device URL", "text", "https://login.example.com/device"),
     Field("client_id", "Client ID", "text", "as the authorization server knows it"),
-    Field("client_secret", "Client secret", "secret"),
+    Field("client_secret", "Client secret", "secret", "empty: a public client"),
     Field("username", "Username", "text"),
     Field("password", "Password", "secret"),
     Field("scope", "Scope", "text", "several with blanks between; empty sends none"),
@@ -84,7 +86,7 @@ FIELDS: tuple[Field, ...] = (
         "Client authentication",
         "choice",
         options=(
-            ("Basic auth header if there is a secret", None),
+            ("Basic auth header if there is a secret", ""),
             *((NAMES_OF_AUTH[one], one) for one in AUTH_METHODS),
         ),
     ),
@@ -95,7 +97,7 @@ FIELDS: tuple[Field, ...] = (
         "response_type",
         "Response type",
         "choice",
-        options=((RESPONSE_TYPES[0], None), *_as_they_are(RESPONSE_TYPES[1:])),
+        options=((RESPONSE_TYPES[0], ""), *_as_they_are(RESPONSE_TYPES[1:])),
         advanced=True,
     ),
     Field("nonce", "Nonce", "secret", "what the ID token has to repeat", advanced=True),
@@ -104,8 +106,16 @@ FIELDS: tuple[Field, ...] = (
     Field("userinfo_url", "Userinfo URL", "text", "to ask who the user is", advanced=True),
     Field("api_url", "API URL", "text", "tried with the token as the last step", advanced=True),
     Field("header_prefix", "Header prefix", "text", "empty: the token alone", advanced=True),
-    Field("token_in", "Add token to", "choice", options=_as_they_are(TOKEN_PLACES), advanced=True),
-    Field("use", "Use token type", "choice", options=_as_they_are(TOKEN_USES), advanced=True),
+    Field(
+        "token_in",
+        "Add token to",
+        "choice",
+        options=tuple((NAMES_OF_PLACES[one], one) for one in TOKEN_PLACES),
+        advanced=True,
+    ),
+    Field(
+        "use", "Use token type", "choice", options=tuple((NAMES_OF_USES[one], one) for one in TOKEN_USES), advanced=True
+    ),
     Field(
         "allow_remote_redirect",
         "Callback URL elsewhere",

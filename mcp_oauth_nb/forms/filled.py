@@ -52,7 +52,7 @@ class Filled(Mapping[str, Any]):
         return len(self._settings)
 
     def __repr__(self) -> str:
-        return "{" + ", ".join(f"{name!r}: {said}" for name, said in self.shown.items()) + "}"
+        return repr(dict(self.shown))
 
     @property
     def secrets(self) -> Iterator[str]:
@@ -90,11 +90,11 @@ def _is_secret(name: str, value: str) -> bool:
 
 def _shown(name: str, value: object) -> str:
     if isinstance(value, str):
-        return set_of(value) if _is_secret(name, value) else repr(value)
+        return set_of(value) if _is_secret(name, value) else value
     if name in FIELD and FIELD[name].kind == "words" and isinstance(value, list):
-        return "[" + ", ".join(_shown(name, one) for one in value) + "]"
+        return ", ".join(_shown(name, one) for one in value)
     if name in FIELD and FIELD[name].kind == "parameters" and isinstance(value, list):
-        return "[" + ", ".join(f"{one.name} in the {one.send_in}" for one in value) + "]"
+        return ", ".join(f"{one.name} in the {one.send_in}" for one in value)
     return repr(value) if name in FIELD or name in PLAIN else f"a {type(value).__name__}"
 
 

@@ -306,7 +306,7 @@ class OAuth2Form:
         except BadSetting:
             filled = {}
         vault = self._vault
-        named = {FIELD[name].label if name in FIELD else name: mask_text(vault, said) for name, said in filled.items()}
+        named = {_label(name): mask_text(vault, _option(name, said)) for name, said in filled.items()}
         title = f"{TITLE}: {'(a token)' if is_token_like(self.name) else self.name}."
         return form_bundle(title, line, named)
 
@@ -339,6 +339,16 @@ def _without_field(settings: Mapping[str, Any]) -> dict[str, Any]:
             raise BadSetting(f"OAuth2Form({name}=)", "an argument of no OAuth2", "one that OAuth2 takes")
     more = {name: value for name, value in settings.items() if name not in FIELD}
     return more | ({"browser": settings["browser"]} if callable(settings.get("browser")) else {})
+
+
+def _label(name: str) -> str:
+    return FIELD[name].label if name in FIELD else name
+
+
+def _option(name: str, value: str) -> str:
+    """What is chosen, in the words of the form."""
+    named = {one: label for label, one in FIELD[name].options} if name in FIELD else {}
+    return named.get(value, value)
 
 
 def _is_on(name: str, given: Any) -> bool:

@@ -28,7 +28,7 @@ def test_every_field_is_an_argument_and_every_table_is_whole():
     assert {field.name for field in FIELDS} <= ARGUMENTS
     assert set(NAMES_OF_GRANTS) == set(GRANTS)
     assert {*ENDPOINTS, *ONLY_FOR, "refresh_url"} <= FIELD.keys()
-    assert [value for _, value in FIELD["client_auth"].options] == [None, *AUTH_METHODS]
+    assert [value for _, value in FIELD["client_auth"].options] == ["", *AUTH_METHODS]
 
 
 @pytest.mark.parametrize("grant", GRANTS)
@@ -205,6 +205,7 @@ def test_a_token_by_every_grant(grant, server, cell, tokens, messages):
     assert tokens.selected.name == "alice"
     with httpx.Client(auth=tokens.auth) as client:
         assert client.get(server.api_url).status_code == 200
+    assert f"Grant type: {NAMES_OF_GRANTS[grant]}" in cell.text
     assert "application/vnd.jupyter.widget-view+json" not in "".join(map(str, cell.outputs))
     assert "The token is kept: tokens['alice']" in cell.text
     for made in cell.outputs:
