@@ -23,6 +23,7 @@ import mcp_oauth_nb.rules.judging  # noqa: F401 - all that is reached late, here
 from mcp_oauth_nb.calling import Caller
 from mcp_oauth_nb.debugger import Debugger
 from mcp_oauth_nb.errors import CallbackTimeout, McpOAuthError
+from mcp_oauth_nb.lines import Line
 from mcp_oauth_nb.mime import Bundle
 from mcp_oauth_nb.rules.rule import Report, StepStatus
 from mcp_oauth_nb.views.runner import controls_bundle, finished_bundle, link_markup, moved_bundle
@@ -140,13 +141,10 @@ class FlowRunner:
         }
         self._label = ipywidgets.Label(value="")
         self._link = ipywidgets.HTML(value="")
-        self._paste = ipywidgets.Text(
-            value="",
-            placeholder="paste the address the browser ended on, or the code",
-            layout=ipywidgets.Layout(width="32em"),
-        )
+        # It holds a code: whatever is pasted is taken out of the widget at once.
+        self._paste = Line("", "paste the address the browser ended on, or the code", is_secret=bool, width="32em")
         pasted = button("Use pasted redirect", self._on_paste)
-        self._asking = ipywidgets.VBox([self._link, ipywidgets.HBox([self._paste, pasted])])
+        self._asking = ipywidgets.VBox([self._link, ipywidgets.HBox([self._paste.widget, pasted])])
         self._asking.layout.display = "none"
         row = ipywidgets.HBox([*self._buttons.values(), ipywidgets.Label(value=DETACHED)])
         self._box = ipywidgets.VBox([row, self._label, self._asking])
@@ -181,7 +179,8 @@ class FlowRunner:
         self._submit(partial(self._end, "stopped"))
 
     def _on_paste(self) -> None:
-        pasted, self._paste.value = self._paste.value, ""
+        pasted = self._paste.value
+        self._paste.set("")
         try:
             self.dbg.offer(pasted)
         except McpOAuthError as error:
@@ -281,7 +280,8 @@ class FlowRunner:
 
     def _stop_asking(self) -> None:
         self._waiting = False
-        self._link.value = self._paste.value = ""
+        self._link.value = ""
+        self._paste.set("")
         self._asking.layout.display = "none"
 
     def _say(self, words: str) -> None:

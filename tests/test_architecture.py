@@ -11,7 +11,7 @@ NAME = PACKAGE.name
 
 FLOORS = (
     ("mime", "errors", "vault"),
-    ("records", "telltale", "jose", "sealed", "working"),
+    ("records", "telltale", "jose", "sealed", "working", "lines"),
     ("protocol", "redact"),
     ("steps", "rules", "wire"),
     ("facts", "audit"),
@@ -35,8 +35,8 @@ FLOOR = {unit: number for number, units in enumerate(FLOORS) for unit in units}
 ONLY_IN = {
     "httpx": ("wire/",),
     "httpcore": ("wire/",),
-    "ipywidgets": ("widgets.py", "forms/"),
-    "traitlets": ("widgets.py", "forms/"),
+    "ipywidgets": ("widgets.py", "lines.py", "forms/"),
+    "traitlets": ("widgets.py", "lines.py", "forms/"),
     "pandas": ("views/frames.py",),
     "nbformat": ("evidence/notebook.py",),
     "nbconvert": ("evidence/notebook.py",),

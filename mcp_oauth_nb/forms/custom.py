@@ -8,7 +8,7 @@ import ipywidgets
 
 from mcp_oauth_nb.forms.fields import Field
 from mcp_oauth_nb.forms.filled import is_secret_parameter
-from mcp_oauth_nb.forms.inputs import LABEL, Changed, Line
+from mcp_oauth_nb.lines import LABEL, Changed, Line
 from mcp_oauth_nb.protocol.parameters import Parameter, Place
 
 
@@ -59,15 +59,17 @@ class Custom:
         self._field, self._changed = field, changed
         self._rows: list[Row] = []
         self._box = ipywidgets.VBox([])
-        title = ipywidgets.Label(f"{field.label} parameters", layout=ipywidgets.Layout(width=LABEL))
-        title.style.text_align = "right"
+        # Its box ends where the other labels end.
+        title = ipywidgets.Label(
+            field.label, layout=ipywidgets.Layout(width=LABEL, display="flex", justify_content="flex-end")
+        )
         more = ipywidgets.Button(
             description="Add parameter",
             tooltip=f"Add a parameter to the {field.label.lower()}",
-            layout=ipywidgets.Layout(width="9em"),
+            layout=ipywidgets.Layout(width="auto"),
         )
         more.on_click(lambda _: self.add(None))
-        side = ipywidgets.VBox([self._box, more])
+        side = ipywidgets.VBox([self._box, ipywidgets.HBox([more])])
         self.widget = ipywidgets.HBox([title, side])
         for one in given:
             self.add(one)

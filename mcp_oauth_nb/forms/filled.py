@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from mcp_oauth_nb.forms.fields import FIELD
+from mcp_oauth_nb.lines import set_of
 from mcp_oauth_nb.protocol.parameters import Parameter
 from mcp_oauth_nb.redact import is_secret_name, learn_settings, looks_random
 from mcp_oauth_nb.wire.learning import LearningVault
@@ -96,11 +97,6 @@ def _shown(name: str, value: object) -> str:
     if name in FIELD and FIELD[name].kind == "parameters" and isinstance(value, list):
         return ", ".join(f"{one.name} in the {one.send_in}" for one in value)
     return repr(value) if name in FIELD or name in PLAIN else f"a {type(value).__name__}"
-
-
-def set_of(secret: str) -> str:
-    """A secret as the form shows it."""
-    return f"set, {len(secret):,} characters"
 
 
 def _written(name: str, value: object) -> str:

@@ -20,9 +20,10 @@ from mcp_oauth_nb.errors import BadSetting, NotYet
 from mcp_oauth_nb.forms.custom import Custom
 from mcp_oauth_nb.forms.fields import DEFAULTS, FIELD, FIELDS, Field, is_needed, suits
 from mcp_oauth_nb.forms.filled import PLAIN, Filled, holds_secret, is_token_like
-from mcp_oauth_nb.forms.inputs import Line, choice, flag, shown
+from mcp_oauth_nb.forms.inputs import choice, flag
 from mcp_oauth_nb.keeping.token import KeptToken
 from mcp_oauth_nb.keeping.tokens import TokenList, tokens
+from mcp_oauth_nb.lines import Line, shown
 from mcp_oauth_nb.mime import Bundle
 from mcp_oauth_nb.oauth2 import OAuth2
 from mcp_oauth_nb.protocol.parameters import read_parameters
@@ -244,7 +245,7 @@ class OAuth2Form:
     # -- jobs: in the worker thread ---------------------------------------------------------------------------------
 
     def _submit(self, job: Any) -> None:
-        self._worker.do(partial(said, job, partial(self._say, "failed")))
+        self._worker.do(partial(said, job, self._failed))
 
     def _get(self) -> None:
         oauth = OAuth2(**self.settings)
@@ -281,6 +282,11 @@ class OAuth2Form:
         self.use()
 
     # -- showing ----------------------------------------------------------------------------------------------------
+
+    def _failed(self, told: str) -> None:
+        """An error names an argument; a person knows the field by its label."""
+        name, colon, rest = told.partition(": ")
+        self._say("failed", f"{_label(name)} ({name}): {rest}" if colon and name in FIELD else told)
 
     def _say(self, status: str, told: str) -> None:
         self._said.value = words_markup(status, mask_text(self._vault, told))

@@ -16,9 +16,10 @@ from mcp_oauth_nb.errors import BadSetting
 from mcp_oauth_nb.forms.countdown import EVERY_S, Countdown
 from mcp_oauth_nb.forms.fields import FIELD
 from mcp_oauth_nb.forms.filled import is_token_like
-from mcp_oauth_nb.forms.inputs import Line, choice, shown
+from mcp_oauth_nb.forms.inputs import choice
 from mcp_oauth_nb.keeping.token import KeptToken
 from mcp_oauth_nb.keeping.tokens import STILL_VALID, TokenList
+from mcp_oauth_nb.lines import Line, shown
 from mcp_oauth_nb.mime import Bundle, render
 from mcp_oauth_nb.redact import mask_text
 from mcp_oauth_nb.using import NO_REFRESH

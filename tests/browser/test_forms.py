@@ -170,7 +170,7 @@ def test_a_mistake_is_said_and_mended(fresh: Fresh, picture: Callable[[str], Pat
     started(notebook)
     handed = told(notebook)
     notebook.click("Get new access token")
-    notebook.wait_for("token_url: got none", 1)
+    notebook.wait_for("Access token URL (token_url): got none", 1)
     notebook.screenshot(picture("mistake"), 1)
     type_in(notebook, "Access token URL *", handed["token_url"])
     type_in(notebook, "Client ID", "demo-client")

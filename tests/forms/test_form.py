@@ -11,7 +11,7 @@ from mcp_oauth_nb import BadSetting, NotYet, OAuth2, Parameter
 from mcp_oauth_nb.forms.fields import FIELD, FIELDS, NAMES_OF_GRANTS, is_needed, suits
 from mcp_oauth_nb.forms.form import ARGUMENTS, LONGEST_ROUTE, OAuth2Form
 from mcp_oauth_nb.oauth2_arguments import AUTH_METHODS, ENDPOINTS, GRANTS, NEEDED, ONLY_FOR
-from tests.forms.conftest import VERIFIER, done, run, state, typed
+from tests.forms.conftest import VERIFIER, WAIT_S, done, run, state, typed
 from tests.markup import read_markup
 from tests.saved import leaks
 
@@ -163,12 +163,12 @@ def test_a_mistake_is_said_at_the_form(cell):
     form.show()
     typed(form._lines["client_secret"].field, SECRET)
     run(form)
-    assert "token_url: got" in form._said.value
+    assert "Access token URL (token_url): got" in form._said.value
     assert "http(s) URL without fragment" in form._said.value
     assert SECRET not in form._said.value
     typed(form._lines["token_url"].field, "")
     run(form)
-    assert "token_url: got none" in form._said.value
+    assert "(token_url): got none" in form._said.value
     with pytest.raises(NotYet, match=r"form\.get"):
         _ = form.oauth
 
@@ -253,7 +253,7 @@ def test_stop_ends_the_waiting_for_a_person(server, cell, tokens):
     done(form._worker)
     form.runner._link.observe(lambda _: waiting.set(), "value")
     if not form.runner._link.value:
-        assert waiting.wait(20)
+        assert waiting.wait(WAIT_S)
     form.runner._buttons["Stop"].click()
     done(form.runner._worker, form._worker)
     assert "No token: not finished" in form._said.value
@@ -283,3 +283,23 @@ def test_shown_again_it_leaves_the_first_cell(cell):
     form._submit(lambda: form._end("Run this cell again to fill it in."))
     done(form._worker)
     assert "Run this cell again" in second[0]["text/plain"] or "Run this cell again" in cell.text
+
+
+def test_a_pasted_redirect_is_in_no_widget(server, cell, tokens, messages):
+    form = filled(server, cell, tokens, "authorization_code_pkce")
+    typed(form._choices["browser"], True)
+    waiting = threading.Event()
+    form._get_button.click()
+    done(form._worker)
+    form.runner._link.observe(lambda _: waiting.set(), "value")
+    if not form.runner._link.value:
+        assert waiting.wait(WAIT_S)
+    redirect = httpx.get(form.oauth.authorization_url).headers["location"]
+    typed(form.runner._paste.field, redirect)
+    code = redirect.partition("code=")[2].partition("&")[0]
+    assert code in server.secrets_issued()
+    assert leaks(state() + "".join(messages), [code]) == []
+    form.runner._on_paste()
+    done(form.runner._worker, form._worker)
+    assert "The token is here" in form._said.value
+    assert leaks(state() + "".join(messages) + "".join(cell.ever), [code]) == []
