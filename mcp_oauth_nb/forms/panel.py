@@ -66,6 +66,7 @@ class TokenPanel:
         for handle in (self._controls, self._table, self._details):
             if handle is not None:
                 handle.update(dict(moved_bundle()), raw=True)
+        self._controls = self._table = self._details = None
         self._settle()
         self._controls = display(self._live(), raw=True, display_id=True)
         self._table_shown = render(self._tokens.table)

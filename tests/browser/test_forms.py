@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from tests.browser.kernels import LINES, Kernels
 from tests.browser.page import Notebook
 from tests.browser.waiting import until
 from tests.saved import leaks, plain, problems
@@ -165,8 +166,12 @@ def test_the_fields_come_and_go_with_the_grant(fresh: Fresh, picture: Callable[[
     assert problems(notebook.save()) == []
 
 
-def test_a_mistake_is_said_and_mended(fresh: Fresh, picture: Callable[[str], Path]) -> None:
-    notebook = fresh(START, "form = OAuth2Form(grant='password')\nform")
+@pytest.mark.parametrize("line", LINES)
+def test_a_mistake_is_said_and_mended(
+    line: str, fresh: Fresh, kernels: Kernels, picture: Callable[[str], Path]
+) -> None:
+    """In every line of ipykernel, because callbacks run in another thread in some of them."""
+    notebook = fresh(START, "form = OAuth2Form(grant='password')\nform", kernel=kernels.name(line))
     started(notebook)
     handed = told(notebook)
     notebook.click("Get new access token")
