@@ -2,6 +2,7 @@ from mcp_oauth_nb.audit import Audit as Audit
 from mcp_oauth_nb.comparing.runs import compare as compare
 from mcp_oauth_nb.debugger import Debugger as Debugger
 from mcp_oauth_nb.demo import DemoServer as DemoServer
+from mcp_oauth_nb.demo import PlainServer as PlainServer
 from mcp_oauth_nb.errors import BadSetting as BadSetting
 from mcp_oauth_nb.errors import CallbackTimeout as CallbackTimeout
 from mcp_oauth_nb.errors import HoldsSecret as HoldsSecret
@@ -15,6 +16,7 @@ from mcp_oauth_nb.evidence.har import load_har as load_har
 from mcp_oauth_nb.evidence.load import load as load
 from mcp_oauth_nb.evidence.scrub import scrub as scrub
 from mcp_oauth_nb.evidence.search import check as check
+from mcp_oauth_nb.forms.form import OAuth2Form as OAuth2Form
 from mcp_oauth_nb.keeping.tokens import tokens as tokens
 from mcp_oauth_nb.oauth2 import OAuth2 as OAuth2
 from mcp_oauth_nb.protocol.flow import Client as Client

@@ -5,17 +5,13 @@ a display id, because such outputs are updated in place and saved; the contents 
 one more output, and when the flow ends they are replaced by plain markup, because a notebook that is opened again
 shows an error in the place of a widget whose kernel is gone.
 
-Button callbacks run in the main thread, or in another thread with another event loop, depending on the ipykernel; what
-they print or raise is lost. So a callback only hands a job to the runner's one worker thread. The worker never prints
-or displays: it updates display handles and a status label, and whatever goes wrong is shown there.
+A callback only hands a job to the runner's one worker thread. The worker never prints or displays: it updates display
+handles and a status label, and whatever goes wrong is shown there.
 """
 
 from __future__ import annotations
 
-import queue
-import threading
-import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -27,10 +23,12 @@ import mcp_oauth_nb.rules.judging  # noqa: F401 - all that is reached late, here
 from mcp_oauth_nb.calling import Caller
 from mcp_oauth_nb.debugger import Debugger
 from mcp_oauth_nb.errors import CallbackTimeout, McpOAuthError
+from mcp_oauth_nb.lines import Line
 from mcp_oauth_nb.mime import Bundle
 from mcp_oauth_nb.rules.rule import Report, StepStatus
 from mcp_oauth_nb.views.runner import controls_bundle, finished_bundle, link_markup, moved_bundle
 from mcp_oauth_nb.wire.driver import Running
+from mcp_oauth_nb.working import Worker, said
 
 WIDGET = "application/vnd.jupyter.widget-view+json"
 DETACHED = "Page reloaded? Run this cell again."
@@ -46,6 +44,7 @@ class FlowRunner:
 
     Attributes:
         dbg: the Debugger or OAuth2 behind the buttons, for the cells below.
+        when_ended: called, in the runner's thread, when the flow has ended.
 
     Raises:
         BadSetting: a setting cannot work.
@@ -54,15 +53,14 @@ class FlowRunner:
     def __init__(self, target: str | Caller, *, afterwards: bool = False, **settings: Any) -> None:
         self.dbg: Caller = target if isinstance(target, Caller) else Debugger(target, **settings)
         self.route = self.dbg.route(afterwards=afterwards)
-        self._jobs: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
+        self.when_ended: Callable[[], None] = _nothing
         self._running: Running | None = None
         self._waiting = self._automatic = self._ended = self._busy = False
         self._handles: dict[str, Any] = {}
         self._shown: dict[str, Bundle] = {}
         self._controls: Any = None
         self._make_widgets()
-        threading.Thread(target=_work, args=(self._jobs,), name="flow runner", daemon=True).start()
-        weakref.finalize(self, self._jobs.put, None)
+        self._worker = Worker(self, "flow runner")
 
     def __repr__(self) -> str:
         return f"<FlowRunner {self.status}>"
@@ -72,19 +70,34 @@ class FlowRunner:
 
     # -- what a cell calls ----------------------------------------------------------------------------------------
 
-    def show(self) -> None:
-        """Display controls and steps in this cell and take them over from any cell that showed them before."""
+    def show(self, places: Sequence[Any] = ()) -> None:
+        """Display controls and steps in this cell and take them over from any cell that showed them before.
+
+        Args:
+            places: display handles to show them in instead, one more than there are steps: for who is in no cell.
+        """
         self._withdraw()
         self._prepare()
+        free = iter(places)
         if self._finished():
-            display(dict(self._finished_bundle()), raw=True)
+            _put(self._finished_bundle(), free)
         else:
             self._ended = False
-            self._controls = display(self._live_controls(), raw=True, display_id=True)
+            self._controls = _put(self._live_controls(), free)
         self._handles, self._shown = {}, {}
         for name in self.route:
             self._shown[name] = self._card(name)
-            self._handles[name] = display(dict(self._shown[name]), raw=True, display_id=True)
+            self._handles[name] = _put(self._shown[name], free)
+
+    def run_to_end(self) -> None:
+        """What the button of that name does; returns at once."""
+        self._on_run_to_end()
+
+    def leave(self) -> None:
+        """Stop, and leave what is displayed as it is: others show something there."""
+        self._controls, self._handles, self.when_ended = None, {}, _nothing
+        self._ended, self._automatic = True, False
+        self.dbg.interrupt()
 
     def _withdraw(self) -> None:
         """Leave plain markup where controls and steps were shown before: two cells cannot both stay up to date."""
@@ -128,13 +141,10 @@ class FlowRunner:
         }
         self._label = ipywidgets.Label(value="")
         self._link = ipywidgets.HTML(value="")
-        self._paste = ipywidgets.Text(
-            value="",
-            placeholder="paste the address the browser ended on, or the code",
-            layout=ipywidgets.Layout(width="32em"),
-        )
+        # It holds a code: whatever is pasted is taken out of the widget at once.
+        self._paste = Line("", "paste the address the browser ended on, or the code", is_secret=bool, width="32em")
         pasted = button("Use pasted redirect", self._on_paste)
-        self._asking = ipywidgets.VBox([self._link, ipywidgets.HBox([self._paste, pasted])])
+        self._asking = ipywidgets.VBox([self._link, ipywidgets.HBox([self._paste.widget, pasted])])
         self._asking.layout.display = "none"
         row = ipywidgets.HBox([*self._buttons.values(), ipywidgets.Label(value=DETACHED)])
         self._box = ipywidgets.VBox([row, self._label, self._asking])
@@ -159,35 +169,32 @@ class FlowRunner:
             self._submit(self._all)
 
     def _on_restart(self) -> None:
+        self._automatic = False
         self.dbg.interrupt()
         self._submit(self._start_over)
 
     def _on_stop(self) -> None:
+        self._automatic = False  # else the waiting that is interrupted would begin again
         self.dbg.interrupt()
         self._submit(partial(self._end, "stopped"))
 
     def _on_paste(self) -> None:
-        pasted, self._paste.value = self._paste.value, ""
+        pasted = self._paste.value
+        self._paste.set("")
         try:
             self.dbg.offer(pasted)
         except McpOAuthError as error:
             self._label.value = str(error)
 
     def _submit(self, job: Callable[[], None]) -> None:
-        self._jobs.put(partial(self._guarded, job))
+        self._worker.do(partial(self._guarded, job))
 
     # -- jobs: in the worker thread ---------------------------------------------------------------------------------
 
     def _guarded(self, job: Callable[[], None]) -> None:
         self._busy = True
-        try:
-            job()
-        except McpOAuthError as error:
-            self._label.value = str(error)
-        except Exception as error:  # noqa: BLE001 - in this thread an exception would be lost without a word
-            self._label.value = f"this should not happen: {type(error).__name__}; please report it"
-        finally:
-            self._busy = False
+        said(job, self._say)
+        self._busy = False
 
     def _one(self) -> None:
         """One click: the next step; the authorization response needs none, it comes by itself."""
@@ -251,6 +258,7 @@ class FlowRunner:
         self._say(f"{how}: {self.status}")
         if self._controls is not None:
             self._controls.update(dict(self._finished_bundle()), raw=True)
+        self.when_ended()
 
     # -- showing ----------------------------------------------------------------------------------------------------
 
@@ -272,7 +280,8 @@ class FlowRunner:
 
     def _stop_asking(self) -> None:
         self._waiting = False
-        self._link.value = self._paste.value = ""
+        self._link.value = ""
+        self._paste.set("")
         self._asking.layout.display = "none"
 
     def _say(self, words: str) -> None:
@@ -307,8 +316,14 @@ class FlowRunner:
         return f"step {self.route.index(name) + 1} of {len(self.route)}"
 
 
-def _work(jobs: queue.SimpleQueue[Callable[[], None] | None]) -> None:
-    """The worker: one job after the other until None comes. It holds no runner, so that a runner can be collected."""
-    while (job := jobs.get()) is not None:
-        job()
-        del job
+def _put(made: Mapping[str, Any], free: Iterator[Any]) -> Any:
+    """Show something in the next place that is free, or in the cell that runs; the handle to update it by."""
+    place = next(free, None)
+    if place is None:
+        return display(dict(made), raw=True, display_id=True)
+    place.update(dict(made), raw=True)
+    return place
+
+
+def _nothing() -> None:
+    """Nobody asked to be told."""

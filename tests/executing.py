@@ -15,10 +15,10 @@ from tests import saved
 
 TELL_SECRETS = """
 import gc as _gc, json as _json, os as _os
-from mcp_oauth_nb import Debugger as _Debugger, DemoServer as _DemoServer
-_all = [one for one in _gc.get_objects() if isinstance(one, (_Debugger, _DemoServer))]
-_known = [secret for one in _all if isinstance(one, _DemoServer) for secret in one.secrets_issued()]
-_known += [secret for one in _all if isinstance(one, _Debugger) for secret in one.trace.vault.values()]
+from mcp_oauth_nb import Debugger as _Debugger, DemoServer as _Demo, OAuth2 as _OAuth2, PlainServer as _Plain
+_all = _gc.get_objects()
+_known = [secret for one in _all if isinstance(one, (_Demo, _Plain)) for secret in one.secrets_issued()]
+_known += [secret for one in _all if isinstance(one, (_Debugger, _OAuth2)) for secret in one.trace.vault.values()]
 _written = open(_os.environ["MCP_OAUTH_NB_SECRETS"], "w").write(_json.dumps(_known))
 """
 """Run behind the last cell: the secrets go to a file outside the notebook, to be searched for in it."""

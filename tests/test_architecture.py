@@ -12,7 +12,7 @@ NAME = PACKAGE.name
 FLOORS = (
     ("mime", "errors", "fragments"),
     ("vault",),
-    ("records", "telltale", "jose", "sealed"),
+    ("records", "telltale", "jose", "sealed", "working", "lines"),
     ("protocol", "redact"),
     ("steps", "rules", "wire"),
     ("facts", "audit", "peers"),
@@ -27,6 +27,7 @@ FLOORS = (
     ("debugger", "oauth2", "single"),
     ("keeping",),
     ("widgets", "commands", "practice", "replaying", "unattended"),
+    ("forms",),
     ("__main__",),
     ("__init__",),
 )
@@ -36,8 +37,8 @@ FLOOR = {unit: number for number, units in enumerate(FLOORS) for unit in units}
 ONLY_IN = {
     "httpx": ("wire/",),
     "httpcore": ("wire/",),
-    "ipywidgets": ("widgets.py",),
-    "traitlets": ("widgets.py",),
+    "ipywidgets": ("widgets.py", "lines.py", "forms/"),
+    "traitlets": ("widgets.py", "lines.py", "forms/"),
     "pandas": ("views/frames.py",),
     "nbformat": ("evidence/notebook.py",),
     "nbconvert": ("evidence/notebook.py",),

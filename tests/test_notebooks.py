@@ -26,7 +26,7 @@ def walkthrough(ran: Callable[[str], Ran]) -> Ran:
 
 
 def test_there_are_notebooks() -> None:
-    names = {"compare", "incident", "machine_to_machine", "practice", "versions", "walkthrough"}
+    names = {"compare", "incident", "machine_to_machine", "oauth2_grants", "practice", "versions", "walkthrough"}
     assert {path.stem for path in NOTEBOOKS} >= names
 
 
@@ -101,6 +101,19 @@ def test_two_runs_are_compared_varied_and_made_again(ran: Callable[[str], Ran]) 
     assert "initialize" in versions
     assert grid.count("resource-") == 3
     assert again.startswith("Made again: passed")
+
+
+def test_every_grant_gets_a_token_that_works(ran: Callable[[str], Ran]) -> None:
+    notebook = ran("oauth2_grants.ipynb")[0]
+    assert saved.problems(without_controls(notebook)) == []
+    shown = saved.plain(notebook)
+    runs = [text for text in shown if text.startswith(("[PASSED] all", "[WARNED] all"))]
+    assert len(runs) == 6
+    assert "('demo-user', 'demo-client')" in shown
+    kept = next(text for text in shown if text.startswith("Kept tokens."))
+    assert all(f"  {name}" in kept for name in ("alice (selected)", "bob", "page", "carol", "machine", "tv"))
+    assert any(text.startswith("bob is deleted here: passed") for text in shown)
+    assert any("client_secret=getpass('client_secret: ')" in text for text in shown)
 
 
 def test_practice_gives_away_nothing_but_in_its_solutions(ran: Callable[[str], Ran]) -> None:

@@ -43,6 +43,10 @@ class Signer:
             return _signed({"alg": "HS256", "typ": "at+jwt"}, claims, _joserfc("jwk").OctKey.generate_key(256))
         return _signed({"alg": ALGORITHM, "typ": "at+jwt", "kid": self._key.kid}, claims, self._key)
 
+    def id_token(self, claims: Claims) -> str:
+        """A token that says who the user is (OpenID Connect Core 2)."""
+        return _signed({"alg": ALGORITHM, "typ": "JWT", "kid": self._key.kid}, claims, self._key)
+
     def claims(self, token: str) -> Mapping[str, Any] | None:
         """The claims of a token that this key has signed; None for any other."""
         try:

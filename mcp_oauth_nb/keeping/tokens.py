@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -49,7 +50,7 @@ class TokenList(Displayable):
         return f"<TokenList of {len(self)}>"
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
-        return dict(render(TokenTable(tuple(one.row(self._selected) for one in self))))
+        return dict(render(self.table))
 
     def __len__(self) -> int:
         return len(self._tokens)
@@ -72,6 +73,11 @@ class TokenList(Displayable):
         return self._tokens.get(self._selected) if self._selected else None
 
     @property
+    def table(self) -> TokenTable:
+        """What is shown of the tokens, as it stands at this moment."""
+        return TokenTable(tuple(one.row(self._selected) for one in self))
+
+    @property
     def frame(self) -> Any:
         """A pandas DataFrame with a row for each token."""
         return frame([one.row(self._selected).values for one in self], COLUMNS)
@@ -80,6 +86,11 @@ class TokenList(Displayable):
     def auth(self) -> TokenAuth:
         """For ``httpx.Client(auth=tokens.auth)``: sends whichever token is selected when a request goes out."""
         return TokenAuth(_Selected(self))
+
+    def panel(self) -> Any:
+        """The list with buttons: choose, look, refresh, revoke, delete, keep. Nothing of a token is in a widget."""
+        # A door that opens upward, by name: the buttons need ipywidgets, and know this list.
+        return importlib.import_module("mcp_oauth_nb.forms.panel").TokenPanel(self)
 
     # -- adding and choosing ----------------------------------------------------------------------------------------
 

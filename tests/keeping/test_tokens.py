@@ -8,7 +8,7 @@ import traceback
 import httpx
 import pytest
 
-from mcp_oauth_nb import BadSetting, Client, Debugger, NotOurs, NotYet
+from mcp_oauth_nb import BadSetting, Client, Debugger, NotOurs, NotYet, OAuth2, PlainServer
 from mcp_oauth_nb.keeping.kept import Kept, from_text
 from mcp_oauth_nb.protocol.flow import Tokens
 from mcp_oauth_nb.sealed import seal
@@ -306,3 +306,11 @@ def test_nothing_is_logged(server, dbg, tokens, caplog):
 def test_a_pasted_token_with_a_client_is_kept_apart_from_it(tokens):
     assert Client("id").client_id
     assert tokens.add("pasted", " a-token-with-blanks-around ").tokens.access_token == "a-token-with-blanks-around"
+
+
+def test_of_a_server_with_a_device_endpoint(tokens):
+    """`OAuth2` takes that endpoint with its own grant alone, which a kept token no longer needs."""
+    with PlainServer() as server:
+        oauth = OAuth2(issuer=server.issuer, client_id=server.client_id, browser="follow")
+        oauth.run()
+        assert tokens.add("alice", oauth).refresh().status == "passed"
