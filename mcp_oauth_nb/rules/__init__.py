@@ -28,7 +28,7 @@ def diagnose(run: Any) -> Report:
     Raises:
         BadSetting: it is something else; a file is read with ``load`` first.
     """
-    trace = run if isinstance(run, Trace) or isinstance(run, type) else getattr(run, "trace", None)
+    trace = run if isinstance(run, (Trace, type)) else getattr(run, "trace", None)
     if not isinstance(trace, Trace):
         raise BadSetting("diagnose(run)", f"a {type(run).__name__}", EXPECTED, "diagnose(load('incident.json'))")
     route = route_told(trace.settings)

@@ -348,7 +348,10 @@ def test_the_message_lists_what_is_read(tmp_path: Path) -> None:
     ("content", "seen"),
     [
         (f"# {TITLE}\n\n## Verdict\n", "a page that was saved to be read; its .json or .ipynb"),
-        (f"<!DOCTYPE html>\n<html><head><title>{TITLE}</title>", "a page that was saved to be read; its .json or .ipynb"),
+        (
+            f"<!DOCTYPE html>\n<html><head><title>{TITLE}</title>",
+            "a page that was saved to be read; its .json or .ipynb",
+        ),
         ("nothing of interest", "a text of another kind"),
         ('{"half": ', "it is not JSON (Expecting value at line 1 column 10)"),
         (" \n", "nothing, it is empty"),
