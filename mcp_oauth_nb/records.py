@@ -128,7 +128,7 @@ class Exchange(Displayable):
         failure: why nothing came back.
         direction: "out" for what we sent, "in" for the redirect that reached us.
         started: when it began, UTC.
-        elapsed_ms: from the first byte sent to the last byte kept, milliseconds.
+        elapsed_ms: from the first byte sent to the last byte kept, milliseconds; 0 where a recording does not say it.
         hop: 0, or the number of the redirect within one authorization.
         edited: what the user overrode, such as ``("form.resource",)``; empty for an ordinary request.
         why: which document or person sent us to this URL.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from mcp_oauth_nb.facts import every_table, table_of
+from mcp_oauth_nb.facts.table import Table
 from mcp_oauth_nb.records import Trace
 from mcp_oauth_nb.redact import mask_text
 from mcp_oauth_nb.rules.rule import Report
@@ -44,5 +45,14 @@ def tables(traces: tuple[Trace, Trace]) -> Iterator[Difference | None]:
         if [[cell.mark for cell in row] for row in ours.rows] == [[cell.mark for cell in row] for row in theirs.rows]:
             yield None
             continue
-        titles = shown_table(ours, traces[0].vault).title, shown_table(theirs, traces[1].vault).title
-        yield Difference("table", "", f"table {name}", "The tables come to another result.", titles)
+        a, b = shown_table(ours, traces[0].vault).title, shown_table(theirs, traces[1].vault).title
+        sides = (a, b) if a != b else (f"{a} ({_counts(ours)})", f"{b} ({_counts(theirs)})")
+        yield Difference("table", "", f"table {name}", "The tables come to another result.", sides)
+
+
+def _counts(made: Table) -> str:
+    """What two tables with the same title may differ in, such as ``3 rows: 2 good, 1 bad``."""
+    rows = "1 row" if len(made.rows) == 1 else f"{len(made.rows)} rows"
+    marks = [cell.mark for row in made.rows for cell in row if cell.mark]
+    told = [f"{marks.count(mark)} {mark}" for mark in dict.fromkeys(marks)]
+    return f"{rows}: {', '.join(told)}" if told else rows

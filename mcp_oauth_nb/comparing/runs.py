@@ -16,7 +16,7 @@ from mcp_oauth_nb.rules import diagnose
 from mcp_oauth_nb.rules.rule import Report
 from mcp_oauth_nb.views.comparison import Comparison
 
-EXPECTED = "a Debugger, a Report, a Trace, or the path of a file that dbg.save wrote"
+EXPECTED = "a Debugger, a Recording, a Report, a Trace, or the path of a file that load reads"
 LONGEST_NAME = 40
 """Characters of what a run is called."""
 

@@ -115,12 +115,12 @@ STATE=$(openssl rand -hex 16)"""
 _LINK = """echo 'Open this URL in a browser:'
 printf '%s\\n' "$AUTH_URL" | LC_ALL=C tr -cd '[:print:]\\n'"""
 _CODE = """echo 'Paste the code from the address that the browser ended on:'
-read -r AUTH_CODE"""
+read -r AUTH_CODE || [ -n "$AUTH_CODE" ] || { echo 'no code was pasted' >&2; exit 1; }"""
 _PROVEN = """# This run signed DPoP proofs. A proof names its token and its nonce, so this script cannot run unattended:
 # send its commands one by one, each with a proof of your own."""
 _STATE = "STATE=$(openssl rand -hex 16)"
 _AT_ONCE = """echo 'Paste the access_token from the address that the browser ended on:'
-read -rs ACCESS_TOKEN"""
+read -rs ACCESS_TOKEN || [ -n "$ACCESS_TOKEN" ] || { echo 'no token was pasted' >&2; exit 1; }"""
 _AT_DEVICE = """echo 'Open the verification_uri above, type the user_code there, then press Enter:'
 read -r _"""
 _NO_CODE = "# the browser's part: it ends on the redirect URI with ?code=...&state=..."

@@ -17,7 +17,7 @@ from mcp_oauth_nb.rules import diagnose
 from mcp_oauth_nb.rules.rule import Report
 from mcp_oauth_nb.views.support import Support
 
-EXPECTED = "a Debugger, a Report, a Trace, or the path of a file that dbg.save wrote"
+EXPECTED = "a Debugger, a Recording, a Report, a Trace, or the path of a file that load reads"
 
 
 def trace_in(evidence: object, call: str) -> Trace:

@@ -12,6 +12,7 @@ from mcp_oauth_nb.arguments import brief
 from mcp_oauth_nb.errors import BadSetting, NotOurs
 from mcp_oauth_nb.evidence import curl_logs, document, mcp_remote, mcpjam
 from mcp_oauth_nb.evidence.har import load_har
+from mcp_oauth_nb.evidence.pages import TITLE
 from mcp_oauth_nb.protocol.probes import NOT_TESTED
 from mcp_oauth_nb.records import Run, Trace, read_json
 from mcp_oauth_nb.redact import learn, learn_settings, mask_text
@@ -20,6 +21,8 @@ from mcp_oauth_nb.vault import Vault
 
 LARGEST = 1 << 28
 """Bytes; what is larger is not read."""
+HEAD = 2000
+"""Characters in which a page says what it is."""
 NO_REQUEST = "no request that could be read"
 
 
@@ -146,7 +149,17 @@ def _text(content: bytes, name: str) -> Trace:
     for reader in TEXT:
         if reader.knows(text):
             return reader.read(text, name)
-    raise NotOurs(name, read_json(content).problem or "a text of another kind", expected())
+    raise NotOurs(name, _other_text(text, content), expected())
+
+
+def _other_text(text: str, content: bytes) -> str:
+    """What a text is that no reader knows, as an error says it."""
+    head = text[:HEAD]
+    if head.startswith(f"# {TITLE}") or f"<title>{TITLE}</title>" in head:
+        return "a page that was saved to be read; its .json or .ipynb, or dbg.har(...), can be loaded"
+    if head.lstrip("\ufeff \t\r\n")[:1] in ("{", "["):
+        return read_json(content).problem.replace("the body", "it", 1)
+    return "a text of another kind" if head.strip() else "nothing, it is empty"
 
 
 def _recorded(told: mcpjam.Artifact, vault: Vault, name: str) -> Trace:
@@ -184,7 +197,7 @@ def _content(file: Path) -> bytes:
         if isinstance(error, BadSetting):
             raise
         why = error.strerror if isinstance(error, OSError) else type(error).__name__
-        raise BadSetting("load(path)", "a file that cannot be read", f"one that can ({why})") from None
+        raise BadSetting("load(path)", f"a file that cannot be read ({why})", "one that can") from None
 
 
 def _in_notebook(notebook: Mapping[str, Any]) -> Iterator[Any]:

@@ -159,7 +159,7 @@ def read(path: str | Path) -> tuple[str, str]:
         if isinstance(error, BadSetting):
             raise
         why = error.strerror if isinstance(error, OSError) else type(error).__name__
-        raise BadSetting("path", "a file that cannot be read", f"one that can ({why})") from None
+        raise BadSetting("path", f"a file that cannot be read ({why})", "one that can") from None
 
 
 def decoded(data: bytes) -> tuple[str, str]:

@@ -54,7 +54,7 @@ def _row(one: Attempt) -> tuple[Cell, ...]:
         Cell(", ".join(one.location.kinds)),
         Cell(_came(one)),
         Cell(response.media_type[:80] if response else ""),
-        Cell(f"{one.exchange.elapsed_ms:.0f}"),
+        Cell(f"{one.exchange.elapsed_ms:.0f}" if one.exchange.elapsed_ms > 0 else ""),
         Cell(one.verdict, MARKS.get(one.verdict, "")),
         Cell(asked_by(one.location)),
         Cell("taken" if one.taken else "", "good" if one.taken else ""),

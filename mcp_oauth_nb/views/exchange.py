@@ -98,8 +98,9 @@ def is_open_ended(shown: Shown) -> bool:
 
 
 def took(shown: Shown) -> str:
-    """How long it took, in milliseconds; empty where nothing was waited for."""
-    return f"{shown.elapsed_ms:.0f} ms" if shown.response is not None or shown.failure is not None else ""
+    """How long it took, in milliseconds; empty where nothing was waited for, or where a recording does not say it."""
+    waited = shown.response is not None or shown.failure is not None
+    return f"{shown.elapsed_ms:.0f} ms" if waited and shown.elapsed_ms > 0 else ""
 
 
 def request_line(shown: Shown, most: int = URL_IN_LINE) -> str:

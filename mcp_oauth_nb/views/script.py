@@ -10,13 +10,16 @@ from mcp_oauth_nb.mime import Bundle, Displayable, render
 from mcp_oauth_nb.views.html import bundle, details, pre, text
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Script(Displayable):
     """Bash text in which every secret is a variable. ``str(script)`` is the text."""
 
-    text: str = field(repr=False)
-    write: Callable[..., Path] = field(repr=False, compare=False)
+    text: str
+    write: Callable[..., Path] = field(compare=False)
     """Called with the text, the path and ``scrub``: writes the file."""
+
+    def __repr__(self) -> str:
+        return f"<Script of {self.text.count(chr(10)) + 1} lines of bash>"
 
     def __str__(self) -> str:
         return self.text

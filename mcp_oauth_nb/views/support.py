@@ -174,7 +174,8 @@ def _line(support: Support, exchange: Exchange) -> str:
     asked = support.masked(f"{shown.request.method} {shown.request.url}")
     changed = " (edited by hand)" if shown.edited else ""
     came = support.masked(outcome(shown))
-    return f"#{shown.id} {shown.step}: {one_line(asked, URL_IN_LINE)} -> {one_line(came, LINE)} {took(shown)}{changed}"
+    line = f"#{shown.id} {shown.step}: {one_line(asked, URL_IN_LINE)} -> {one_line(came, LINE)} {took(shown)}"
+    return f"{line.rstrip()}{changed}"
 
 
 def _challenge(support: Support, cut: list[str]) -> Iterator[str]:

@@ -225,6 +225,14 @@ def test_for_pandas(server: DemoServer) -> None:
     assert set(frame["sort"]) <= {"verdict", "setting", "request", "answer", "outcome", "table", "noise"}
 
 
+def test_tables_that_differ_are_told_apart(server: DemoServer) -> None:
+    good = ran(server)
+    server.break_with("wrong-resource")
+    told = {one.part: one.sides for one in compare(good, ran(server)).differences if one.sort == "table"}
+    assert told["table answerers"][0].startswith("Who answered: 1 origin, by itself (")
+    assert [part for part, (a, b) in told.items() if a == b] == []
+
+
 @pytest.mark.parametrize("wrong", [None, 5, b"x", [], Debugger])
 def test_what_holds_no_run(server: DemoServer, wrong: object) -> None:
     with pytest.raises(BadSetting, match=r"compare\(b\)"):

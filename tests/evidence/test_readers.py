@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import random
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,13 +17,14 @@ from curled import STATE, VERIFIER, Curl
 from leaks import assert_no_leak
 from staging import report_on
 
-from mcp_oauth_nb import BadSetting, DemoServer, NotOurs, Report, Trace, diagnose, load
+from mcp_oauth_nb import BadSetting, DemoServer, NotOurs, Report, Trace, diagnose, load, support
 from mcp_oauth_nb.__main__ import main
 from mcp_oauth_nb.demo import FAULTS
 from mcp_oauth_nb.evidence.curl_commands import read_command
 from mcp_oauth_nb.evidence.document import from_json, to_json
 from mcp_oauth_nb.evidence.har import har_of, load_har
 from mcp_oauth_nb.evidence.mcp_remote import is_mcp_remote
+from mcp_oauth_nb.evidence.pages import TITLE
 from mcp_oauth_nb.mime import render
 from mcp_oauth_nb.protocol.grants import ROUTE
 from mcp_oauth_nb.rules.rule import RULES
@@ -340,6 +342,34 @@ def test_the_message_lists_what_is_read(tmp_path: Path) -> None:
         assert word in str(caught.value)
     with pytest.raises(BadSetting):
         load(tmp_path / "nowhere")
+
+
+@pytest.mark.parametrize(
+    ("content", "seen"),
+    [
+        (f"# {TITLE}\n\n## Verdict\n", "a page that was saved to be read; its .json or .ipynb"),
+        (
+            f"<!DOCTYPE html>\n<html><head><title>{TITLE}</title>",
+            "a page that was saved to be read; its .json or .ipynb",
+        ),
+        ("nothing of interest", "a text of another kind"),
+        ('{"half": ', "it is not JSON (Expecting value at line 1 column 10)"),
+        (" \n", "nothing, it is empty"),
+    ],
+)
+def test_the_message_says_what_was_seen(content: str, seen: str, tmp_path: Path) -> None:
+    file = tmp_path / "page"
+    file.write_text(content)
+    with pytest.raises(NotOurs) as caught:
+        load(file)
+    assert f"page holds no trace: {seen}" in str(caught.value)
+
+
+def test_a_time_that_is_not_recorded_is_not_shown() -> None:
+    read = load(RECORDED / "curl-http2.log")
+    assert {one.elapsed_ms for one in read.exchanges} == {0.0}
+    assert not [text for one in read.exchanges for text in render(one).values() if re.search(r"\b\d+ ms\b", text)]
+    assert " ms" not in support(read).text
 
 
 def test_load_takes_a_har(tmp_path: Path) -> None:

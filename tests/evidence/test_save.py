@@ -275,9 +275,11 @@ class TestForeignFiles:
     @pytest.mark.parametrize(
         ("content", "said"),
         [
-            (b"", "the body is empty"),
-            (b"not json", "not JSON"),
-            (b"\xff\xfe", "not UTF-8"),
+            (b"", "nothing, it is empty"),
+            (b"not json", "a text of another kind"),
+            (b"\xff\xfe", "nothing, it is empty"),
+            (b"{not json", "it is not JSON"),
+            (b"{\xff\xfe", "it is not UTF-8"),
             (b"[]", "a list"),
             (b"{}", "a JSON object of another kind"),
             (b'{"log": {"version": "1.2"}}', "a JSON object of another kind"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import json
 import logging
 import subprocess
@@ -18,7 +19,7 @@ import pytest
 from leaks import assert_no_leak
 from saved import leaks
 
-from mcp_oauth_nb import BadSetting, DemoServer, Recording, check, load_har, record
+from mcp_oauth_nb import BadSetting, Debugger, DemoServer, Recording, check, diagnose, load_har, record
 from mcp_oauth_nb.facts import table_of
 from mcp_oauth_nb.facts.table import TABLES
 from mcp_oauth_nb.mime import render
@@ -132,7 +133,8 @@ def test_it_can_be_looked_at_while_it_goes_on() -> None:
 
 def test_a_recording_is_displayed_like_its_report(typed: tuple[Recording, set[str]]) -> None:
     recording, _ = typed
-    assert recording._repr_mimebundle_() == recording.diagnose()._repr_mimebundle_()
+    shown = recording._repr_mimebundle_()
+    assert shown == recording.diagnose()._repr_mimebundle_() == diagnose(recording)._repr_mimebundle_()
     assert list(recording.frame["step"]) == list(recording.trace.frame["step"])
 
 
@@ -152,6 +154,11 @@ def test_no_secret_is_in_any_file(typed: tuple[Recording, set[str]], tmp_path: P
         assert leaks(file.read_text(), secrets) == []
         assert check(file).clean, file.name
     assert [one.step for one in load_har(tmp_path / "flow.har").exchanges] == [one.step for one in recording.exchanges]
+
+
+def test_it_saves_with_the_same_arguments_as_a_debugger() -> None:
+    for name in ("save", "har"):
+        assert inspect.signature(getattr(Recording, name)) == inspect.signature(getattr(Debugger, name))
 
 
 def test_no_secret_is_logged_and_none_stands_in_an_exception(caplog: pytest.LogCaptureFixture) -> None:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from factories import Piece, asm, failed, prm, resource_document, server_document, tflow, token_request, unauthenticated
 
+from mcp_oauth_nb.errors import BadSetting
 from mcp_oauth_nb.records import Trace
 from mcp_oauth_nb.rules import diagnose, judge
 from mcp_oauth_nb.rules.judging import MODULES, STEP_ORDER
@@ -79,3 +82,23 @@ def test_rules_stand_in_modules_that_are_listed() -> None:
 def test_steps_are_named_once() -> None:
     assert len(set(STEP_ORDER)) == len(STEP_ORDER)
     assert diagnose(Trace()).findings == ()
+
+
+class TestDiagnose:
+    def test_takes_whatever_has_a_trace(self) -> None:
+        trace = tflow(upto="server_metadata")
+        whole = diagnose(trace)
+        assert len(trace.exchanges) == 3
+        for holder in (whole, Report(trace, step="challenge"), SimpleNamespace(trace=trace)):
+            again = diagnose(holder)
+            assert (again.trace, again.step, again.route, again.verdict) == (trace, None, whole.route, whole.verdict)
+
+    @pytest.mark.parametrize("wrong", [None, 3, "incident.json", Path("flow.har"), Trace, Report, [], {"trace": 1}])
+    def test_refuses_the_rest(self, wrong: object) -> None:
+        with pytest.raises(BadSetting, match=r"diagnose\(run\).*a Trace, or what has one.*diagnose\(load\("):
+            diagnose(wrong)
+
+    def test_repeats_nothing_of_a_text(self) -> None:
+        with pytest.raises(BadSetting) as refused:
+            diagnose("k3y-0f-th3-gat3way")
+        assert "k3y" not in str(refused.value)
