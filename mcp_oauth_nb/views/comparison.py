@@ -144,7 +144,7 @@ def _(made: Comparison) -> Bundle:
 def comparison_html(made: Comparison) -> Html:
     """The comparison without the card around it."""
     ended = [words(strong(f"{name}:"), text(outcome)) for name, outcome in zip(made.names, made.outcomes, strict=True)]
-    head = tag("div", words(badge("passed" if made.first is None else "warned"), strong(_headline(made))))
+    head = tag("div", words(badge("same" if made.first is None else "different"), strong(_headline(made))))
     first = [] if made.first is None else [_first_html(made, made.first)]
     groups = [_group_html(made, label, listed) for label, listed in _groups(made)]
     return stack(head, *(tag("div", one) for one in ended), *first, *groups, *(quiet(one) for one in _footer(made)))

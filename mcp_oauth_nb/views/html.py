@@ -42,6 +42,8 @@ COLOURS = {
     "gets through": "#116329",
     "stops": "#a40e26",
     "unknown": "#7d4e00",
+    "same": "#116329",
+    "different": "#7d4e00",
 }
 """The background of a status badge under white text; any other word is grey."""
 GREY = "#57606a"

@@ -42,6 +42,9 @@ class Replayed(Displayable):
         return self.report
 
 
+REPORT = "The report on the new run"
+
+
 @render.register
 def _(made: Replayed) -> Bundle:
     report = render(made.report)
@@ -49,9 +52,9 @@ def _(made: Replayed) -> Bundle:
         tag("div", strong("Made again:"), text(f" {made.report.status}")),
         comparison_html(made.comparison),
         *(tag("div", quiet(note)) for note in made.notes),
-        details(text("The report on the new run"), markup_of(report)),
+        details(text(REPORT), markup_of(report)),
     )
-    return bundle(card(markup), "\n".join((*_lines(made), report["text/plain"])))
+    return bundle(card(markup), "\n".join((*_lines(made), REPORT, report["text/plain"])))
 
 
 def _lines(made: Replayed) -> Iterator[str]:
