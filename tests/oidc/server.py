@@ -64,6 +64,19 @@ class Oidc:
         """An API that takes opaque access tokens and ID tokens, and says who they speak for."""
         return f"{self.issuer}/api"
 
+    @property
+    def endpoints(self) -> dict[str, str]:
+        """Every endpoint, as `OAuth2` takes them."""
+        paths = {
+            "authorization_url": "auth",
+            "token_url": "token",
+            "device_url": "device/auth",
+            "revocation_url": "token/revocation",
+            "introspection_url": "token/introspection",
+            "userinfo_url": "me",
+        }
+        return {name: f"{self.issuer}/{path}" for name, path in paths.items()}
+
 
 @contextmanager
 def oidc_server(access_tokens: Format, *, slash: bool = False) -> Iterator[Oidc]:
