@@ -75,14 +75,14 @@ def rows() -> list[tuple[str, str]]:
     return [("_".join(re.findall("[a-z0-9]+", name.lower())), call) for name, call in names]
 
 
-def tests_of(file: Path) -> set[str]:
+def functions_in(file: Path) -> set[str]:
     made = ast.parse(file.read_text()).body
     return {one.name[5:] for one in made if isinstance(one, ast.FunctionDef) and one.name.startswith("test_")}
 
 
 def test_every_row_of_the_table_has_its_test_and_every_test_its_row() -> None:
-    of_rows = tests_of(REPOSITORY / "tests" / "grants" / "test_rows.py")
-    elsewhere = tests_of(REPOSITORY / "tests" / "oidc" / "test_grants.py")
+    of_rows = functions_in(REPOSITORY / "tests" / "grants" / "test_rows.py")
+    elsewhere = functions_in(REPOSITORY / "tests" / "oidc" / "test_grants.py")
     named = [name for name, _ in rows()]
     assert len(named) == len(set(named)) > 40
     assert set(named) - of_rows <= elsewhere, set(named) - of_rows - elsewhere

@@ -117,7 +117,7 @@ def test_a_code_that_nobody_typed_in_time(asking: Oidc):
 
 
 def test_a_device_says_what_its_token_is_for(asking: Oidc):
-    """This server refuses a resource that was not named when the grant was asked for (RFC 8707 2.2)."""
+    """The server refuses a resource that was not named when the grant was asked for (RFC 8707 2.2)."""
     with Front(asking) as front:
         flow = healthy(front.plain("device", grant="device", browser=approves))
     assert flow.tokens.scope == "mcp:tools"
