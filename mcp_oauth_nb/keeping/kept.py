@@ -19,9 +19,8 @@ from mcp_oauth_nb.records import read_json
 FORMAT = "mcp-oauth-nb token"
 VERSION = 1
 LATEST_S = 1e11
-LATER = tuple(name for name in ENDPOINTS if name != "device_url")
-"""The endpoints that a grant can be asked about, refreshed and ended with. The device endpoint only begins one, and is
-taken with its own grant alone."""
+LATER: Mapping[str, str] = {name: member for name, member in ENDPOINTS.items() if name != "device_url"}
+"""The endpoints that a grant may need once there are tokens; `OAuth2` takes the other one with its own grant alone."""
 EXPECTED = "a token that tokens.share(...) or tokens.keep(...) wrote"
 
 
@@ -89,7 +88,7 @@ class Kept:
         """The arguments of an `OAuth2` that can refresh and revoke these tokens."""
         auth = self.client_auth or "none"
         return {
-            **{name: url for name, url in self.endpoints.items() if name != "device_url"},
+            **{name: url for name, url in self.endpoints.items() if name in LATER or name == "refresh_url"},
             "client_id": self.client_id,
             "client_secret": (self.client_secret or "") if auth in ("basic", "body") else None,
             "client_auth": auth if self.client_id else None,
@@ -111,7 +110,7 @@ def kept_of(name: str, known: Flow, expires_at_s: float | None) -> Kept | None:
     method = client.auth_method if client else None
     usual = "basic" if client and client.secret else "none"
     asked = known.authorization.resource if known.authorization else None
-    endpoints = {name: metadata.text(ENDPOINTS[name]) if metadata else None for name in LATER}
+    endpoints = {name: metadata.text(member) if metadata else None for name, member in LATER.items()}
     return Kept(
         name=name,
         access_token=held.access_token,
