@@ -110,7 +110,9 @@ def _learn_named(vault: Vault, name: str, value: str) -> None:
         _learn_credentials(vault, value)
     elif plain in COOKIE_NAMES:
         for pair in value.split(";")[: 1 if plain == "set_cookie" else None]:
-            _learn_value(vault, "cookie", pair.partition("=")[2].strip() or pair.strip())
+            # A cookie that is taken back has a name and no value: the name is none of the secrets.
+            name, named, content = pair.partition("=")
+            _learn_value(vault, "cookie", content.strip() if named else name.strip())
     else:
         _learn_value(vault, name, value)
 

@@ -207,12 +207,16 @@ class Stepper:
 
     def _run(self, name: str, *, step: Step | None = None, **edits: Edits | None) -> Report:
         override = Override(**{part: edit for part, edit in edits.items() if edit is not None})
-        self._carry_out(name, step=step, override=override)
-        return self._report(name)
+        with self._alone(name):  # else another thread could run the step again before it is reported
+            self._carry_out(name, step=step, override=override)
+            return self._report(name)
+
+    def _alone(self, name: str) -> contextlib.AbstractContextManager[object]:
+        """Hold the lock; waiting for a person is no reason to keep others waiting for a token that is there."""
+        return contextlib.nullcontext() if name == "callback" else self.lock
 
     def _carry_out(self, name: str, *, step: Step | None = None, override: Override | None = None) -> None:
-        # Waiting for a person is no reason to keep others waiting for a token that is there.
-        with contextlib.nullcontext() if name == "callback" else self.lock:
+        with self._alone(name):
             self._finish(self._driver.begin(step or STEPS[name], self._flow_before(name), override or Override()))
 
     def _finish(self, running: Running) -> None:

@@ -34,6 +34,8 @@ def meant(asked: Asked) -> str:
         return "authorize"
     if path == "/token":
         return "refresh" if asked.kind == "refresh_token" else "token"
+    if path == "/device/auth":
+        return "device"
     return "revoke" if "revo" in path else ""
 
 

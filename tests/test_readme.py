@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import ast
+import inspect
 import re
+from pathlib import Path
 
 import pytest
 
-from mcp_oauth_nb import practice
+from mcp_oauth_nb import OAuth2, practice, tokens
 from mcp_oauth_nb.__main__ import main
 from mcp_oauth_nb.demo import FAULTS
 from mcp_oauth_nb.views.verdict import SURE, Verdict
@@ -55,6 +58,45 @@ def test_every_command_is_shown(command: str, capsys: pytest.CaptureFixture[str]
     options = capsys.readouterr().out
     shown = re.findall(rf"^mcp-oauth-nb {command}\b(.*(?:\\\n.*)*)", README, re.M)
     assert [one for one in re.findall(r" (--[a-z-]+)", " ".join(shown).split("  #")[0]) if one not in options] == []
+
+
+NO_ROWS = {
+    "code_verifier_that_cannot_be_one": "a refusal of our own",
+    "nothing_that_is_kept_of_a_flow_holds_a_secret": "a promise of our own",
+}
+"""Tests beside the rows of the page."""
+
+
+def rows() -> list[tuple[str, str]]:
+    """Every row of the page that the table names, as a test calls it, and the calls that stand beside it."""
+    lines = README[README.index("| Row | Call |") :].partition("\n\n")[0].splitlines()[2:]
+    cells = [line.strip("| ").split(" | ") for line in lines]
+    names = [(name, call) for named, call in cells for name in named.split(", ")]
+    return [("_".join(re.findall("[a-z0-9]+", name.lower())), call) for name, call in names]
+
+
+def functions_in(file: Path) -> set[str]:
+    made = ast.parse(file.read_text()).body
+    return {one.name[5:] for one in made if isinstance(one, ast.FunctionDef) and one.name.startswith("test_")}
+
+
+def test_every_row_of_the_table_has_its_test_and_every_test_its_row() -> None:
+    of_rows = functions_in(REPOSITORY / "tests" / "grants" / "test_rows.py")
+    elsewhere = functions_in(REPOSITORY / "tests" / "oidc" / "test_grants.py")
+    named = [name for name, _ in rows()]
+    assert len(named) == len(set(named)) > 40
+    assert set(named) - of_rows <= elsewhere, set(named) - of_rows - elsewhere
+    assert of_rows - set(named) == NO_ROWS.keys()
+
+
+def test_every_call_of_the_table_can_be_made() -> None:
+    calls = " ".join(call for _, call in rows())
+    methods = re.findall(r"\b(oauth|tokens)\.(\w+)", calls)
+    owners = {"oauth": OAuth2, "tokens": type(tokens)}
+    assert [name for owner, name in methods if not hasattr(owners[owner], name)] == []
+    taken = [inspect.signature(getattr(owners[owner], name)) for owner, name in methods if f"{owner}.{name}(" in calls]
+    known = {name for one in (inspect.signature(OAuth2), *taken) for name in one.parameters} | {"auth"}
+    assert set(re.findall(r"(\w+)=", calls)) <= known
 
 
 def test_it_stays_readable() -> None:

@@ -342,6 +342,15 @@ def test_a_cookie_without_a_name_is_hidden():
     assert "n4m3l3ss" not in repr(echo(Vault(), Response(200, headers=headers)).response.headers)
 
 
+def test_the_name_of_a_cookie_that_is_taken_back_is_no_secret():
+    headers = (("Set-Cookie", "_interaction_resume=; path=/"), ("Set-Cookie", "_interaction_resume=v4lu3-4711-x9"))
+    vault = Vault()
+    told = repr(echo(vault, Response(200, headers=headers)).response.headers)
+    assert told.count("_interaction_resume=") == 2
+    assert "v4lu3" not in told
+    assert not [one for one in vault.values() if "resume" in one]
+
+
 def test_a_user_name_like_the_scheme_is_hidden_in_its_place():
     assert (
         re.sub(r"‹.*?›", "*", redact(Exchange(1, "s", Request("GET", "https://s@h.example/"))).request.url)

@@ -8,6 +8,7 @@ from urllib.parse import urljoin
 from mcp_oauth_nb.facts.comparison import COLUMNS, Place, clipped, numbered, outcome, rows
 from mcp_oauth_nb.facts.issued import COVERED, is_covered, issued
 from mcp_oauth_nb.facts.table import FLOW, Cell, Table, derived, worst
+from mcp_oauth_nb.protocol.profiles import PLAIN
 from mcp_oauth_nb.protocol.wellknown import PROTECTED_RESOURCE, resource_metadata_candidates
 from mcp_oauth_nb.records import Exchange
 from mcp_oauth_nb.rules.evidence import (
@@ -23,7 +24,7 @@ from mcp_oauth_nb.rules.evidence import (
 from mcp_oauth_nb.rules.rule import Case
 from mcp_oauth_nb.rules.words import ASKED_OF_MCP_SERVER
 
-TYPED, PUBLISHED = "the URL you typed", "resource in the metadata"
+TYPED, PUBLISHED, CHOSEN = "the URL you typed", "resource in the metadata", "resource and audience of the settings"
 MOST_AUDIENCES, MOST_REDIRECTS = 8, 8
 
 
@@ -47,27 +48,36 @@ def _places(case: Case) -> Iterator[Place]:
     published = text(found[1].get("resource")) if found else None
     if found:
         yield Place(PUBLISHED, published, found[0].id, TYPED, (case.url,))
-    wanted = published if published is not None else case.url
-    against = PUBLISHED if published is not None else TYPED
+    wanted, against = _wanted(case, published)
     asked = authorization_request(case)
     if asked:
-        yield Place("resource at authorize", query(asked).get("resource"), asked.id, against, (wanted,))
+        yield Place("resource at authorize", query(asked).get("resource"), asked.id, against, wanted)
     for step in ("token", "refresh"):
         for one in case.exchanges(step)[-1:]:
-            yield Place(f"resource at {step}", form(one).get("resource"), one.id, against, (wanted,))
+            yield Place(f"resource at {step}", form(one).get("resource"), one.id, against, wanted)
     yield from _audiences(case, wanted, against)
 
 
-def _audiences(case: Case, wanted: str, against: str) -> Iterator[Place]:
+def _wanted(case: Case, published: str | None) -> tuple[tuple[str, ...], str]:
+    """What names the resource, and who says so. A plain API may have another identifier than its URL (RFC 8707 2)."""
+    if published is not None:
+        return (published,), PUBLISHED
+    settings = case.trace.settings
+    if settings.get("protocol") != PLAIN.version:
+        return (case.url,), TYPED
+    return tuple(f"{settings.get('resource', '')} {settings.get('audience', '')}".split()), CHOSEN
+
+
+def _audiences(case: Case, wanted: tuple[str, ...], against: str) -> Iterator[Place]:
     for one in issued(case):
         if not one.name.startswith("access token") or "aud" not in one.claims:
             continue
         claim = one.claims["aud"]
         values = (claim,) if isinstance(claim, str) else texts(claim)[:MOST_AUDIENCES]
-        fitting = [value for value in values if value == wanted]  # one that fits is enough (RFC 7519 4.1.3)
+        fitting = [value for value in values if value in wanted]  # one that fits is enough (RFC 7519 4.1.3)
         for value in fitting or values:
             shown = COVERED if is_covered(case, value) else value
-            yield Place(f"aud of the {one.name}", shown, one.exchange.id, against, (wanted,))
+            yield Place(f"aud of the {one.name}", shown, one.exchange.id, against, wanted)
 
 
 def _named(case: Case) -> Iterator[tuple[Cell, ...]]:

@@ -11,7 +11,7 @@ from mcp_oauth_nb.records import Exchange
 from mcp_oauth_nb.rules.authorization import sender
 from mcp_oauth_nb.rules.evidence import form, jwt_claims, oauth_error, sent_token
 from mcp_oauth_nb.rules.rule import ANY, MUST, SHOULD, Case, Seen, Selector, rule
-from mcp_oauth_nb.rules.timeline import granted, is_refresh, timeline, token_requests
+from mcp_oauth_nb.rules.timeline import grant_began, granted, is_refresh, timeline, token_requests
 from mcp_oauth_nb.rules.words import AUTHORIZATION_SERVER, MCP_SERVER, came
 
 REVOCATION = Spec("RFC 7009", "2")
@@ -49,8 +49,9 @@ def _(case: Case, exchange: Exchange) -> Iterator[Seen]:
 
 
 def replay_refused_before(case: Case, exchange: Exchange) -> Exchange | None:
-    """A replay that was refused before this request: it may have ended the grant (OAuth 2.1 4.3.1)."""
-    refused = [one for one in case.answered("replay") if one.id < exchange.id and one.status in (400, 401)]
+    """A replay that was refused before this request: it may have ended the grant in force (OAuth 2.1 4.3.1)."""
+    began = grant_began(case, exchange)
+    refused = [one for one in case.answered("replay") if began < one.id < exchange.id and one.status in (400, 401)]
     return refused[-1] if refused else None
 
 

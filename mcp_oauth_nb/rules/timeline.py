@@ -72,6 +72,12 @@ def granted(exchange: Exchange, name: str) -> str | None:
     return text(document.get(name)) if exchange.status == 200 and text(document.get("access_token")) else None
 
 
+def grant_began(case: Case, exchange: Exchange) -> int:
+    """The id of the token request that began the grant in force at an exchange; 0 where none was seen."""
+    began = (one.id for one, _ in token_requests(case) if not is_refresh(one) and granted(one, "access_token"))
+    return max((id_ for id_ in began if id_ < exchange.id), default=0)
+
+
 def is_authorization(exchange: Exchange) -> bool:
     """Whether it is an authorization request, sent by a browser or on its behalf."""
     return exchange.direction == "out" and exchange.request.method == "GET" and "response_type" in query(exchange)

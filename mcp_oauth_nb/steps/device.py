@@ -38,7 +38,8 @@ def device(flow: Flow) -> Wants:
         return Stopped("the metadata names no device_authorization_endpoint")
     if strange := misplaced_client(flow):
         return Stopped(strange)
-    exchange = yield Send(client_call(flow, endpoint, (("scope", wanted_scope(flow)),), why))
+    form = (("scope", wanted_scope(flow)), *_targets(flow))
+    exchange = yield Send(client_call(flow, endpoint, form, why))
     if exchange.failure is not None or exchange.status != 200:
         return Stopped(neither(exchange, "200 with a user code"))
     found = device_of(exchange.document or {}, now=flow.settings.clock(), exchange=exchange.id)
@@ -62,8 +63,7 @@ def by_device(flow: Flow) -> Wants:
     form = (
         ("grant_type", DEVICE_CODE),
         ("device_code", held.device_code),
-        *(("resource", one) for one in wanted_resources(flow)),
-        *(("audience", one) for one in choices.audiences),
+        *_targets(flow),
     )
     for _ in range(MOST_QUESTIONS):
         if _is_over(flow, held):
@@ -78,6 +78,14 @@ def by_device(flow: Flow) -> Wants:
             return Stopped(ENDINGS.get(_error(exchange), refused(exchange)))
         interval_s = slower
     return Stopped(f"the person was not done after {MOST_QUESTIONS} questions")
+
+
+def _targets(flow: Flow) -> tuple[tuple[str, str], ...]:
+    """What the tokens are for: said when the grant is asked for, and again when it is shown (RFC 8707 2.1, 2.2)."""
+    return (
+        *(("resource", one) for one in wanted_resources(flow)),
+        *(("audience", one) for one in flow.settings.choices.audiences),
+    )
 
 
 def _slower(exchange: Exchange, interval_s: float) -> float | None:

@@ -53,6 +53,11 @@ class TestUrls:
         assert rows(table)["resource at refresh"] == (URL, "equal to resource in the metadata", "#14")
         assert rows(table)["resource_metadata URL"][1] == "well-known URL of the URL you typed (path)"
 
+    @pytest.mark.parametrize(("chosen", "mark"), [("", ""), (f"{URL}/ api", "bad"), (f"{URL} api", "good")])
+    def test_a_plain_api_is_known_by_the_resource_that_was_chosen(self, chosen: str, mark: str) -> None:
+        trace = ttrace(answered(), protocol="oauth2", url="https://elsewhere.example/me", resource=chosen)
+        assert made("urls", trace).mark.replace("warn", "bad") == mark
+
     def test_every_place_is_held_against_what_was_published(self) -> None:
         published = URL + "/"
         document = Piece("resource_metadata", (resource_document(prm(resource=published)),))

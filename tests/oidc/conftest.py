@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.keeping.conftest import ring, tokens  # noqa: F401 - fixtures of these tests as well
 from tests.oidc.server import Oidc, oidc_server
 
 

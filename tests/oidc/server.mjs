@@ -6,7 +6,9 @@
 //   format          "jwt" or "opaque": what access tokens look like
 //   clients         those that are registered by hand
 //   lifetime        seconds that an access token works
+//   hasty           the client whose device codes are good for a second
 //
+// Beside the endpoints of the library there is an API that wants a token: /api takes opaque access tokens and ID tokens.
 // It writes its issuer on stdout once it listens, and ends when stdin does.
 
 import { generateKeyPairSync } from "node:crypto";
@@ -35,6 +37,7 @@ const provider = new Provider(issuer, {
   ttl: {
     AccessToken: settings.lifetime,
     ClientCredentials: settings.lifetime,
+    DeviceCode: (ctx, token, client) => (client.clientId === settings.hasty ? 1 : 600),
     Grant: 3600,
     IdToken: 3600,
     Interaction: 600,
@@ -44,6 +47,7 @@ const provider = new Provider(issuer, {
   features: {
     clientCredentials: { enabled: true },
     devInteractions: { enabled: false },
+    deviceFlow: { enabled: true },
     introspection: { enabled: true, allowedPolicy: () => true },
     registration: { enabled: true },
     registrationManagement: { enabled: true },
@@ -80,13 +84,35 @@ async function consent(request, response) {
   await provider.interactionFinished(request, response, { consent: { grantId } }, { mergeWithLastSubmission: true });
 }
 
+// Who a token speaks for; nobody where it is none of ours or no longer good.
+async function speaksFor(token) {
+  const found = (await provider.AccessToken.find(token)) ?? (await provider.ClientCredentials.find(token));
+  if (found) return found.accountId ?? found.clientId;
+  const audience = token.split(".").length === 3 && JSON.parse(Buffer.from(token.split(".")[1], "base64url")).aud;
+  const client = audience && (await provider.Client.find(audience));
+  return client && (await provider.IdToken.validate(token, client)).payload.sub;
+}
+
+async function api(request, response) {
+  const token = (request.headers.authorization ?? "").replace(/^Bearer /, "");
+  const who = token && (await speaksFor(token));
+  const headers = { "Content-Type": "application/json", "Cache-Control": "no-store" };
+  if (who) {
+    response.writeHead(200, headers).end(JSON.stringify({ hello: who }));
+    return;
+  }
+  const challenge = `Bearer realm="api"${token ? ', error="invalid_token"' : ""}`;
+  response.writeHead(401, { ...headers, "WWW-Authenticate": challenge }).end(JSON.stringify({ error: "invalid_token" }));
+}
+
 const callback = provider.callback();
 server.on("request", (request, response) => {
-  if (!request.url.startsWith("/interaction/")) {
+  const answer = request.url.startsWith("/interaction/") ? consent : request.url === "/api" ? api : undefined;
+  if (answer === undefined) {
     callback(request, response);
     return;
   }
-  consent(request, response).catch((error) => {
+  answer(request, response).catch((error) => {
     response.writeHead(500, { "Content-Type": "text/plain" });
     response.end(String(error));
   });

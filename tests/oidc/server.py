@@ -15,7 +15,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from joserfc import jwk
+
 from mcp_oauth_nb import Client
+from mcp_oauth_nb.protocol.flow import PRIVATE_KEY_JWT
+from mcp_oauth_nb.protocol.grants import DEVICE_CODE
 from tests.conformance.node import end_group, node, packages
 
 HERE = Path(__file__).resolve().parent
@@ -39,6 +43,10 @@ class Oidc:
         public: a client registered by hand, without a secret.
         confidential: another one, which authenticates by client_secret_basic.
         service: a third one, for the grant client_credentials alone.
+        posting: the same by client_secret_post.
+        keyed: the same by private_key_jwt.
+        device: a public one without a browser, for the device grant (RFC 8628).
+        hasty: the same, whose device codes are good for a second.
     """
 
     url: str
@@ -46,6 +54,28 @@ class Oidc:
     public: Client
     confidential: Client
     service: Client
+    posting: Client
+    keyed: Client
+    device: Client
+    hasty: Client
+
+    @property
+    def api(self) -> str:
+        """An API that takes opaque access tokens and ID tokens, and says who they speak for."""
+        return f"{self.issuer}/api"
+
+    @property
+    def endpoints(self) -> dict[str, str]:
+        """Every endpoint, as `OAuth2` takes them."""
+        paths = {
+            "authorization_url": "auth",
+            "token_url": "token",
+            "device_url": "device/auth",
+            "revocation_url": "token/revocation",
+            "introspection_url": "token/introspection",
+            "userinfo_url": "me",
+        }
+        return {name: f"{self.issuer}/{path}" for name, path in paths.items()}
 
 
 @contextmanager
@@ -59,6 +89,10 @@ def oidc_server(access_tokens: Format, *, slash: bool = False) -> Iterator[Oidc]
     public = Client("public", auth_method="none")
     confidential = Client("confidential", secrets.token_urlsafe(24), "client_secret_basic")
     service = Client("service", secrets.token_urlsafe(24), "client_secret_basic")
+    posting = Client("posting", secrets.token_urlsafe(24), "client_secret_post")
+    key = jwk.ECKey.generate_key("P-256")
+    keyed = Client("keyed", private_key=key.as_pem(private=True).decode(), algorithm="ES256")
+    device, hasty = Client("device", auth_method="none"), Client("hasty", auth_method="none")
     with socket.create_server(("127.0.0.1", 0)) as listener:
         url = f"http://127.0.0.1:{listener.getsockname()[1]}/mcp"
         settings = {
@@ -67,18 +101,25 @@ def oidc_server(access_tokens: Format, *, slash: bool = False) -> Iterator[Oidc]
             "scope": SCOPE,
             "format": access_tokens,
             "lifetime": LIFETIME_S,
-            "clients": [_with_browser(public), _with_browser(confidential), _by_itself(service)],
+            "hasty": hasty.client_id,
+            "clients": [
+                *map(_with_browser, (public, confidential)),
+                *map(_by_itself, (service, posting)),
+                _by_itself(keyed, jwks={"keys": [key.as_dict(private=False)]}),
+                *map(_elsewhere, (device, hasty)),
+            ],
         }
         with _authorization_server(settings) as issuer:
             from tests.oidc.resource import mcp_server  # takes a second, so that only those wait who run these tests
 
             with mcp_server(listener, issuer, service if access_tokens == "opaque" else None, SCOPE, slash=slash):
-                yield Oidc(url, issuer, public, confidential, service)
+                yield Oidc(url, issuer, public, confidential, service, posting, keyed, device, hasty)
 
 
 def _registered(client: Client, **rest: Any) -> dict[str, Any]:
     secret = {"client_secret": client.secret} if client.secret else {}
-    return {"client_id": client.client_id, "token_endpoint_auth_method": client.auth_method, **secret, **rest}
+    method = client.auth_method or PRIVATE_KEY_JWT
+    return {"client_id": client.client_id, "token_endpoint_auth_method": method, **secret, **rest}
 
 
 def _with_browser(client: Client) -> dict[str, Any]:
@@ -91,8 +132,13 @@ def _with_browser(client: Client) -> dict[str, Any]:
     )
 
 
-def _by_itself(client: Client) -> dict[str, Any]:
-    return _registered(client, redirect_uris=[], grant_types=["client_credentials"], response_types=[])
+def _by_itself(client: Client, **rest: Any) -> dict[str, Any]:
+    return _registered(client, redirect_uris=[], grant_types=["client_credentials"], response_types=[], **rest)
+
+
+def _elsewhere(client: Client) -> dict[str, Any]:
+    grants = [DEVICE_CODE, "refresh_token"]
+    return _registered(client, application_type="native", redirect_uris=[], grant_types=grants, response_types=[])
 
 
 @contextmanager

@@ -204,6 +204,12 @@ class TestRefusals:
         found = finding(ttrace(*HEALTHY[:8], replayed, again), "refresh-refused")
         assert (found.cause, found.caused_in) == ("grant-ended-by-replay", "replay")
 
+    def test_a_replay_of_an_earlier_grant_is_not_the_cause(self) -> None:
+        replayed = Piece("replay", (refresh_request("replay", 400, INVALID),))
+        again = failed("refresh", refresh_request(status=400, body=INVALID, old=NEXT_REFRESH))
+        found = finding(ttrace(*HEALTHY[:8], replayed, Piece("token", (token_request(),)), again), "refresh-refused")
+        assert "grant-ended-by-replay" not in {found.cause, *(one.cause for one in found.suspects)}
+
     def test_status_that_fits_the_error(self) -> None:
         assert outcome(tflow(), "refresh-error-status") == "passed"
 

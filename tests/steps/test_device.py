@@ -71,6 +71,11 @@ class TestDevice:
         assert learned.device is not None
         assert "WDJB" not in repr(learned.device)
 
+    def test_says_what_the_tokens_are_for(self) -> None:
+        made = flow(resources=("https://api.example.com/",), audiences=("the-api",))
+        form = {"client_id": "c", "scope": "read", "resource": "https://api.example.com/", "audience": "the-api"}
+        play(device, made).sends("POST", f"{ISSUER}/device", form=form).gets(200, ANSWER)
+
     def test_without_an_interval_it_is_five_seconds_and_never_longer_than_anybody_waits(self) -> None:
         assert held(interval=None).interval_s == 5.0
         assert held(interval=10**9).interval_s == LONGEST_INTERVAL_S

@@ -18,7 +18,7 @@ from mcp_oauth_nb.rules.evidence import (
 from mcp_oauth_nb.rules.revocation import replay_refused_before, revocations
 from mcp_oauth_nb.rules.rule import Case, Finding
 from mcp_oauth_nb.rules.suspect import Line
-from mcp_oauth_nb.rules.timeline import granted, token_requests
+from mcp_oauth_nb.rules.timeline import grant_began, granted, token_requests
 from mcp_oauth_nb.rules.words import AUTHORIZATION_SERVER, MCP_SERVER, came
 
 _ENDED = re.compile(r"(?i)revok|withdrawn|logged out|signed out|session.{0,20}(end|terminat|inactive|not active)")
@@ -29,7 +29,7 @@ _ENDED = re.compile(r"(?i)revok|withdrawn|logged out|signed out|session.{0,20}(e
 
 @suspect(
     "grant-revoked",
-    of=("refresh-refused", "token-rejected"),
+    of=("refresh-refused", "token-rejected", "api-refused"),
     step="revoke",
     who="user",
     summary="The grant is over, by a revocation or with the login behind it: no token of it works any more.",
@@ -39,13 +39,14 @@ _ENDED = re.compile(r"(?i)revok|withdrawn|logged out|signed out|session.{0,20}(e
     call=LOGIN_AGAIN,
 )
 def _(case: Case, finding: Finding) -> Iterator[Fit]:
-    refused = shown_in(case, finding)
-    if refused is None or (finding.rule == "refresh-refused" and oauth_error(refused) != "invalid_grant"):
+    refused = _refused_for_the_grant(case, finding)
+    if refused is None:
         return
+    began = grant_began(case, refused)
     known = {token for one, _ in token_requests(case) for token in (granted(one, "access_token"),) if token}
     known |= {form(refused).get("refresh_token", ""), sent_token(refused) or ""}
     known |= {token for one, _ in token_requests(case) if (token := granted(one, "refresh_token"))}
-    before = [one for one in revocations(case) if one.id < refused.id and form(one)["token"] in known]
+    before = [one for one in revocations(case) if began < one.id < refused.id and form(one)["token"] in known]
     if before:
         yield Fit("certain", (line(before[-1], "status", "revocation answered 200"),))
     elif finding.rule == "refresh-refused" and _ENDED.search(description(refused)):
@@ -53,6 +54,14 @@ def _(case: Case, finding: Finding) -> Iterator[Fit]:
     elif finding.rule == "refresh-refused":
         both = _refused_at_mcp(case, refused)
         yield Fit("likely" if both else "possible", (said(refused), *both))
+
+
+def _refused_for_the_grant(case: Case, finding: Finding) -> Exchange | None:
+    """The refusal, where it can be due to the end of the grant; an API says so with 401 (RFC 6750 3.1)."""
+    refused = shown_in(case, finding)
+    if refused is None or (finding.rule == "refresh-refused" and oauth_error(refused) != "invalid_grant"):
+        return None
+    return None if finding.rule == "api-refused" and refused.status != 401 else refused
 
 
 def _refused_at_mcp(case: Case, refused: Exchange) -> tuple[Line, ...]:
@@ -65,7 +74,7 @@ def _refused_at_mcp(case: Case, refused: Exchange) -> tuple[Line, ...]:
 
 @suspect(
     "grant-ended-by-replay",
-    of=("refresh-refused", "token-rejected"),
+    of=("refresh-refused", "token-rejected", "api-refused"),
     step="replay",
     who="user",
     summary="An old refresh token was presented before, upon which a careful server ends the whole grant.",
@@ -75,8 +84,8 @@ def _refused_at_mcp(case: Case, refused: Exchange) -> tuple[Line, ...]:
     call=LOGIN_AGAIN,
 )
 def _(case: Case, finding: Finding) -> Iterator[Fit]:
-    refused = shown_in(case, finding)
-    if refused is None or (finding.rule == "refresh-refused" and oauth_error(refused) != "invalid_grant"):
+    refused = _refused_for_the_grant(case, finding)
+    if refused is None:
         return
     before = replay_refused_before(case, refused)
     if before is not None:
