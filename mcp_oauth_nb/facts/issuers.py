@@ -8,7 +8,7 @@ from mcp_oauth_nb.facts.comparison import COLUMNS, Place, clipped, numbered, out
 from mcp_oauth_nb.facts.issued import COVERED, is_covered, issued
 from mcp_oauth_nb.facts.table import FLOW, Cell, Table, derived, worst
 from mcp_oauth_nb.protocol.wellknown import server_metadata_candidates
-from mcp_oauth_nb.rules.evidence import query, redirect, resource_document, server_document, text, texts
+from mcp_oauth_nb.rules.evidence import redirect, resource_document, returned, server_document, text, texts
 from mcp_oauth_nb.rules.outside import is_outside
 from mcp_oauth_nb.rules.rule import Case
 
@@ -63,7 +63,7 @@ def _places(case: Case) -> Iterator[Place]:
     wanted, against = (published, PUBLISHED) if published is not None else (listed[0], _source(case))
     back = redirect(case)
     if back:
-        yield Place("iss of the redirect", query(back).get("iss"), back.id, against, (wanted,))
+        yield Place("iss of the redirect", returned(case, back).get("iss"), back.id, against, (wanted,))
     for one in issued(case):
         named = text(one.claims.get("iss"))
         if named is not None:

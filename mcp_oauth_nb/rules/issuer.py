@@ -7,20 +7,20 @@ from collections.abc import Iterator
 from mcp_oauth_nb.protocol.issuer import ADVERTISED, IssuerCheck, issuer_check
 from mcp_oauth_nb.protocol.spec import Spec
 from mcp_oauth_nb.records import Exchange
-from mcp_oauth_nb.rules.evidence import FROM_HANDLER, query, redirect, server_document, text
+from mcp_oauth_nb.rules.evidence import FROM_HANDLER, redirect, returned, server_document, text
 from mcp_oauth_nb.rules.rule import MAY, SHOULD, Case, Seen, Selector, rule, since
 from mcp_oauth_nb.rules.words import AUTHORIZATION_SERVER, quoted, shown
 
 VALIDATION = Spec("MCP 2026-07-28", "Authorization Response Validation")
 ANSWERED = Selector(
-    lambda case: [one] if (one := redirect(case)) and server_document(case) and _tells_iss(one) else [],
+    lambda case: [one] if (one := redirect(case)) and server_document(case) and _tells_iss(case, one) else [],
     "no redirect whose iss is known has come back yet for known authorization server metadata",
 )
 
 
-def _tells_iss(back: Exchange) -> bool:
+def _tells_iss(case: Case, back: Exchange) -> bool:
     """Whether it is known that iss came or did not come: a client's handler may hand on a redirect without it."""
-    return "iss" in query(back) or back.why != FROM_HANDLER
+    return "iss" in returned(case, back) or back.why != FROM_HANDLER
 
 
 def checked(case: Case, back: Exchange) -> IssuerCheck | None:
@@ -29,7 +29,7 @@ def checked(case: Case, back: Exchange) -> IssuerCheck | None:
     if found is None:
         return None
     issuer = found[1].get("issuer")
-    return issuer_check(found[1], text(issuer), query(back).get("iss"))
+    return issuer_check(found[1], text(issuer), returned(case, back).get("iss"))
 
 
 @rule(
