@@ -109,6 +109,8 @@ def kept_of(name: str, known: Flow, expires_at_s: float | None) -> Kept | None:
     usual = "basic" if client and client.secret else "none"
     asked = known.authorization.resource if known.authorization else None
     endpoints = {name: metadata.text(member) if metadata else None for name, member in ENDPOINTS.items()}
+    # What is kept is refreshed and revoked, and never asked for at a device again.
+    elsewhere = {"refresh_url": choices.refresh_url, "device_url": None}
     return Kept(
         name=name,
         access_token=held.access_token,
@@ -117,7 +119,7 @@ def kept_of(name: str, known: Flow, expires_at_s: float | None) -> Kept | None:
         token_type=held.token_type,
         scope=held.scope,
         expires_at_s=expires_at_s,
-        endpoints={name: url for name, url in {**endpoints, "refresh_url": choices.refresh_url}.items() if url},
+        endpoints={name: url for name, url in {**endpoints, **elsewhere}.items() if url},
         client_id=client.client_id if client else None,
         client_secret=client.secret if client else None,
         client_auth=None if method == PRIVATE_KEY_JWT else methods.get(method or "", usual),
