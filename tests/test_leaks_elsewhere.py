@@ -1,4 +1,4 @@
-"""No secret leaves by the side doors either: comparisons, replays, recordings, plain OAuth 2.0, foreign files, commands.
+"""No secret leaves by the side doors: comparisons, replays, recordings, plain OAuth 2.0, foreign files, commands.
 
 The searches and the servers are those of `test_leaks`; what is searched here is what is made of a session afterwards,
 or without a session of our own.
@@ -73,7 +73,7 @@ def told_of(trace: Trace, folder: Path) -> Iterator[str]:
     yield (folder / "made.har").read_text()
 
 
-# --- what is made of sessions -------------------------------------------------------------------------------------------
+# --- what is made of sessions -----------------------------------------------------------------------------------------
 
 
 def test_runs_side_by_side(session: tuple[Echoing, Debugger], tmp_path: Path) -> None:
@@ -106,7 +106,7 @@ def test_kept_tokens(session: tuple[Echoing, Debugger], tmp_path: Path) -> None:
     search(found, [*texts_of(things), (tmp_path / "shared").read_text()])
 
 
-# --- what others did --------------------------------------------------------------------------------------------------
+# --- what others did ------------------------------------------------------------------------------------------------
 
 
 def by_hand(http: httpx.Client, url: str, note: object) -> None:
@@ -188,7 +188,7 @@ def test_commands_on_what_was_saved(session: tuple[Echoing, Debugger], tmp_path:
     search(secrets_of(server, dbg), commands_on(dbg.save(tmp_path / "incident.json"), capsys))
 
 
-# --- without an MCP server, and without a person ------------------------------------------------------------------------
+# --- without an MCP server, and without a person ----------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("grant", GRANTS)
@@ -226,7 +226,7 @@ def test_practice(number: int) -> None:
     search({name: value for name, value in known.items() if value}, texts)
 
 
-# --- secrets in odd places ----------------------------------------------------------------------------------------------
+# --- secrets in odd places --------------------------------------------------------------------------------------------
 
 
 def test_user_information_in_the_url(tmp_path: Path) -> None:
