@@ -44,6 +44,8 @@ PIECE = 1024
 """Longer forms are searched for in pieces, so that a secret of a megabyte costs no more than a short one."""
 LAYERS = 3
 """So many layers of escapes are undone in search of a secret."""
+MOST_REMEMBERED = 1 << 21
+"""Characters of texts whose masked form is remembered until the next secret is learned."""
 
 TAG = re.compile(r"‹[a-z0-9_]+#[0-9a-f]{6} \d+ chars›")
 """What a tag looks like."""
@@ -100,6 +102,8 @@ class Vault:
         self._indexing = Lock()
         self._issued: dict[str, str] = {}
         self._names: set[str] = set()
+        self._done: dict[tuple[str, bool], str] = {}
+        self._done_characters = 0
         _ALIVE.add(self)
 
     def __repr__(self) -> str:
@@ -122,6 +126,7 @@ class Vault:
             last = max(0, len(form) - PIECE)
             for start in (*range(0, last, PIECE), last):
                 self._index(form[start : start + PIECE], value)
+        self._forget()
 
     def shares_tags_with(self, other: Vault) -> bool:
         """Whether one secret has the same tag in both."""
@@ -193,6 +198,21 @@ class Vault:
                     self._fragments.add(form, value, length)
 
     def _masked(self, text: str, *, cut: bool = False) -> str:
+        """The same text comes again with every display of an exchange: it is searched once for each set of secrets."""
+        done = self._done  # another one once a secret has been learned meanwhile: then this result is not kept
+        made = done.get((text, cut))
+        if made is None:
+            made = self._searched(text, cut)
+            if self._done_characters > MOST_REMEMBERED:
+                self._forget()
+            self._done_characters += len(text) + len(made)
+            done[text, cut] = made
+        return made
+
+    def _forget(self) -> None:
+        self._done, self._done_characters = {}, 0
+
+    def _searched(self, text: str, cut: bool) -> str:
         pieces, start = [], 0
         self._index_fragments()
         for span in _united(self._spans(text, cut)):

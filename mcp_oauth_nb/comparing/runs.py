@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +17,8 @@ from mcp_oauth_nb.records import Trace
 from mcp_oauth_nb.redact import mask_text
 from mcp_oauth_nb.rules import diagnose
 from mcp_oauth_nb.rules.rule import Report
-from mcp_oauth_nb.views.comparison import Comparison
+from mcp_oauth_nb.vault import Vault
+from mcp_oauth_nb.views.comparison import Comparison, Difference
 
 EXPECTED = "a Debugger, a Recording, a Report, a Trace, or the path of a file that load reads"
 LONGEST_NAME = 40
@@ -50,16 +54,30 @@ def compare(a: Any, b: Any, *, names: tuple[str, str] = ("a", "b"), align_hosts:
     reports = (report_on("compare(a)", a), report_on("compare(b)", b))
     found = Differing(reports, called, align_hosts=align_hosts)
     same = found.sameness
-    differences = ranked(found.all(), reports)
+    hidden = partial(_hidden, tuple(report.trace.vault for report in reports))
+    a_came_to, b_came_to = (hidden(_outcome(report)) for report in reports)
     return Comparison(
         called,
-        (_outcome(reports[0]), _outcome(reports[1])),
-        tuple(differences),
+        (a_came_to, b_came_to),
+        tuple(_masked(one, hidden) for one in ranked(found.all(), reports)),
         found.equal,
         found.renewed,
         same.matched if same.keyed_alike or same.matched else None,
-        tuple(found.notes()),
+        tuple(map(hidden, found.notes())),
     )
+
+
+def _hidden(vaults: tuple[Vault, ...], text: str) -> str:
+    """A server may say in one run what it learned in the other: each text is searched for the secrets of both."""
+    for vault in vaults:
+        text = vault.mask(text)
+    return text
+
+
+def _masked(one: Difference, hidden: Callable[[str], str]) -> Difference:
+    a, b = one.sides
+    again = tuple(map(hidden, one.again))
+    return replace(one, part=hidden(one.part), what=hidden(one.what), sides=(hidden(a), hidden(b)), again=again)
 
 
 def _names(names: Any) -> tuple[str, str]:

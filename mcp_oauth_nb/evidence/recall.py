@@ -35,6 +35,7 @@ class RecalledVault(Vault):
     def recall(self, value: str, shown: str, kind: str, *, known: bool = True) -> None:
         """Remember what a value is to be shown as; where it is `known`, wherever it stands."""
         self._shown.setdefault(value, shown)
+        self._forget()
         if TAG.fullmatch(shown):
             self._issued[shown] = value
         if known:
