@@ -168,7 +168,9 @@ def returned(case: Case, exchange: Exchange) -> Mapping[str, str]:
 
 def is_pending(exchange: Exchange) -> bool:
     """Whether a device was only told to go on asking (RFC 8628 3.5)."""
-    return form(exchange).get("grant_type") == DEVICE_CODE and oauth_error(exchange) in (PENDING, SLOW_DOWN)
+    if "response body" in exchange.untold or oauth_error(exchange) not in (PENDING, SLOW_DOWN):
+        return False
+    return "request body" in exchange.untold or form(exchange).get("grant_type") == DEVICE_CODE
 
 
 def is_at_idp(exchange: Exchange) -> bool:

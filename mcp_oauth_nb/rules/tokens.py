@@ -141,7 +141,8 @@ OF_GRANT: dict[tuple[str, str], tuple[Who, str]] = {
 def refused(exchange: Exchange, expected: str, summary: str) -> Seen:
     """A refusal by the token endpoint; `summary` without its end. Without an OAuth error no cause is claimed."""
     error = oauth_error(exchange)
-    by_grant = OF_GRANT.get((form(exchange).get("grant_type", ""), error))
+    told = {} if "request body" in exchange.untold else form(exchange)
+    by_grant = OF_GRANT.get((told.get("grant_type", ""), error))
     who, fix = by_grant or REFUSALS.get(error, (who_answered(exchange), fix_for(exchange, "the token answer")))
     if error and exchange.edited:
         who, fix = "user", f"The request was changed by hand ({', '.join(exchange.edited)}): send it unchanged. {fix}"

@@ -164,6 +164,8 @@ def _lines(shown: _Shown, *, open_yet: bool) -> Iterator[str]:
             decision = one.at(point)
             told = one_line(shown.masked(decision.told), LONGEST * 4)
             yield f"  {TITLES[point]}: {f'[{decision.outcome}] ' if decision.outcome != 'told' else ''}{told}".rstrip()
+        yield from filter(None, (one.peer.remarks and f"  {one_line(one.peer.remarks, LONGEST_SOURCES)}",))
+        yield from (f"    read: {one_line(line, LONGEST_SOURCES)}" for line in _read(one))
 
 
 @frame_of.register

@@ -7,6 +7,7 @@ from mcp_oauth_nb.rules.causes import (
     authorization_errors,
     authorization_response,
     challenge,
+    device,
     failing,
     issuers,
     mcp,
@@ -46,5 +47,6 @@ AREAS: tuple[object, ...] = (
     step_up,
     refresh,
     revocation,
+    device,
 )
 """The modules in which suspects stand, in the order of the flow."""
