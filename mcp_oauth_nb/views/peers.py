@@ -157,6 +157,7 @@ def _lines(shown: _Shown, *, open_yet: bool) -> Iterator[str]:
     yield PRESUMED
     if open_yet:
         yield MORE
+    yield "Decision by decision:"
     for one in shown.outlooks.each:
         yield f"{one.peer} ({one.peer.origin}, read {one.peer.read})"
         yield from (f"  {one_line(' '.join((ask.method, shown.masked(ask.url), ask.came)))}" for ask in one.asked)
