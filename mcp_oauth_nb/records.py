@@ -14,7 +14,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
+from types import MappingProxyType
 from typing import Any, Literal
+from urllib.parse import parse_qsl
 
 from mcp_oauth_nb.mime import Displayable, Framed
 from mcp_oauth_nb.vault import TAG, Vault
@@ -64,6 +66,20 @@ class Request:
     def parsed(self) -> Parsed:
         """The body read as JSON; see `read_json`."""
         return read_json(self.body)
+
+    @cached_property
+    def query(self) -> Mapping[str, str]:
+        """The parameters of the URL's query; the last value of a repeated one."""
+        return _pairs(self.url.partition("#")[0].partition("?")[2])
+
+    @cached_property
+    def form(self) -> Mapping[str, str]:
+        """The body read as a form; the last value of a repeated member."""
+        return _pairs(self.body.decode("utf-8", "replace"))
+
+
+def _pairs(encoded: str) -> Mapping[str, str]:
+    return MappingProxyType(dict(parse_qsl(encoded, keep_blank_values=True)))
 
 
 @dataclass(frozen=True, repr=False)

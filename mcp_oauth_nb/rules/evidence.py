@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from itertools import takewhile
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -190,11 +191,11 @@ def without_version_questions(case: Case, exchanges: Sequence[Exchange]) -> list
 
 
 def _was_opened_again(case: Case, exchange: Exchange) -> bool:
-    later = [one for one in case.exchanges(exchange.step) if one.id > exchange.id]
-    if "request body" in exchange.untold:
-        return bool(later)  # it may have been such a question
+    if "request body" in exchange.untold:  # it may have been such a question
+        return case.exchanges(exchange.step)[-1].id > exchange.id
     if sent_json(exchange).get("method") != "server/discover" or exchange.status in (401, 403):
         return False
+    later = takewhile(lambda one: one.id > exchange.id, reversed(case.exchanges(exchange.step)))
     return any("request body" in one.untold or sent_json(one).get("method") in OPENINGS for one in later)
 
 
@@ -233,12 +234,12 @@ def authorization_request(case: Case) -> Exchange | None:
 
 def query(exchange: Exchange) -> Mapping[str, str]:
     """The query parameters of a request; the last value of a repeated one."""
-    return dict(parse_qsl(exchange.request.url.partition("#")[0].partition("?")[2], keep_blank_values=True))
+    return exchange.request.query
 
 
 def form(exchange: Exchange) -> Mapping[str, str]:
     """The members of a form that was sent; the last value of a repeated one."""
-    return dict(parse_qsl(exchange.request.body.decode("utf-8", "replace"), keep_blank_values=True))
+    return exchange.request.form
 
 
 def sent_json(exchange: Exchange) -> Members:
