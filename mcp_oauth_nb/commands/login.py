@@ -157,7 +157,7 @@ def _tell(report: Any, written: Mapping[str, str], form: str) -> None:
     if form == "json":
         say(json.dumps({**_told().report_json(report), "written": written}, indent=2))
         return
-    say(importlib.import_module("mcp_oauth_nb.views.report").summary_text(report))
+    say(importlib.import_module("mcp_oauth_nb.views.report").headline_text(report))
     for what, file in written.items():
         say(f"{what} written to {file}")
 

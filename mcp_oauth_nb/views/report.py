@@ -181,6 +181,12 @@ def summary_html(report: Report) -> Html:
 
 def summary_text(report: Report) -> str:
     """The same as plain text."""
+    overview = Overview(report)
+    return "\n".join((*_headline_lines(overview), *_further_lines(overview), *_rules_lines(overview)))
+
+
+def headline_text(report: Report) -> str:
+    """The verdict alone, as plain text."""
     return "\n".join(_headline_lines(Overview(report)))
 
 
@@ -283,12 +289,8 @@ def _headline_lines(overview: Overview) -> Iterator[str]:
 
 
 def _flow_lines(overview: Overview) -> Iterator[str]:
-    vault = overview.report.trace.vault
     yield from _headline_lines(overview)
-    if overview.further:
-        yield "further findings"
-    for finding in overview.further:
-        yield f"  {finding_line(finding, vault, overview.remark(finding))}"
+    yield from _further_lines(overview)
     if overview.tables:
         yield WORKED_OUT.lower()
     for one in overview.tables:
@@ -301,6 +303,14 @@ def _flow_lines(overview: Overview) -> Iterator[str]:
             yield ""
             yield card_text(made, shown)
     yield from _rules_lines(overview)
+
+
+def _further_lines(overview: Overview) -> Iterator[str]:
+    vault = overview.report.trace.vault
+    if overview.further:
+        yield "further findings"
+    for finding in overview.further:
+        yield f"  {finding_line(finding, vault, overview.remark(finding))}"
 
 
 def _rules_lines(overview: Overview) -> Iterator[str]:
