@@ -133,7 +133,8 @@ def verdict_html(made: Verdict) -> Html:
         for name, value, is_wire in made.rows()
     ]
     rows.append((unbroken(strong("rule")), _reference(finding)))
-    rows.append((unbroken(strong("evidence")), below(*map(_quoted_html, made.evidence))))
+    if made.evidence:
+        rows.append((unbroken(strong("evidence")), below(*map(_quoted_html, made.evidence))))
     head = words(badge(finding.status), strong(mask_text(vault, finding.summary)))
     further = [*_others_html(made), *_narrowing_html(made)]
     return stack(tag("div", quiet(made.label)), block(tag("div", head), table(rows), *further, status=finding.status))
