@@ -14,7 +14,7 @@ from mcp_oauth_nb.redact import Shown, mask_text
 from mcp_oauth_nb.rules.rule import Case, Finding, Report
 from mcp_oauth_nb.steps import ROUTE, STEPS
 from mcp_oauth_nb.views.exchange import outcome, request_line, short_url, shown_of, took
-from mcp_oauth_nb.views.finding import finding_html, finding_line
+from mcp_oauth_nb.views.finding import finding_html, finding_line, finding_text
 from mcp_oauth_nb.views.html import (
     Html,
     badge,
@@ -182,7 +182,11 @@ def summary_html(report: Report) -> Html:
 def summary_text(report: Report) -> str:
     """The same as plain text."""
     overview = Overview(report)
-    return "\n".join((*_headline_lines(overview), *_further_lines(overview), *_rules_lines(overview)))
+    vault = report.trace.vault
+    # Without the steps' cards nothing else tells the whole of a further finding.
+    further = [finding_text(finding, vault, overview.remark(finding)) for finding in overview.further]
+    head = ["further findings"] if further else []
+    return "\n".join((*_headline_lines(overview), *head, *further, *_rules_lines(overview)))
 
 
 def headline_text(report: Report) -> str:

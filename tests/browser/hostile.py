@@ -106,7 +106,8 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _authorize(self) -> None:
         asked = {name: values[0] for name, values in parse_qs(urlsplit(self.path).query).items()}
-        told = {"code": f"code<img/src=x/onerror={MARK}=3>"}
+        # Other markup than everywhere else: of a code even a part is hidden wherever it stands.
+        told = {"code": "code<svg/onload=top.__pwned=3>"}
         if self.server.fails_at == "authorize":
             told = {name: self.server.evil(name) for name in ("error", "error_description", "error_uri")}
         told |= {"state": asked["state"], "iss": self.server.origin, "evil": self.server.evil("query")}
