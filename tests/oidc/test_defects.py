@@ -80,7 +80,11 @@ OF_GRANTS = {
         "device", DEVICE, "device", page(502, "502 Bad Gateway"), Led("device", "device-refused", "gateway")
     ),
     "device-not-allowed": OfGrant(
-        "device", DEVICE, "device", refuses(400, "unauthorized_client"), Led("device", "device-refused", AS)
+        "device",
+        DEVICE,
+        "device",
+        refuses(400, "unauthorized_client"),
+        Led("device", "device-refused", AS, "device-grant-not-allowed"),
     ),
     "device-token-without-a-type": OfGrant(
         "device", DEVICE, "token", members(token_type=None), Led("token", "token-answer-invalid", AS)
