@@ -344,8 +344,9 @@ def _mask_credentials(vault: Vault, value: str) -> str:
     if scheme.lower() == "basic":
         user, secret = _basic(credentials)
         if secret:
-            return f"{scheme} {mask_text(vault, user)}:{vault.tag(unquote_plus(secret), 'client_secret')} (base64)"
-    return f"{vault.mask(scheme)} {vault.tag(credentials.strip(), 'token')}"
+            shown = f"{scheme} {user}:{vault.tag(unquote_plus(secret), 'client_secret')} (base64)"
+            return mask_text(vault, shown)
+    return mask_text(vault, f"{scheme} {vault.tag(credentials.strip(), 'token')}")
 
 
 def _mask_cookie(vault: Vault, pair: str) -> str:

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from mcp_oauth_nb.wire.callback import Listener
+
+pytestmark = pytest.mark.browser
 
 FRAGMENT = "access_token=at-7Qk2&token_type=Bearer&state=s1"
 
