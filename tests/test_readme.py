@@ -15,7 +15,11 @@ from mcp_oauth_nb.demo import FAULTS
 from mcp_oauth_nb.views.verdict import SURE, Verdict
 from tests.saved import REPOSITORY
 
-README = (REPOSITORY / "README.md").read_text()
+FRONT = (REPOSITORY / "README.md").read_text()
+BEYOND = (REPOSITORY / "notebooks" / "README.md").read_text()
+HOUSE = (REPOSITORY / "mcp_oauth_nb" / "README.md").read_text()
+README = FRONT + BEYOND
+"""What a user reads."""
 
 
 def test_every_fault_it_names_exists() -> None:
@@ -43,7 +47,7 @@ def test_every_notebook_is_named_and_every_named_one_exists() -> None:
 
 def test_what_programs_read_exists() -> None:
     cause = practice.staged("client-unknown-to-tokens").diagnose().cause
-    text = README[README.index("For programs the same is data") : README.index("## Practise")]
+    text = README[README.index("For programs the same is data") : README.index("## Good to know")]
     names = re.findall(r"`\.(\w+)`", text)
     assert len(names) > 15
     assert [name for name in names if not hasattr(cause, name) and not hasattr(cause.suspects[0], name)] == []
@@ -99,5 +103,37 @@ def test_every_call_of_the_table_can_be_made() -> None:
     assert set(re.findall(r"(\w+)=", calls)) <= known
 
 
+def test_every_part_of_the_house_is_on_its_plan() -> None:
+    parts = {path.name for path in (REPOSITORY / "mcp_oauth_nb").iterdir() if path.suffix == ".py" or path.is_dir()}
+    parts = {name for name in parts if not name.startswith("__")}
+    plan = HOUSE[HOUSE.index("## Where things live") : HOUSE.index("## Where a change goes")]
+    assert {name.rstrip("/") for name in re.findall(r"`(\w+(?:\.py|/))`", plan)} >= parts
+
+
+def test_every_file_that_a_plan_names_exists() -> None:
+    named = set(re.findall(r"`((?:tests/)?[\w/]+(?:\.py|/)?)`", HOUSE))
+    files = {name for name in named if "/" in name or name.endswith(".py")}
+    assert len(files) > 40
+    house = REPOSITORY / "mcp_oauth_nb"
+    inside = {path.relative_to(house).as_posix() for path in house.rglob("*")}
+    at = {name: (REPOSITORY if name.startswith("tests/") else house) / name for name in files}
+    assert [name for name, path in at.items() if not path.exists() and f"protocol/{name}" not in inside] == []
+
+
+def test_every_link_between_the_files_leads_somewhere() -> None:
+    for file, text in (("README.md", FRONT), ("notebooks/README.md", BEYOND), ("mcp_oauth_nb/README.md", HOUSE)):
+        for target in re.findall(r"\]\(([^)\s]+)\)", text):
+            where, _, anchor = target.partition("#")
+            reached = (REPOSITORY / file).parent / where if where else REPOSITORY / file
+            assert reached.exists(), target
+            headings = {
+                re.sub(r"[^\w -]", "", line.lstrip("# ")).lower().replace(" ", "-")
+                for line in (reached.read_text().splitlines() if anchor else ())
+                if line.startswith("#")
+            }
+            assert not anchor or anchor in headings, target
+
+
 def test_it_stays_readable() -> None:
-    assert README.count("\n") < 360
+    assert FRONT.count("\n") < 250
+    assert BEYOND.count("\n") < 250
