@@ -252,7 +252,6 @@ _PARTS: tuple[Callable[[Support, list[str]], Iterator[str]], ...] = (
 
 @render.register
 def _(support: Support) -> Bundle:
-    lines = support.text.count("\n") + 1
-    # The plain text is what is pasted, so that nothing may stand before it: what only this line says is about it.
-    summary = text(f"Support block: Markdown for an issue, {len(support.text)} characters, {lines} lines")
+    # The plain text is what is pasted, so that nothing may stand before it: the line to fold it by is its own headline.
+    summary = text(support.text.partition("\n")[0].lstrip("# "))
     return bundle(details(summary, pre(support.text, LIMIT), unfold=True), support.text)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 
 import pytest
@@ -71,5 +72,6 @@ def test_the_first_difference_is_where_the_fault_is(
 
 def test_the_order_of_the_flow_finds_most_without_a_verdict(by_wire: dict[str, bool]) -> None:
     if len(by_wire) < len(FAULTS):
+        assert not os.environ.get("CI"), "the tests before it compare every fault, in the same process"
         pytest.skip("only where every fault was compared")
     assert sum(by_wire.values()) / len(by_wire) >= LEAST_BY_WIRE

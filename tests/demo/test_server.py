@@ -234,8 +234,8 @@ def test_it_is_silent_in_a_fresh_process_that_logs_everything() -> None:
     assert (done.returncode, done.stdout, said) == (0, "", [])
 
 
-def test_logging_of_others_is_left_alone(caplog: pytest.LogCaptureFixture) -> None:
-    before = logging.getLogger("uvicorn.access").propagate
+def test_logging_of_others_is_left_alone(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(logging.getLogger("uvicorn.access"), "propagate", True)  # whatever a test before it did
     with caplog.at_level(logging.DEBUG), DemoServer() as server, Walker(server) as walker:
         walker.register()
         walker.works("nonsense")
@@ -243,7 +243,7 @@ def test_logging_of_others_is_left_alone(caplog: pytest.LogCaptureFixture) -> No
     own = [record for record in caplog.records if record.name.split(".")[0] not in ("httpx", "httpcore")]
     assert [record.message for record in own if record.threadName == "mcp-oauth-nb-demo"] == []
     assert "mine" in [record.message for record in own]
-    assert logging.getLogger("uvicorn.access").propagate is before
+    assert logging.getLogger("uvicorn.access").propagate is True
 
 
 def test_the_url_alone_keeps_the_server_running() -> None:
