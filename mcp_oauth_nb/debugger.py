@@ -129,35 +129,7 @@ class Debugger(Varier):
         path_scoped_issuer: bool = False,
         same_tags_as: Any = None,
     ) -> None:
-        given: dict[str, Any] = {
-            "url": url,
-            "protocol": protocol,
-            "registration": registration,
-            "client": client,
-            "client_metadata_url": client_metadata_url,
-            "authorization_server": authorization_server,
-            "initial_access_token": initial_access_token,
-            "software_statement": software_statement,
-            "scope": scope,
-            "resource": resource,
-            "redirect_uri": redirect_uri,
-            "allow_remote_redirect": allow_remote_redirect,
-            "browser": browser,
-            "headers": headers,
-            "allow_hosts": allow_hosts,
-            "verify": verify,
-            "step_timeout_s": step_timeout_s,
-            "callback_timeout_s": callback_timeout_s,
-            "on_violation": on_violation,
-            "access_token": access_token,
-            "tool": tool,
-            "grant": grant,
-            "assertion": assertion,
-            "enterprise": enterprise,
-            "dpop": dpop,
-            "path_scoped_issuer": path_scoped_issuer,
-            "same_tags_as": same_tags_as,
-        }
+        given = {name: value for name, value in locals().items() if name not in ("self", "__class__")}
         # A closure, because the repr of a partial shows its arguments, and some are secrets.
         self._same: Callable[[Mapping[str, Any]], Debugger] = lambda changes: Debugger(**{**given, **changes})
         check_target(url, protocol, client, browser, on_violation, redirect_uri)

@@ -1,4 +1,4 @@
-"""`Looker`: the calls that look at what was seen, and those that carry it away. None of them sends anything.
+"""`Looker`: the calls that look at what was seen, beside those that carry it away. None of them sends anything.
 
 A report is worked out when it is looked at, so that a run costs little more than its requests.
 """
@@ -9,13 +9,12 @@ import importlib
 import inspect
 from collections.abc import Callable, Mapping
 from functools import partial
-from pathlib import Path
 from typing import Any, Self
 
 from mcp_oauth_nb.arguments import brief
+from mcp_oauth_nb.carrying import Carrier
 from mcp_oauth_nb.errors import BadSetting, NotYet
 from mcp_oauth_nb.facts import FLOW, every_table, table_of
-from mcp_oauth_nb.peers.outlook import Outlooks
 from mcp_oauth_nb.protocol.flow import Authorization, Client, Tokens
 from mcp_oauth_nb.protocol.profiles import PLAIN
 from mcp_oauth_nb.records import Exchange
@@ -24,12 +23,11 @@ from mcp_oauth_nb.stepping import Stepper
 from mcp_oauth_nb.steps import AFTERWARDS, STEPS
 from mcp_oauth_nb.views.config import Config
 from mcp_oauth_nb.views.script import Script
-from mcp_oauth_nb.views.support import Support
 from mcp_oauth_nb.views.tables import TableView
 from mcp_oauth_nb.views.token_details import TokenDetails
 
 
-class Looker(Stepper):
+class Looker(Stepper, Carrier):
     """A stepper that can be looked at."""
 
     _same: Callable[[Mapping[str, Any]], Any]
@@ -98,61 +96,6 @@ class Looker(Stepper):
         from mcp_oauth_nb.evidence.save import save_script  # noqa: PLC0415 - what only scripts need
 
         return Script(curl_script(self.trace, step), partial(save_script, self._vault))
-
-    def save(self, path: str | Path, *, scrub: bool = False) -> Path:
-        """Write everything so far to a file, without a secret: ``.ipynb``, ``.json``, ``.md`` or ``.html``.
-
-        `mcp_oauth_nb.load` reads the first two, and ``diagnose(load(path))`` gives the report that is given now. The
-        file is for its owner alone, and written whole or not at all. What `check` would refuse is not written.
-
-        Args:
-            path: where to.
-            scrub: put tags in the places of what would be refused.
-
-        Raises:
-            BadSetting: another suffix, a file that cannot be written, or ``.html`` without nbconvert.
-            HoldsSecret: `check` would find a secret in the file; nothing was written.
-        """
-        from mcp_oauth_nb.evidence.save import save  # noqa: PLC0415 - what only saving needs, and a good deal of it
-
-        return save(self.diagnose(), path, scrub=scrub)
-
-    def har(self, path: str | Path | None = None, *, scrub: bool = False) -> dict[str, Any]:
-        """Every exchange as an HTTP archive (HAR 1.2) for other tools, secrets masked; with a path it is written there.
-
-        Args:
-            path: where to.
-            scrub: put tags in the places of what would be refused.
-
-        Raises:
-            BadSetting: it cannot be written there.
-            HoldsSecret: `check` would find a secret in the file; nothing was written.
-        """
-        from mcp_oauth_nb.evidence.har import har_of  # noqa: PLC0415 - reaches rules, which a flow does without
-
-        return har_of(self.trace, path, scrub=scrub)
-
-    def other_clients(self) -> Outlooks:
-        """What other clients and each protocol revision would do with this server, and where each would stop.
-
-        Worked out of what was recorded; `well_known` and `run` before it leave less unknown. ``.frame`` for pandas.
-        """
-        from mcp_oauth_nb.evidence.given import other_clients  # noqa: PLC0415 - reaches what a flow does without
-
-        return other_clients(self)
-
-    def support(self, *, hosts: bool = True) -> Support:
-        """What maintainers ask for in an issue, as Markdown to be pasted, without a secret: ``.text``.
-
-        Args:
-            hosts: keep the names of hosts; False puts the role of each in its place.
-
-        Raises:
-            BadSetting: `hosts` is no flag.
-        """
-        from mcp_oauth_nb.evidence.given import support  # noqa: PLC0415 - reaches what a flow does without
-
-        return support(self, hosts=hosts)
 
     def again(self, **changes: Any) -> Self:
         """A new one with the same settings, before its first step.

@@ -19,6 +19,7 @@ FLOORS = (
     ("views",),
     ("link", "arguments"),
     ("evidence", "oauth2_arguments"),
+    ("carrying",),
     ("stepping", "recording", "comparing", "oauth2_beginning"),
     ("looking", "using"),
     ("calling",),

@@ -10,7 +10,10 @@ import contextlib
 import logging
 import socket
 import threading
+import weakref
 from collections.abc import Iterator
+from types import TracebackType
+from typing import Any, Self
 
 import uvicorn
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -156,6 +159,35 @@ class Background(uvicorn.Server):
         for connection in list(self.server_state.connections):
             connection.shutdown()
         await self.lifespan.shutdown()
+
+
+class Served:
+    """An object whose server runs from its making until `stop`, the end of a ``with`` block, or its own end."""
+
+    _stop: "weakref.finalize[..., Any]"
+
+    def _serve(self, application: ASGIApp, listener: socket.socket) -> None:
+        """Start the server. It knows nothing of this object, so that the object can be garbage collected."""
+        background = Background(application, listener)
+        self._stop = weakref.finalize(self, background.halt)
+        background.start()
+
+    @property
+    def is_running(self) -> bool:
+        """Whether requests are served."""
+        return self._stop.alive
+
+    def stop(self) -> None:
+        """Stop serving and free the port; again is harmless."""
+        self._stop()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
 
 
 def listen(port: int) -> socket.socket:

@@ -7,10 +7,8 @@ and notebooks run through. Not for production: it forgets everything when it sto
 import base64
 import hmac
 import secrets
-import weakref
 from collections.abc import Mapping
 from html import escape
-from types import TracebackType
 from typing import Any
 from urllib.parse import unquote_plus
 
@@ -20,7 +18,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from .answers import pairs
-from .background import Background, listen, quietly
+from .background import Served, listen, quietly
 from .consent import form_target, page, redirect
 from .issuing import DEVICE, Issuing
 from .jwts import JWKS, key_routes
@@ -50,7 +48,7 @@ BUTTONS = (
 )
 
 
-class PlainServer:
+class PlainServer(Served):
     """An authorization server that knows every grant, and the API behind it; it serves as soon as it is made.
 
     Args:
@@ -84,9 +82,7 @@ class PlainServer:
         self.client_id, self.client_secret = self._issuing.client_id, self._issuing.client_secret
         self.username, self.password = self._issuing.username, self._issuing.password
         with quietly():
-            background = Background(_application(self._issuing), listener)
-        self._stop = weakref.finalize(self, background.halt)
-        background.start()
+            self._serve(_application(self._issuing), listener)
 
     @property
     def endpoints(self) -> dict[str, str]:
@@ -102,24 +98,12 @@ class PlainServer:
         """Every code, token and password so far; to search files and outputs for leaks."""
         return frozenset({*self._issuing.secrets, self.client_secret, self.password})
 
-    def stop(self) -> None:
-        """Stop serving and free the port; again is harmless."""
-        self._stop()
-
-    def __enter__(self) -> "PlainServer":
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.stop()
-
     def __repr__(self) -> str:
-        return f"<PlainServer {self.issuer} {'running' if self._stop.alive else 'stopped'}>"
+        return f"<PlainServer {self.issuer} {'running' if self.is_running else 'stopped'}>"
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
         """What a notebook shows."""
-        state = "running" if self._stop.alive else "stopped"
+        state = "running" if self.is_running else "stopped"
         html = f"<p><b>PlainServer</b> <code>{escape(self.issuer)}</code> {state}</p>"
         return {"text/plain": repr(self), "text/html": html}
 

@@ -4,16 +4,14 @@ One process, one port. The MCP SDK serves both sides; `strict` makes it as corre
 wrong in one chosen way. Not for production: it consents by itself and forgets everything when it stops.
 """
 
-import weakref
 from collections.abc import Mapping, Sequence
 from html import escape
-from types import TracebackType
 from typing import Any
 
 from mcp.server.auth.settings import AuthSettings
 from starlette.types import ASGIApp
 
-from .background import Background, listen, quietly
+from .background import Served, listen, quietly
 from .client_documents import OWN, document_routes
 from .clients import LOOPBACK, DemoClient, Registered
 from .consent import consent_routes
@@ -31,7 +29,7 @@ class Endpoint(str):
     server: "DemoServer"
 
 
-class DemoServer:
+class DemoServer(Served):
     """A healthy, or deliberately broken, MCP server with OAuth; it serves as soon as it is made.
 
     Args:
@@ -90,9 +88,7 @@ class DemoServer:
         self.confidential_client = _preregister(self._provider, "demo-confidential", self._provider.mint("secret"))
         with quietly():
             self._layer = Layer(_application(self._provider, json_response), self._provider, self._switch)
-            background = Background(self._layer, listener)
-        self._stop = weakref.finalize(self, background.halt)
-        background.start()
+            self._serve(self._layer, listener)
 
     @property
     def url(self) -> str:
@@ -132,18 +128,6 @@ class DemoServer:
         """Every code, token and client secret issued so far; to search files and outputs for leaks."""
         return frozenset(self._provider.secrets)
 
-    def stop(self) -> None:
-        """Stop serving and free the port; again is harmless."""
-        self._stop()
-
-    def __enter__(self) -> "DemoServer":
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.stop()
-
     def __repr__(self) -> str:
         return f"<DemoServer {self.url} {self._state()}>"
 
@@ -153,7 +137,7 @@ class DemoServer:
         return {"text/plain": repr(self), "text/html": html}
 
     def _state(self) -> str:
-        if not self._stop.alive:
+        if not self.is_running:
             return "stopped"
         return f"broken: {self.fault}" if self.fault else "healthy"
 

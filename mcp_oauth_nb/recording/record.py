@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import weakref
 from contextlib import ExitStack
-from pathlib import Path
 from typing import Any
 
 import mcp_oauth_nb.views  # noqa: F401 - registers the displays: a recording needs no debugger
+from mcp_oauth_nb.carrying import Carrier
 from mcp_oauth_nb.errors import BadSetting
 from mcp_oauth_nb.mime import Bundle, Framed, frame_of, render
 from mcp_oauth_nb.protocol.wellknown import split
@@ -45,7 +45,7 @@ def record(*clients: Any) -> Recording:
     return recording
 
 
-class Recording(Framed):
+class Recording(Carrier, Framed):
     """What clients did while they were recorded. `record` makes one; it can be looked at at any time, from any thread.
 
     As the last line of a cell it shows the report of `diagnose`.
@@ -154,36 +154,6 @@ class Recording(Framed):
     def diagnose(self) -> Report:
         """The verdict over everything so far: failing step, probable cause, who must act, the fix."""
         return diagnose(self.trace)
-
-    def save(self, path: str | Path, *, scrub: bool = False) -> Path:
-        """Write everything so far to a file, without a secret: ``.ipynb``, ``.json``, ``.md`` or ``.html``.
-
-        Args:
-            path: where to.
-            scrub: put tags in the places of what would be refused.
-
-        Raises:
-            BadSetting: another suffix, a file that cannot be written, or ``.html`` without nbconvert.
-            HoldsSecret: `check` would find a secret in the file; nothing was written.
-        """
-        from mcp_oauth_nb.evidence.save import save  # noqa: PLC0415 - what only saving needs, and a good deal of it
-
-        return save(self.diagnose(), path, scrub=scrub)
-
-    def har(self, path: str | Path | None = None, *, scrub: bool = False) -> dict[str, Any]:
-        """Every exchange as an HTTP archive (HAR 1.2), secrets masked; with a path it is written there.
-
-        Args:
-            path: where to.
-            scrub: put tags in the places of what would be refused.
-
-        Raises:
-            BadSetting: it cannot be written there.
-            HoldsSecret: `check` would find a secret in the file; nothing was written.
-        """
-        from mcp_oauth_nb.evidence.har import har_of  # noqa: PLC0415 - what only a HAR needs
-
-        return har_of(self.trace, path, scrub=scrub)
 
 
 def _seen(value: object) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import inspect
 import json
 import logging
 import subprocess
@@ -19,7 +18,7 @@ import pytest
 from leaks import assert_no_leak
 from saved import leaks
 
-from mcp_oauth_nb import BadSetting, Debugger, DemoServer, Recording, check, diagnose, load_har, record
+from mcp_oauth_nb import BadSetting, DemoServer, Recording, check, diagnose, load_har, record
 from mcp_oauth_nb.facts import table_of
 from mcp_oauth_nb.facts.table import TABLES
 from mcp_oauth_nb.mime import render
@@ -156,9 +155,13 @@ def test_no_secret_is_in_any_file(typed: tuple[Recording, set[str]], tmp_path: P
     assert [one.step for one in load_har(tmp_path / "flow.har").exchanges] == [one.step for one in recording.exchanges]
 
 
-def test_it_saves_with_the_same_arguments_as_a_debugger() -> None:
-    for name in ("save", "har"):
-        assert inspect.signature(getattr(Recording, name)) == inspect.signature(getattr(Debugger, name))
+def test_it_can_be_carried_away_as_a_debugger_can(typed: tuple[Recording, set[str]]) -> None:
+    recording, secrets = typed
+    block, outlooks = recording.support(), recording.other_clients()
+    assert block.text.startswith("### MCP authorization: passed")
+    assert not outlooks.frame.empty
+    for shown in (block.text, repr(outlooks), outlooks.frame.to_csv()):
+        assert [secret for secret in secrets if secret in shown] == []
 
 
 def test_no_secret_is_logged_and_none_stands_in_an_exception(caplog: pytest.LogCaptureFixture) -> None:
