@@ -15,19 +15,16 @@ from typing import Any
 import ipywidgets
 from IPython.display import display
 
-from mcp_oauth_nb.arguments import brief
 from mcp_oauth_nb.errors import BadSetting, NotYet
 from mcp_oauth_nb.evidence.save import save_script
-from mcp_oauth_nb.forms.custom import Custom
-from mcp_oauth_nb.forms.fields import DEFAULTS, FIELD, FIELDS, Field, is_needed, suits
-from mcp_oauth_nb.forms.filled import PLAIN, Filled, holds_secret, is_token_like
-from mcp_oauth_nb.forms.inputs import choice, flag
+from mcp_oauth_nb.forms.fields import DEFAULTS, FIELD, FIELDS
+from mcp_oauth_nb.forms.filled import PLAIN, Filled, is_token_like
+from mcp_oauth_nb.forms.sheet import Sheet
 from mcp_oauth_nb.keeping.token import KeptToken
 from mcp_oauth_nb.keeping.tokens import TokenList, tokens
-from mcp_oauth_nb.lines import Line, shown
+from mcp_oauth_nb.lines import Line
 from mcp_oauth_nb.mime import Bundle
 from mcp_oauth_nb.oauth2 import OAuth2
-from mcp_oauth_nb.protocol.parameters import read_parameters
 from mcp_oauth_nb.redact import mask_text
 from mcp_oauth_nb.vault import Vault
 from mcp_oauth_nb.views.form import blank_bundle, form_bundle, words_markup
@@ -69,9 +66,6 @@ class OAuth2Form:
         self._kept: KeptToken | None = None
         self._controls: Any = None
         self._places: list[Any] = []
-        self._lines: dict[str, Line] = {}
-        self._choices: dict[str, Any] = {}
-        self._custom: dict[str, Custom] = {}
         self._make_widgets(name, settings)
         self._worker = Worker(self, "token form")
 
@@ -93,7 +87,7 @@ class OAuth2Form:
     @property
     def grant(self) -> str:
         """The grant that is chosen, as `OAuth2` calls it."""
-        return str(self._choices["grant"].value)
+        return self._sheet.grant
 
     @property
     def settings(self) -> Filled:
@@ -102,7 +96,7 @@ class OAuth2Form:
         Raises:
             BadSetting: a custom parameter cannot be one.
         """
-        filled = {field.name: self._value(field) for field in FIELDS if suits(field.name, self.grant)}
+        filled = self._sheet.values
         told = {name: value for name, value in filled.items() if value not in (None, "", [])}
         if filled.get("header_prefix") == "":
             told["header_prefix"] = ""
@@ -127,7 +121,7 @@ class OAuth2Form:
     @property
     def name(self) -> str:
         """What the token will be called."""
-        return self._lines["name"].value or NAMED
+        return self._name.value or NAMED
 
     def get(self) -> None:
         """Get a new access token, as the button does; returns at once.
@@ -151,10 +145,10 @@ class OAuth2Form:
     # -- widgets --------------------------------------------------------------------------------------------------
 
     def _make_widgets(self, name: str, settings: Mapping[str, Any]) -> None:
-        self._lines["name"] = Line("Token name", NAMED, is_secret=is_token_like)
-        self._lines["name"].set(name)
-        made = {field.name: self._widget(field, settings.get(field.name)) for field in FIELDS}
-        self._widgets: Mapping[str, ipywidgets.DOMWidget] = made
+        self._name = Line("Token name", NAMED, is_secret=is_token_like)
+        self._name.set(name)
+        self._sheet = Sheet(settings, self._arrange)
+        made = self._sheet.widgets
         if "browser" in self._more:
             made["browser"].disabled = True
         self._advanced = ipywidgets.ToggleButton(value=False, description="Advanced options")
@@ -180,7 +174,7 @@ class OAuth2Form:
         self._box = ipywidgets.VBox(
             [
                 ipywidgets.HTML(words_markup("", f"{TITLE}. {DETACHED}")),
-                self._lines["name"].widget,
+                self._name.widget,
                 *(made[field.name] for field in FIELDS if not field.advanced),
                 self._advanced,
                 *(made[field.name] for field in FIELDS if field.advanced),
@@ -190,55 +184,8 @@ class OAuth2Form:
         )
         self._arrange()
 
-    def _widget(self, field: Field, given: Any) -> ipywidgets.DOMWidget:
-        if field.kind == "choice":
-            if given is not None and all(given != value for _, value in field.options):
-                raise BadSetting(field.name, brief(given), "one of " + ", ".join(str(one) for _, one in field.options))
-            self._choices[field.name] = choice(field, given, self._arrange)
-            return self._choices[field.name]
-        if field.kind == "flag":
-            self._choices[field.name] = flag(field, _is_on(field.name, given), self._arrange)
-            return self._choices[field.name]
-        if field.kind == "parameters":
-            rows = read_parameters(field.name, given, field.places[0])
-            self._custom[field.name] = Custom(field, rows, lambda: None)
-            return self._custom[field.name].widget
-        return self._line(field, given)
-
-    def _line(self, field: Field, given: Any) -> ipywidgets.DOMWidget:
-        covered = field.kind == "secret"
-        is_secret = bool if covered else holds_secret
-        line = self._lines[field.name] = Line(field.label, field.hint, is_secret=is_secret, covered=covered)
-        text = " ".join(given) if field.kind == "words" and isinstance(given, (list, tuple)) else given
-        if text is None:
-            text = DEFAULTS.get(field.name, "")
-        if not isinstance(text, str):
-            raise BadSetting(field.name, f"a {type(text).__name__}", "text")
-        line.set(text)
-        return line.widget
-
     def _arrange(self) -> None:
-        """Show the fields that the grant has, and mark those it cannot do without."""
-        for field in FIELDS:
-            in_sight = self._advanced.value or not field.advanced
-            shown(self._widgets[field.name], in_sight and suits(field.name, self.grant))
-            if field.name in self._lines:
-                needed = is_needed(field.name, self.grant)
-                self._lines[field.name].field.description = f"{field.label} *" if needed else field.label
-
-    def _value(self, field: Field) -> Any:
-        """What is filled in, as `OAuth2` takes it; None for nothing."""
-        if field.kind == "parameters":
-            return self._custom[field.name].value
-        if field.name == "browser":
-            return None if self._choices["browser"].value else "follow"
-        if field.kind in ("choice", "flag"):
-            return self._choices[field.name].value or None
-        text = self._lines[field.name].value
-        if field.kind == "words":
-            several = text.split()
-            return several if len(several) > 1 else text
-        return text
+        self._sheet.arrange(advanced=self._advanced.value)
 
     def _live(self) -> dict[str, Any]:
         view = {"version_major": 2, "version_minor": 0, "model_id": self._box.model_id}
@@ -300,12 +247,10 @@ class OAuth2Form:
         for name, value in self._more.items():
             if isinstance(value, str) and name not in PLAIN:
                 vault.learn(value, "form")
-        for line in self._lines.values():
-            if line.is_held:
-                vault.learn(line.value, "form")
-        for custom in self._custom.values():
-            for secret in custom.secrets:
-                vault.learn(secret, "parameter")
+        if self._name.is_held:
+            vault.learn(self._name.value, "form")
+        for secret, kind in self._sheet.secrets:
+            vault.learn(secret, kind)
         return vault
 
     def _static(self, line: str) -> Bundle:
@@ -357,14 +302,6 @@ def _option(name: str, value: str) -> str:
     """What is chosen, in the words of the form."""
     named = {one: label for label, one in FIELD[name].options} if name in FIELD else {}
     return named.get(value, value)
-
-
-def _is_on(name: str, given: Any) -> bool:
-    if name != "browser":
-        return bool(given)
-    if given is not None and given != "follow" and not callable(given):
-        raise BadSetting("browser", brief(given), "None, 'follow', or a function of the authorization URL")
-    return given is None
 
 
 def _is_usual(name: str, value: Any) -> bool:

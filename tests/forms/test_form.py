@@ -21,7 +21,7 @@ URLS = {"authorization_url": "https://as.example/authorize", "token_url": "https
 
 def fields(form: OAuth2Form) -> set[str]:
     """The fields that are in sight."""
-    return {name for name, widget in form._widgets.items() if widget.layout.display != "none"}
+    return {name for name, widget in form._sheet.widgets.items() if widget.layout.display != "none"}
 
 
 def test_every_field_is_an_argument_and_every_table_is_whole():
@@ -34,7 +34,7 @@ def test_every_field_is_an_argument_and_every_table_is_whole():
 @pytest.mark.parametrize("grant", GRANTS)
 def test_the_fields_of_a_grant(grant):
     form = OAuth2Form()
-    typed(form._choices["grant"], grant)
+    typed(form._sheet.choices["grant"], grant)
     seen = fields(form)
     assert set(NEEDED[grant]) <= seen
     assert seen >= {"grant", "client_id", "scope", "audience", "resource", "issuer"}
@@ -42,7 +42,7 @@ def test_the_fields_of_a_grant(grant):
     assert not any(FIELD[name].advanced for name in seen)
     form._advanced.value = True
     assert fields(form) == {field.name for field in FIELDS if suits(field.name, grant)}
-    assert form._lines["token_url"].field.description == (
+    assert form._sheet.lines["token_url"].field.description == (
         "Access token URL *" if is_needed("token_url", grant) else "Access token URL"
     )
 
@@ -50,9 +50,9 @@ def test_the_fields_of_a_grant(grant):
 def test_what_only_another_grant_takes_is_left_out_and_comes_back():
     form = OAuth2Form(grant="password", **URLS, username="alice", password=SECRET, client_id="id")
     assert form.settings["username"] == "alice"
-    typed(form._choices["grant"], "client_credentials")
+    typed(form._sheet.choices["grant"], "client_credentials")
     assert not {"username", "password", "authorization_url"} & form.settings.keys()
-    typed(form._choices["grant"], "password")
+    typed(form._sheet.choices["grant"], "password")
     assert form.settings["password"] == SECRET
 
 
@@ -91,7 +91,7 @@ def test_the_longest_route_has_a_place_for_every_step(grant):
 @pytest.mark.parametrize("name", ["client_secret", "password", "state", "code_verifier", "nonce"])
 def test_a_secret_is_out_of_its_field_once_it_has_arrived(name, messages):
     form = OAuth2Form()
-    line = form._lines[name]
+    line = form._sheet.lines[name]
     typed(line.field, SECRET)
     assert line.value == SECRET
     assert line.field.value == ""
@@ -105,8 +105,8 @@ def test_a_secret_is_out_of_its_field_once_it_has_arrived(name, messages):
 def test_a_secret_in_a_url_or_a_parameter_is_held_back_too(messages):
     form = OAuth2Form()
     url = f"https://user:{SECRET}@as.example/token"
-    typed(form._lines["token_url"].field, url)
-    custom = form._custom["token_params"]
+    typed(form._sheet.lines["token_url"].field, url)
+    custom = form._sheet.custom["token_params"]
     custom.add(None)
     row = custom._rows[0]
     typed(row.value.field, "blue")
@@ -114,7 +114,7 @@ def test_a_secret_in_a_url_or_a_parameter_is_held_back_too(messages):
     typed(row.name, "client_assertion")
     assert row.value.field.value == ""
     typed(row.value.field, SECRET)
-    typed(form._lines["name"].field, "eyJhbGciOiJFUzI1NiJ9.eyJzdWIiOiJhIn0.c2lnbmF0dXJl")
+    typed(form._name.field, "eyJhbGciOiJFUzI1NiJ9.eyJzdWIiOiJhIn0.c2lnbmF0dXJl")
     assert form.settings["token_url"] == url
     assert form.settings["token_params"][0].value == SECRET
     everything = state() + "".join(messages) + repr(form.settings) + str(form.code) + repr(form)
@@ -161,12 +161,12 @@ def test_what_cannot_be_filled_in_is_refused(given, words):
 def test_a_mistake_is_said_at_the_form(cell):
     form = OAuth2Form(token_url=f"https://as.example/{SECRET}#fragment", grant="client_credentials", client_id="id")
     form.show()
-    typed(form._lines["client_secret"].field, SECRET)
+    typed(form._sheet.lines["client_secret"].field, SECRET)
     run(form)
     assert "Access token URL (token_url): got" in form._said.value
     assert "http(s) URL without fragment" in form._said.value
     assert SECRET not in form._said.value
-    typed(form._lines["token_url"].field, "")
+    typed(form._sheet.lines["token_url"].field, "")
     run(form)
     assert "(token_url): got none" in form._said.value
     with pytest.raises(NotYet, match=r"form\.get"):
@@ -177,7 +177,7 @@ def filled(server, cell, tokens, grant):
     """A form as a person fills it in."""
     form = OAuth2Form("alice", keep_in=tokens)
     form.show()
-    typed(form._choices["grant"], grant)
+    typed(form._sheet.choices["grant"], grant)
     given = {**server.endpoints, "client_id": server.client_id, "api_url": server.api_url, "scope": "read"}
     if grant != "implicit":
         given["client_secret"] = server.client_secret
@@ -187,9 +187,9 @@ def filled(server, cell, tokens, grant):
         given["device_url"] = server.device_url
         form._more["browser"] = httpx.get
     if suits("browser", grant):
-        typed(form._choices["browser"], False)
+        typed(form._sheet.choices["browser"], False)
     for name, value in given.items():
-        typed(form._lines[name].field, value)
+        typed(form._sheet.lines[name].field, value)
     return form
 
 
@@ -212,7 +212,15 @@ def test_a_token_by_every_grant(grant, server, cell, tokens, messages):
         assert read_markup(made["text/html"]).problems == []
     secrets = server.secrets_issued()
     assert len(secrets) >= 3
-    everything = [*cell.ever, *messages, state(), str(form.code), repr(form.settings), repr(form), repr(form._lines)]
+    everything = [
+        *cell.ever,
+        *messages,
+        state(),
+        str(form.code),
+        repr(form.settings),
+        repr(form),
+        repr(form._sheet.lines),
+    ]
     user_codes = {one for one in secrets if len(one) == 9}
     assert leaks("".join(cell.outputs[-1].values()) + everything[-1], secrets) == []
     assert leaks("\n".join(everything), secrets - user_codes) == []
@@ -220,13 +228,13 @@ def test_a_token_by_every_grant(grant, server, cell, tokens, messages):
 
 def test_a_flow_that_fails_says_where(server, cell, tokens):
     form = filled(server, cell, tokens, "password")
-    typed(form._lines["password"].field, "not the password of anybody")
+    typed(form._sheet.lines["password"].field, "not the password of anybody")
     run(form)
     assert "No token: failed at step 1 of 2" in form._said.value
     assert form._use_button.disabled
     with pytest.raises(NotYet):
         form.use()
-    typed(form._lines["password"].field, server.password)
+    typed(form._sheet.lines["password"].field, server.password)
     run(form)
     assert "The token is here" in form._said.value
     assert cell.text.count("[FAILED]") == 0
@@ -247,7 +255,7 @@ def test_stop_before_every_request(server, cell, tokens):
 
 def test_stop_ends_the_waiting_for_a_person(server, cell, tokens):
     form = filled(server, cell, tokens, "authorization_code_pkce")
-    typed(form._choices["browser"], True)
+    typed(form._sheet.choices["browser"], True)
     waiting = threading.Event()
     form._get_button.click()
     done(form._worker)
@@ -261,11 +269,11 @@ def test_stop_ends_the_waiting_for_a_person(server, cell, tokens):
 
 def test_a_second_flow_takes_the_place_of_the_first(server, cell, tokens):
     form = filled(server, cell, tokens, "authorization_code_pkce")
-    typed(form._choices["browser"], True)
+    typed(form._sheet.choices["browser"], True)
     form._get_button.click()
     done(form._worker)
     first = form.runner
-    typed(form._choices["grant"], "client_credentials")
+    typed(form._sheet.choices["grant"], "client_credentials")
     run(form)
     done(first._worker)
     assert form.runner is not first
@@ -287,7 +295,7 @@ def test_shown_again_it_leaves_the_first_cell(cell):
 
 def test_a_pasted_redirect_is_in_no_widget(server, cell, tokens, messages):
     form = filled(server, cell, tokens, "authorization_code_pkce")
-    typed(form._choices["browser"], True)
+    typed(form._sheet.choices["browser"], True)
     waiting = threading.Event()
     form._get_button.click()
     done(form._worker)

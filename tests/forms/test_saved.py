@@ -20,12 +20,12 @@ form = OAuth2Form("alice", **server.endpoints, client_id=server.client_id, clien
 form
 """
 TYPE = """
-form._choices["grant"].set_state({"index": 3})
-form._lines["username"].field.set_state({"value": server.username})
-form._lines["password"].field.set_state({"value": server.password})
+form._sheet.choices["grant"].set_state({"index": 3})
+form._sheet.lines["username"].field.set_state({"value": server.username})
+form._sheet.lines["password"].field.set_state({"value": server.password})
 with_password = server.issuer.replace("//", "//user:a-typed-Zk81-" + "Qp-0123456@") + "/token"
-form._lines["token_url"].field.set_state({"value": with_password})
-form._lines["token_url"].set(server.endpoints["token_url"])
+form._sheet.lines["token_url"].field.set_state({"value": with_password})
+form._sheet.lines["token_url"].set(server.endpoints["token_url"])
 form.settings, form.code
 """
 RUN = """
