@@ -10,10 +10,9 @@ from abc import abstractmethod
 from pathlib import Path
 from typing import Any
 
-from mcp_oauth_nb.peers.outlook import Outlooks
+from mcp_oauth_nb import views
 from mcp_oauth_nb.records import Trace
 from mcp_oauth_nb.rules.rule import Report
-from mcp_oauth_nb.views.support import Support
 
 
 class Carrier:
@@ -61,7 +60,7 @@ class Carrier:
 
         return har_of(self.trace, path, scrub=scrub)
 
-    def other_clients(self) -> Outlooks:
+    def other_clients(self) -> views.Outlooks:
         """What other clients and each protocol revision would do with this server, and where each would stop.
 
         Worked out of what was recorded; `well_known` and `run` before it leave less unknown. ``.frame`` for pandas.
@@ -70,7 +69,7 @@ class Carrier:
 
         return other_clients(self)
 
-    def support(self, *, hosts: bool = True) -> Support:
+    def support(self, *, hosts: bool = True) -> views.Support:
         """What maintainers ask for in an issue, as Markdown to be pasted, without a secret: ``.text``.
 
         Args:

@@ -13,6 +13,7 @@ from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
+from mcp_oauth_nb import views
 from mcp_oauth_nb.arguments import (
     brief,
     check_dpop,
@@ -40,7 +41,6 @@ from mcp_oauth_nb.rules.rule import Report
 from mcp_oauth_nb.steps.mcp import call_step
 from mcp_oauth_nb.steps.probes import PROBES
 from mcp_oauth_nb.varying import Varier
-from mcp_oauth_nb.views.client_document import ClientDocument
 from mcp_oauth_nb.wire.addresses import Guard
 from mcp_oauth_nb.wire.callback import Listener, local_document_url
 from mcp_oauth_nb.wire.driver import Browser, Driver
@@ -289,7 +289,7 @@ class Debugger(Varier):
         """What the MCP server wants of you before it answers a request; None where it wants nothing."""
         return self._flow.input_needed
 
-    def client_document(self, url: str | None = None) -> ClientDocument:
+    def client_document(self, url: str | None = None) -> views.ClientDocument:
         """The client ID metadata document that fits this debugger's settings, to be published at `url`.
 
         Args:
@@ -303,7 +303,7 @@ class Debugger(Varier):
         where = need(url or settings.client_metadata_url, "URL", "dbg.client_document('https://.../client.json')")
         from mcp_oauth_nb.evidence.save import save_document  # noqa: PLC0415 - what only files need
 
-        return ClientDocument(document_for(settings, where), where, self._vault, save_document)
+        return views.ClientDocument(document_for(settings, where), where, self._vault, save_document)
 
     def again(self, *, same_tags: bool = False, **changes: Any) -> Debugger:
         """A new debugger with the same settings, before its first step.

@@ -11,9 +11,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from mcp_oauth_nb import views
 from mcp_oauth_nb.mime import render
 from mcp_oauth_nb.rules.rule import Report
-from mcp_oauth_nb.views.link import LinkView
 
 
 @dataclass(frozen=True, repr=False)
@@ -44,7 +44,7 @@ class AuthorizationLink(Report):
         if self.url is None:
             display(dict(render(self)), raw=True)
             return
-        view = LinkView(self, self.url, self.redirect_uri, self.problem, self.user_code)
+        view = views.LinkView(self, self.url, self.redirect_uri, self.problem, self.user_code)
         self._handles.append(display(dict(render(view)), raw=True, display_id=True))
 
     @property

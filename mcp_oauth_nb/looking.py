@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, Self
 
+from mcp_oauth_nb import views
 from mcp_oauth_nb.arguments import brief
 from mcp_oauth_nb.carrying import Carrier
 from mcp_oauth_nb.errors import BadSetting, NotYet
@@ -21,10 +22,6 @@ from mcp_oauth_nb.records import Exchange
 from mcp_oauth_nb.rules.rule import Report
 from mcp_oauth_nb.stepping import Stepper
 from mcp_oauth_nb.steps import AFTERWARDS, STEPS
-from mcp_oauth_nb.views.config import Config
-from mcp_oauth_nb.views.script import Script
-from mcp_oauth_nb.views.tables import TableView
-from mcp_oauth_nb.views.token_details import TokenDetails
 
 
 class Looker(Stepper, Carrier):
@@ -39,10 +36,12 @@ class Looker(Stepper, Carrier):
         return self._report(None, self.route() + tuple(name for name in AFTERWARDS if name in ran))
 
     @property
-    def config(self) -> Config:
+    def config(self) -> views.Config:
         """What the server advertises: endpoints, capabilities, supported values. ``config.frame`` for pandas."""
         flow = self._flow
-        return Config(flow.resource_metadata, flow.server_metadata, self._vault, has_resource=flow.profile is not PLAIN)
+        return views.Config(
+            flow.resource_metadata, flow.server_metadata, self._vault, has_resource=flow.profile is not PLAIN
+        )
 
     @property
     def exchanges(self) -> tuple[Exchange, ...]:
@@ -55,9 +54,9 @@ class Looker(Stepper, Carrier):
         return self._flow.tokens
 
     @property
-    def details(self) -> TokenDetails:
+    def details(self) -> views.TokenDetails:
         """What the access token and the ID token say of themselves: their claims, read and not verified."""
-        return TokenDetails(self._flow.tokens, self._vault, self._flow.settings.clock())
+        return views.TokenDetails(self._flow.tokens, self._vault, self._flow.settings.clock())
 
     @property
     def client(self) -> Client | None:
@@ -69,7 +68,7 @@ class Looker(Stepper, Carrier):
         """The authorization request made last: issuer, resource and scope; None before."""
         return self._flow.authorization
 
-    def table(self, name: str) -> TableView:
+    def table(self, name: str) -> views.TableView:
         """One derived table by itself, such as ``"locations"`` after `well_known`; its ``.frame`` is for pandas.
 
         Raises:
@@ -82,9 +81,9 @@ class Looker(Stepper, Carrier):
         if made is None:
             step = next((step for step in every_table()[name].steps if step != FLOW), "run")
             raise NotYet(f"table {name}", f"dbg.{step}()")
-        return TableView(made, self._vault)
+        return views.TableView(made, self._vault)
 
-    def curl(self, step: str | None = None) -> Script:
+    def curl(self, step: str | None = None) -> views.Script:
         """One step, or the whole flow, as a bash script with curl. Secrets are shell variables in it.
 
         Raises:
@@ -95,7 +94,7 @@ class Looker(Stepper, Carrier):
         from mcp_oauth_nb.evidence.curl import curl_script  # noqa: PLC0415 - what only scripts need
         from mcp_oauth_nb.evidence.save import save_script  # noqa: PLC0415 - what only scripts need
 
-        return Script(curl_script(self.trace, step), partial(save_script, self._vault))
+        return views.Script(curl_script(self.trace, step), partial(save_script, self._vault))
 
     def again(self, **changes: Any) -> Self:
         """A new one with the same settings, before its first step.

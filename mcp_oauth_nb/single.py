@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
-import mcp_oauth_nb.views  # noqa: F401 - registers the displays of what is returned here
 from mcp_oauth_nb.errors import BadSetting
 from mcp_oauth_nb.protocol.flow import Document
 from mcp_oauth_nb.protocol.step import Override

@@ -15,6 +15,7 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
+from mcp_oauth_nb import views
 from mcp_oauth_nb.facts import tables_for
 from mcp_oauth_nb.link import AuthorizationLink
 from mcp_oauth_nb.mime import Bundle
@@ -26,7 +27,6 @@ from mcp_oauth_nb.redact import learn_settings
 from mcp_oauth_nb.rules import judge
 from mcp_oauth_nb.rules.rule import Report, StepStatus
 from mcp_oauth_nb.steps import AFTERWARDS, STEPS, route_for
-from mcp_oauth_nb.views.step import step_card
 from mcp_oauth_nb.wire.driver import Driver, Running
 from mcp_oauth_nb.wire.learning import LearningVault
 from mcp_oauth_nb.wire.overheard import Overheard
@@ -189,7 +189,7 @@ class Stepper:
         """The display of one step of a route, also before it has run; `status` where the run is not recorded yet."""
         report = self._report(name, route)
         step, run = STEPS[name], self.trace.run(name)
-        return step_card(
+        return views.step_card(
             number=route.index(name) + 1,
             total=len(route),
             title=step.title,

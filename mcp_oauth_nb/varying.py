@@ -12,6 +12,7 @@ from itertools import product
 from math import prod
 from typing import Any, NamedTuple
 
+from mcp_oauth_nb import views
 from mcp_oauth_nb.arguments import brief
 from mcp_oauth_nb.auditing import Auditor
 from mcp_oauth_nb.branching import Branch
@@ -23,7 +24,6 @@ from mcp_oauth_nb.redact import mask_text
 from mcp_oauth_nb.rules.evidence import challenges, oauth_error, query
 from mcp_oauth_nb.rules.rule import Report
 from mcp_oauth_nb.vault import Vault
-from mcp_oauth_nb.views.variants import Variant, Variants
 
 MOST = 24
 """Variants of one call: each of them may be a whole flow, with an authorization and tokens of its own."""
@@ -72,7 +72,7 @@ class Varier(Auditor):
         headers: Mapping[str, Sequence[Any]] | None = None,
         json: Mapping[str, Sequence[Any]] | None = None,
         **values: Sequence[Any],
-    ) -> Variants:
+    ) -> views.Variants:
         """Run a step once for each value of a parameter, the rest as it was, and see what each leads to.
 
         ``dbg.vary("authorize", resource=[url, url + "/", None])`` runs the authorization request with each of the
@@ -110,7 +110,7 @@ class Varier(Auditor):
             shown = tuple(_shown(vault, one.name, value) for one, value in zip(wanted, chosen, strict=True))
             made.append(_variant(report, shown, steps))
         parameters = tuple(f"{one.part}.{one.name}" for one in wanted)
-        return Variants(step, parameters, steps, tuple(made), tuple(self._told(before, steps)))
+        return views.Variants(step, parameters, steps, tuple(made), tuple(self._told(before, steps)))
 
     def _plan(self, step: str, how: Varied, until: str | None) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """The steps that each variant repeats before the step, and those from the step on."""
@@ -200,13 +200,13 @@ def _carried_out(
     return report
 
 
-def _variant(report: Report, shown: tuple[str, ...], steps: tuple[str, ...]) -> Variant:
+def _variant(report: Report, shown: tuple[str, ...], steps: tuple[str, ...]) -> views.Variant:
     vault, cause = report.trace.vault, report.cause
     outcomes = tuple(report.status_of(name) for name in steps)
     runs = [run for name in steps if (run := report.trace.run(name))]
     run = next((run for run in runs if not run.achieved), runs[-1] if runs else None)
     answer = _deciding(report.trace.of(run)) if run else None
-    return Variant(
+    return views.Variant(
         shown,
         outcomes,
         answer.status if answer else None,

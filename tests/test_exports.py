@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 import mcp_oauth_nb
+from mcp_oauth_nb import views
 
 HEAVY = ("pandas", "nbformat", "ipywidgets", "mcp", "IPython")
 
@@ -16,16 +17,21 @@ def test_all_is_sorted_and_without_repeats():
     assert list(mcp_oauth_nb.__all__) == sorted(set(mcp_oauth_nb.__all__))
 
 
-def test_the_stub_names_the_same_things_from_the_same_places():
-    stub = ast.parse(Path(mcp_oauth_nb.__file__).with_suffix(".pyi").read_text(encoding="utf-8"))
+@pytest.mark.parametrize("package", [mcp_oauth_nb, views])
+def test_the_stub_names_the_same_things_from_the_same_places(package):
+    stub = ast.parse(Path(package.__file__).with_suffix(".pyi").read_text(encoding="utf-8"))
     told = {
         name.asname: node.module.removeprefix("mcp_oauth_nb.")
         for node in ast.walk(stub)
         if isinstance(node, ast.ImportFrom)
         for name in node.names
     }
-    assert told == mcp_oauth_nb._HOME
-    assert sorted(told) == mcp_oauth_nb.__all__
+    assert told == package._HOME
+    assert sorted(told) == sorted(package.__all__)
+    assert [name for name in package.__all__ if getattr(package, name, None) is None] == []
+
+
+def test_every_public_name_is_offered_for_completion():
     assert set(dir(mcp_oauth_nb)) >= set(mcp_oauth_nb.__all__)
 
 
@@ -42,5 +48,12 @@ def test_an_unknown_name_is_an_attribute_error():
 @pytest.mark.parametrize("what", ["import mcp_oauth_nb", "from mcp_oauth_nb import Client, Debugger, diagnose"])
 def test_importing_the_package_imports_nothing_heavy(what):
     code = f"import sys; {what}; print([name for name in {HEAVY} if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_a_flow_that_nobody_looks_at_imports_no_display():
+    told = "[name for name in sys.modules if '.views.' in name or '.peers' in name]"
+    code = f"import sys; from mcp_oauth_nb import Debugger; print({told})"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

@@ -8,7 +8,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import mcp_oauth_nb.views  # noqa: F401 - registers the displays of what is returned here
 from mcp_oauth_nb.arguments import brief, check_flags
 from mcp_oauth_nb.errors import BadSetting
 from mcp_oauth_nb.peers import PEERS, Outlooks, outlooks

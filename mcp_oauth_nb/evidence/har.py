@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, quote
 
-import mcp_oauth_nb.views  # noqa: F401 - registers the displays: what is loaded needs no debugger
 from mcp_oauth_nb.errors import BadSetting, NotOurs
 from mcp_oauth_nb.evidence.document import run_told, settings_told, settled
 from mcp_oauth_nb.evidence.files import written

@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import mcp_oauth_nb.views  # noqa: F401 - registers the displays: what is loaded needs no debugger
 from mcp_oauth_nb.arguments import brief
 from mcp_oauth_nb.errors import BadSetting, NotOurs
 from mcp_oauth_nb.evidence import curl_logs, document, mcp_remote, mcpjam

@@ -10,7 +10,6 @@ import weakref
 from contextlib import ExitStack
 from typing import Any
 
-import mcp_oauth_nb.views  # noqa: F401 - registers the displays: a recording needs no debugger
 from mcp_oauth_nb.carrying import Carrier
 from mcp_oauth_nb.errors import BadSetting
 from mcp_oauth_nb.mime import Bundle, Framed, frame_of, render

@@ -1,29 +1,35 @@
-"""What a reader sees. Importing the package registers a display for every record that has one."""
+"""What a reader sees.
+
+What a flow only returns when it is looked at is reached here when it is asked for, because importing the displays takes
+longer than many a flow; ``__init__.pyi`` says the same to type checkers.
+"""
 
 from __future__ import annotations
 
-from mcp_oauth_nb.views import (
-    audit,
-    check,
-    client_document,
-    config,
-    exchange,
-    peers,
-    report,
-    support,
-    tables,
-    token_details,
-)
+import importlib
+from typing import Any
 
-__all__ = [
-    "audit",
-    "check",
-    "client_document",
-    "config",
-    "exchange",
-    "peers",
-    "report",
-    "support",
-    "tables",
-    "token_details",
-]
+_HOME = {
+    "ClientDocument": "views.client_document",
+    "Config": "views.config",
+    "LinkView": "views.link",
+    "Outlooks": "peers.outlook",
+    "Script": "views.script",
+    "Support": "views.support",
+    "TableView": "views.tables",
+    "TokenDetails": "views.token_details",
+    "Variant": "views.variants",
+    "Variants": "views.variants",
+    "step_card": "views.step",
+}
+"""The module that each name lives in."""
+
+__all__ = list(_HOME)
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(importlib.import_module(f"mcp_oauth_nb.{_HOME[name]}"), name)
+    globals()[name] = value
+    return value

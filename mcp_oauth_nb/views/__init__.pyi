@@ -1,0 +1,11 @@
+from mcp_oauth_nb.peers.outlook import Outlooks as Outlooks
+from mcp_oauth_nb.views.client_document import ClientDocument as ClientDocument
+from mcp_oauth_nb.views.config import Config as Config
+from mcp_oauth_nb.views.link import LinkView as LinkView
+from mcp_oauth_nb.views.script import Script as Script
+from mcp_oauth_nb.views.step import step_card as step_card
+from mcp_oauth_nb.views.support import Support as Support
+from mcp_oauth_nb.views.tables import TableView as TableView
+from mcp_oauth_nb.views.token_details import TokenDetails as TokenDetails
+from mcp_oauth_nb.views.variants import Variant as Variant
+from mcp_oauth_nb.views.variants import Variants as Variants
