@@ -12,11 +12,14 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from mcp_oauth_nb import views
 from mcp_oauth_nb.facts import tables_for
+from mcp_oauth_nb.family import Family
 from mcp_oauth_nb.link import AuthorizationLink
 from mcp_oauth_nb.mime import Bundle
 from mcp_oauth_nb.protocol.flow import Flow, Tokens
@@ -52,6 +55,9 @@ class Stepper:
         self._before: dict[str, Flow] = {}
         self._shown_link: AuthorizationLink | None = None
         self._verify = verify
+        self.family: Family | None = None
+        """Who else holds tokens of this grant; None while nobody does."""
+        self._caught_up = False
         self.lock = threading.RLock()
         """One step at a time, whoever asks: two that begin at once would each forget what the other has learned."""
 
@@ -79,6 +85,50 @@ class Stepper:
                 self._vault.learn(secret, kind)
         with self.lock:
             self._flow = self._flow.learn(tokens=tokens)
+
+    def lasting(self, tokens: Tokens) -> Tokens:
+        """Tokens of this flow for whoever does not know its exchanges, with the time at which they expire."""
+        expires_at_s = tokens.expires_at_s
+        if tokens.exchange and tokens.expires_in_s is not None:
+            expires_at_s = self.ended_s(tokens.exchange) + tokens.expires_in_s
+        return replace(tokens, exchange=0, expires_at_s=expires_at_s)
+
+    def catch_up(self) -> bool:
+        """Take the newest tokens of the grant where somebody else has refreshed it; whether it was so."""
+        family = self.family
+        if family is None or not family.has_replaced(self._flow.tokens):
+            return False
+        with self.lock:
+            self.hold(family.newest)
+            self._caught_up = True
+        return True
+
+    @contextlib.contextmanager
+    def renewing(self) -> Iterator[bool]:
+        """Nobody else refreshes the grant meanwhile; tells whether somebody had, so that newer tokens are here now.
+
+        Raises:
+            BadSetting: another process does not let go of the grant.
+        """
+        with self.lock, contextlib.ExitStack() as held:
+            family = self.family if self.family and self.family.knows(self._flow.tokens) else None
+            if family is not None:
+                held.enter_context(family.alone())
+            taken = self.catch_up()
+            before = self._flow.tokens
+            try:
+                yield taken
+            finally:
+                now = self._flow.tokens
+                if family is not None and now is not None and now is not before and now is not family.newest:
+                    family.renew(self.lasting(now))
+
+    @property
+    def reaching(self) -> dict[str, Any]:
+        """The arguments by which another flow reaches the same servers."""
+        wire = self._driver.wire
+        hosts = wire.guard.allowed_hosts if wire.guard else ()
+        return {"verify": self._verify, "allow_hosts": sorted(hosts), "step_timeout_s": wire.timeout_s}
 
     def knows(self, secret: str) -> bool:
         """Whether this is a secret of this flow."""
@@ -141,10 +191,12 @@ class Stepper:
         Raises:
             NotYet: an earlier step has to run first.
         """
+        self.catch_up()
         return self._driver.begin(STEPS[name], self._flow_before(name), Override())
 
     def is_current(self, running: Running) -> bool:
         """Whether a prepared step still starts from the flow as it stands."""
+        self.catch_up()
         return running.flow == self._flow_before(running.step.name)
 
     def finish(
@@ -161,8 +213,10 @@ class Stepper:
             CallbackTimeout: no redirect came, or `interrupt` was called.
         """
         self._driver.person, self._driver.announce = person, announce
+        name = running.step.name
         try:
-            self._finish(running)
+            with self.renewing() if name == "refresh" else contextlib.nullcontext():
+                self._finish(running if name != "refresh" or self.is_current(running) else self.begin(name))
         finally:
             self._driver.person = False
         return self._report(running.step.name)
@@ -216,7 +270,8 @@ class Stepper:
         return contextlib.nullcontext() if name == "callback" else self.lock
 
     def _carry_out(self, name: str, *, step: Step | None = None, override: Override | None = None) -> None:
-        with self._alone(name):
+        with self._alone(name), self.renewing() if name == "refresh" else contextlib.nullcontext():
+            self.catch_up()
             self._finish(self._driver.begin(step or STEPS[name], self._flow_before(name), override or Override()))
 
     def _finish(self, running: Running) -> None:
@@ -238,7 +293,7 @@ class Stepper:
         now, before = self._flow, self._before.get(name)
         if before is None or _is_aside(name) or name in (*DONE_TO_TOKENS, "revoked"):
             return now
-        if name in USING_TOKENS and any(one in self._before for one in DONE_TO_TOKENS):
+        if name in USING_TOKENS and (self._caught_up or any(one in self._before for one in DONE_TO_TOKENS)):
             return before.learn(
                 tokens=now.tokens,
                 old_refresh_token=now.old_refresh_token,

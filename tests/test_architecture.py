@@ -17,7 +17,7 @@ FLOORS = (
     ("steps", "rules", "wire"),
     ("facts", "audit", "peers"),
     ("views",),
-    ("link", "arguments"),
+    ("link", "arguments", "family"),
     ("evidence", "oauth2_arguments"),
     ("carrying",),
     ("stepping", "recording", "comparing", "oauth2_beginning"),

@@ -67,7 +67,7 @@ class Wire:
     """
 
     def __init__(self, *, verify: bool | str | Path = True, timeout_s: float = 30, guard: Guard | None = None) -> None:
-        self._guard = guard
+        self._guard = self.guard = guard
         self.timeout_s = seconds("step_timeout_s", timeout_s)
         self._end: tuple[float, float] | None = None
         self._ssl = _usual_context(verify) if isinstance(verify, bool) else _own_context(verify)
