@@ -44,22 +44,33 @@ class Family:
         id: what the grant is called in what is kept of it; tells nothing of it.
         newest: the tokens as they were issued last; their `exchange` is 0 and their `expires_at_s` set where known.
         generation: how often they were refreshed.
-        keepers: who keeps them elsewhere.
         shared: tokens that were handed to others in this session, the newest last.
     """
 
-    def __init__(self, tokens: Tokens, *, id: str = "", generation: int = 0) -> None:  # noqa: A002 - what it is
+    def __init__(self, tokens: Tokens, *, id: str = "", generation: int = 0) -> None:
         self.id, self.generation = id or secrets.token_hex(8), generation
         self.newest = tokens
-        self.keepers: weakref.WeakSet[Keeper] = weakref.WeakSet()
+        self._keepers: weakref.WeakSet[Keeper] = weakref.WeakSet()
         self.shared: list[Tokens] = []
         self._lock = threading.RLock()
         self._depth = 0
         self._seen = {_mark(tokens)}
-        _LIVING.add(self)
+        with _listing:
+            _LIVING.add(self)
 
     def __repr__(self) -> str:
         return f"<Family in generation {self.generation}>"
+
+    @property
+    def keepers(self) -> tuple[Keeper, ...]:
+        """Who keeps the tokens elsewhere."""
+        with self._lock:
+            return tuple(sorted(self._keepers, key=lambda one: one.name))
+
+    def is_kept_by(self, keeper: Keeper) -> None:
+        """From now on somebody keeps the tokens elsewhere."""
+        with self._lock:
+            self._keepers.add(keeper)
 
     def knows(self, tokens: Tokens | None) -> bool:
         """Whether these are tokens of this grant, spent ones too."""
@@ -80,7 +91,7 @@ class Family:
         """Take tokens that were refreshed here, and write them wherever they are kept."""
         with self._lock:
             self.take(tokens, self.generation + 1)
-            for keeper in tuple(self.keepers):
+            for keeper in self.keepers:
                 keeper.store()
 
     @contextmanager
@@ -92,7 +103,7 @@ class Family:
         """
         with self._lock, ExitStack() as held:
             if self._depth == 0:
-                keepers = sorted(self.keepers, key=lambda one: one.name)
+                keepers = self.keepers
                 for keeper in keepers:
                     held.enter_context(keeper.alone())
                 for keeper in keepers:
@@ -105,16 +116,19 @@ class Family:
 
 
 _LIVING: weakref.WeakSet[Family] = weakref.WeakSet()
+_listing = threading.Lock()
 
 
 def family_of(tokens: Tokens) -> Family | None:
     """The family of this process that knows these tokens."""
-    return next((one for one in tuple(_LIVING) if one.knows(tokens)), None)
+    with _listing:
+        return next((one for one in _LIVING if one.knows(tokens)), None)
 
 
-def family_named(id: str) -> Family | None:  # noqa: A002 - what it is
+def family_named(id: str) -> Family | None:
     """The family of this process with this id."""
-    return next((one for one in tuple(_LIVING) if one.id == id), None)
+    with _listing:
+        return next((one for one in _LIVING if one.id == id), None)
 
 
 def _mark(tokens: Tokens) -> str:

@@ -146,7 +146,7 @@ class Use:
                 raise BadSetting("use", "'id_token', and none was issued", "'access_token', or the scope openid")
         if token_in is not None:
             check_one_of("token_in", token_in, TOKEN_PLACES)
-        if header_prefix is not None and not _is_prefix(header_prefix):
+        if header_prefix is not None and not is_prefix(header_prefix):
             raise BadSetting("header_prefix", brief(header_prefix), "a word such as 'Bearer', or an empty text")
         if auto_refresh is not None and not isinstance(auto_refresh, bool):
             raise BadSetting("auto_refresh", brief(auto_refresh), "True or False")
@@ -295,5 +295,6 @@ def check_one_of(name: str, value: object, known: tuple[str, ...]) -> None:
         raise BadSetting(name, brief(value), "one of " + ", ".join(known))
 
 
-def _is_prefix(value: object) -> bool:
+def is_prefix(value: object) -> bool:
+    """Whether this can stand before a token in the Authorization header."""
     return isinstance(value, str) and all(33 <= ord(one) < 127 for one in value)
