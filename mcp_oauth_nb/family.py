@@ -42,14 +42,15 @@ class Family:
 
     Attributes:
         id: what the grant is called in what is kept of it; tells nothing of it.
+        at: the token endpoint and the client, without which tokens that are alike are not the same.
         newest: the tokens as they were issued last; their `exchange` is 0 and their `expires_at_s` set where known.
         generation: how often they were refreshed.
         shared: tokens that were handed to others in this session, the newest last.
     """
 
-    def __init__(self, tokens: Tokens, *, id: str = "", generation: int = 0) -> None:
+    def __init__(self, tokens: Tokens, *, at: tuple[str, ...] = (), id: str = "", generation: int = 0) -> None:
         self.id, self.generation = id or secrets.token_hex(8), generation
-        self.newest = tokens
+        self.at, self.newest = at, tokens
         self._keepers: weakref.WeakSet[Keeper] = weakref.WeakSet()
         self.shared: list[Tokens] = []
         self._lock = threading.RLock()
@@ -119,10 +120,10 @@ _LIVING: weakref.WeakSet[Family] = weakref.WeakSet()
 _listing = threading.Lock()
 
 
-def family_of(tokens: Tokens) -> Family | None:
-    """The family of this process that knows these tokens."""
+def family_of(tokens: Tokens, at: tuple[str, ...]) -> Family | None:
+    """The family of this process that knows these tokens, of one token endpoint and client."""
     with _listing:
-        return next((one for one in _LIVING if one.knows(tokens)), None)
+        return next((one for one in _LIVING if one.at == at and one.knows(tokens)), None)
 
 
 def family_named(id: str) -> Family | None:

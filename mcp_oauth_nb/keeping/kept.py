@@ -111,6 +111,11 @@ class Kept:
         """As JSON, secrets in plain."""
         return json.dumps({"format": FORMAT, "version": VERSION, **asdict(self)})
 
+    @property
+    def at(self) -> tuple[str, ...]:
+        """Where the grant lives: the token endpoint, and the client there."""
+        return self.endpoints.get("token_url", ""), self.client_id or ""
+
     def arguments(self, client: Client | None = None) -> dict[str, Any]:
         """The arguments of an `OAuth2` that can refresh and revoke these tokens, for a `client` that has a key."""
         auth = self.client_auth if self.client_auth in AUTH_METHODS else "none"

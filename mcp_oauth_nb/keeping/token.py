@@ -38,7 +38,7 @@ class KeptToken(Displayable):
         self.name, self.in_keyring, self.problem = kept.name, in_keyring, ""
         self._kept, self.means = kept, means
         self._is_unwritten, self._replaces = False, ""
-        self.family = family or Family(kept.tokens, id=kept.family, generation=kept.generation)
+        self.family = family or Family(kept.tokens, at=kept.at, id=kept.family, generation=kept.generation)
         self.flow = KeptFlow(kept, means)
         self.flow.family = self.family
         self.flow.catch_up()

@@ -212,7 +212,7 @@ class TokenList(Displayable):
         kept = from_text(unseal(_read(file), passphrase), file.name)
         called = kept.name if name is None else name
         _check_name(called)
-        old, family = self._tokens.get(called), family_of(kept.tokens)
+        old, family = self._tokens.get(called), family_of(kept.tokens, kept.at)
         if old is not None and not old.family.knows(kept.tokens) and self._taken.get(called) != file.absolute():
             mend = "tokens.take(..., name='another'), or tokens.delete(name) first"
             raise BadSetting(
@@ -257,7 +257,7 @@ class TokenList(Displayable):
         if text is None:
             raise BadSetting("tokens.recall(name)", brief(name), "one of " + (", ".join(ring.names()) or "none"))
         kept, old = replace(from_text(text, f"the keyring's entry {name}"), name=name), self._tokens.get(name)
-        family = family_of(kept.tokens) or (family_named(kept.family) if kept.family else None)
+        family = family_of(kept.tokens, kept.at) or (family_named(kept.family) if kept.family else None)
         if old is not None and old.family is not family:
             seen = "a name under which another grant is on the list"
             raise BadSetting("tokens.recall(name)", seen, "one that is free", "tokens.delete(name) first.")
@@ -333,10 +333,10 @@ def _token(name: str, flow: Caller | str) -> KeptToken:
         if held.token_type.lower() == "dpop":
             seen = "a token bound to the key of its flow (DPoP)"
             raise BadSetting("tokens.add(name, flow)", seen, "a bearer token")
-        lasting = flow.lasting(held)
+        kept = kept_of(name, flow.known, flow.lasting(held))
         if flow.family is None or not flow.family.knows(held):
-            flow.family = family_of(held) or Family(lasting)
-        return KeptToken(kept_of(name, flow.known, lasting), family=flow.family, means=means_of(flow))
+            flow.family = family_of(held, kept.at) or Family(kept.tokens, at=kept.at)
+        return KeptToken(kept, family=flow.family, means=means_of(flow))
 
 
 def _means_of(family: Family | None) -> Means:
