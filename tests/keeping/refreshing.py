@@ -46,10 +46,15 @@ def digest(secret):
     return hashlib.sha256(secret.encode()).hexdigest()
 
 
+def say(line):
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
+
+
 if __name__ == "__main__":
     keyring.set_keyring(InFile(sys.argv[1]))
     token = TokenList().recall(sys.argv[2])[sys.argv[2]]
-    print("ready", flush=True)
+    say("ready")
     sys.stdin.readline()
     token.refresh()
-    print(digest(token.tokens.refresh_token), flush=True)
+    say(digest(token.tokens.refresh_token))

@@ -91,6 +91,7 @@ class Rotating:
             now = int(time.time())
             claims = {"iss": self.url, "sub": "u", "aud": "id", "iat": now, "exp": now + self.id_life_s, "jti": number}
             made["id_token"] = f"{_part({'alg': 'RS256'})}.{_part(claims)}.c2lnbmF0dXJl"
+            self.good[made["id_token"]] = claims["exp"]
         return {**made, **self.extra}
 
     def revoke_answer(self, token):
