@@ -19,7 +19,7 @@ FLOORS = (
     ("views",),
     ("link", "arguments", "family"),
     ("evidence", "oauth2_arguments"),
-    ("carrying",),
+    ("carrying", "holding"),
     ("stepping", "recording", "comparing", "oauth2_beginning"),
     ("looking", "using"),
     ("calling",),

@@ -16,20 +16,16 @@ from mcp_oauth_nb.family import Family, family_named, family_of
 from mcp_oauth_nb.keeping import ring
 from mcp_oauth_nb.keeping.ending import SHARED, STILL_VALID, ended, revoked_before, shared
 from mcp_oauth_nb.keeping.flow import NO_MEANS, Means, means_of
+from mcp_oauth_nb.keeping.given import check_name, file_of, read_shared
 from mcp_oauth_nb.keeping.kept import Kept, from_text, kept_of
 from mcp_oauth_nb.keeping.token import KeptToken
 from mcp_oauth_nb.mime import Displayable, render
 from mcp_oauth_nb.protocol.flow import need
-from mcp_oauth_nb.redact import looks_random
 from mcp_oauth_nb.sealed import seal, unseal
 from mcp_oauth_nb.views.frames import frame
 from mcp_oauth_nb.views.kept_token import COLUMNS, Note, TokenTable
 from mcp_oauth_nb.wire.auth import Bearing, TokenAuth
 from mcp_oauth_nb.wire.overheard import Overheard
-
-LONGEST_NAME = 64
-LARGEST = 1 << 20
-"""Bytes of a shared token."""
 
 
 class TokenList(Displayable):
@@ -107,7 +103,7 @@ class TokenList(Displayable):
             BadSetting: the name cannot be one, or the token is bound to a key (DPoP), so that it is of no use alone.
             NotYet: the flow holds no token yet.
         """
-        _check_name(name)
+        check_name(name)
         token = _token(name, flow)
         return self._put(token.change(**how) if how else token)
 
@@ -189,7 +185,7 @@ class TokenList(Displayable):
         token = self[name]
         kept = token.kept
         sealed = seal((kept if with_refresh else kept.without_refresh).to_text(), passphrase)
-        put(f"{sealed}\n".encode(), _file(path, "tokens.share(path)"))
+        put(f"{sealed}\n".encode(), file_of(path, "tokens.share(path)"))
         shared(token, with_refresh=with_refresh)
         what = "with its refresh token and the client's credentials" if with_refresh else "without its refresh token"
         return Note("passed", f"{name} is shared, {what}", SHARED + _ends(self[name]))
@@ -207,11 +203,11 @@ class TokenList(Displayable):
             NotOurs: the file holds something else.
         """
         if name is not None:
-            _check_name(name)
-        file = _file(path, "tokens.take(path)")
-        kept = from_text(unseal(_read(file), passphrase), file.name)
+            check_name(name)
+        file = file_of(path, "tokens.take(path)")
+        kept = from_text(unseal(read_shared(file), passphrase), file.name)
         called = kept.name if name is None else name
-        _check_name(called)
+        check_name(called)
         old, family = self._tokens.get(called), family_of(kept.tokens, kept.at)
         if old is not None and not old.family.knows(kept.tokens) and self._taken.get(called) != file.absolute():
             mend = "tokens.take(..., name='another'), or tokens.delete(name) first"
@@ -290,35 +286,6 @@ class _Selected:
         if token is None:
             raise NotYet("selected token", "tokens.add(name, dbg)")
         return token
-
-
-def _check_name(name: object) -> None:
-    """A name is shown, and stands in the keyring in plain: it must not be a token by mistake."""
-    expected = f"a name of up to {LONGEST_NAME} visible characters, such as 'alice'"
-    if not isinstance(name, str):
-        raise BadSetting("name", f"a {type(name).__name__}", expected)
-    if not name.strip() or len(name) > LONGEST_NAME or not name.isprintable():
-        raise BadSetting("name", f"{len(name)} characters", expected)
-    if name == ring.NAMES or (len(name) >= 16 and looks_random(name)):
-        raise BadSetting("name", "what looks like a secret" if name != ring.NAMES else "a reserved one", expected)
-
-
-def _file(path: object, call: str) -> Path:
-    if not isinstance(path, (str, Path)) or not str(path) or "\0" in str(path):
-        raise BadSetting(call, brief(path), "the path of a file")
-    return Path(path)
-
-
-def _read(file: Path) -> str:
-    try:
-        if file.stat().st_size > LARGEST:
-            raise BadSetting("tokens.take(path)", "a file too large for a token", "one that tokens.share(...) wrote")
-        return file.read_text(encoding="ascii").strip()
-    except (OSError, ValueError) as error:
-        if isinstance(error, BadSetting):
-            raise
-        why = error.strerror if isinstance(error, OSError) else "it is no text"
-        raise BadSetting("tokens.take(path)", f"a file that cannot be read ({why})", "a shared token") from None
 
 
 def _token(name: str, flow: Caller | str) -> KeptToken:

@@ -1,8 +1,11 @@
 """What is said of ending a token is what the server was asked and what it answered, and no more."""
 
+import weakref
+
 import httpx
 import pytest
 
+from mcp_oauth_nb import family
 from mcp_oauth_nb.keeping.tokens import TokenList
 from tests.keeping.rotating import Rotating
 
@@ -84,3 +87,13 @@ def test_the_servers_own_words_are_not_in_it(rotating, tokens):
     assert note.status == "warned"
     assert "come here" not in note.said
     assert "refresh token: 400" in note.said
+
+
+def test_what_another_session_has_refreshed_is_what_is_ended(rotating, tokens, ring, monkeypatch):
+    tokens.add("alice", rotating.oauth()).keep()
+    with monkeypatch.context() as patch:
+        patch.setattr(family, "_LIVING", weakref.WeakSet())  # another session knows nothing of this one
+        newest = TokenList().recall()["alice"]
+    newest.refresh()
+    tokens.delete("alice", revoke=True)
+    assert rotating.revoked == [newest.tokens.refresh_token, newest.tokens.access_token]
