@@ -11,93 +11,45 @@ what uses tokens and is run again takes those that are left, and no refresh or r
 from __future__ import annotations
 
 import contextlib
-import threading
 from collections.abc import Callable
 from pathlib import Path
 
 from mcp_oauth_nb import views
 from mcp_oauth_nb.facts import tables_for
+from mcp_oauth_nb.holding import TokenHolder
 from mcp_oauth_nb.link import AuthorizationLink
 from mcp_oauth_nb.mime import Bundle
-from mcp_oauth_nb.protocol.flow import Flow, Tokens
+from mcp_oauth_nb.protocol.flow import Flow
 from mcp_oauth_nb.protocol.grants import Grant
 from mcp_oauth_nb.protocol.step import Edits, Override, Step
 from mcp_oauth_nb.records import Request, Trace
-from mcp_oauth_nb.redact import learn_settings
 from mcp_oauth_nb.rules import judge
 from mcp_oauth_nb.rules.rule import Report, StepStatus
 from mcp_oauth_nb.steps import AFTERWARDS, STEPS, route_for
 from mcp_oauth_nb.wire.driver import Driver, Running
 from mcp_oauth_nb.wire.learning import LearningVault
-from mcp_oauth_nb.wire.overheard import Overheard
 from mcp_oauth_nb.wire.surroundings import surroundings
 
 DONE_TO_TOKENS = ("refresh", "replay", "revoke")
 """What the server keeps in mind, whichever step is run again."""
-OF_OTHERS = "your own client, with the token of this flow"
-"""Who sends what `Stepper.overhear` records."""
-REFUSING = (401, 403)
-"""The statuses by which an API says no to a token (RFC 6750 3.1). Any other answer is the API's own business."""
+ALONE = ("refresh", "revoke")
+"""The steps that need the newest tokens, wherever they are, and nobody else who refreshes meanwhile."""
 USING_TOKENS = ("mcp", "api", *DONE_TO_TOKENS, "revoked")
 """The steps that begin with tokens."""
 
 
-class Stepper:
+class Stepper(TokenHolder):
     """The flow so far, what drives it, and what was recorded. A `Debugger` puts a named call on each step."""
 
     def __init__(self, flow: Flow, driver: Driver, vault: LearningVault, verify: bool | str | Path) -> None:
-        self._vault = vault
-        self._driver = driver
-        self._flow = flow
+        super().__init__(flow, driver, vault, verify)
         self._before: dict[str, Flow] = {}
         self._shown_link: AuthorizationLink | None = None
-        self._verify = verify
-        self.lock = threading.RLock()
-        """One step at a time, whoever asks: two that begin at once would each forget what the other has learned."""
 
     @property
     def trace(self) -> Trace:
         """Everything that was tried."""
         return self._driver.trace(self._settings_shown())
-
-    # -- for who uses the tokens ----------------------------------------------------------------------------------
-
-    @property
-    def tokens(self) -> Tokens | None:
-        """The tokens as they were issued last; None before. Their repr shows none of them."""
-        return self._flow.tokens
-
-    @property
-    def known(self) -> Flow:
-        """All that is known so far; secrets in plain, so never for display."""
-        return self._flow
-
-    def hold(self, tokens: Tokens) -> None:
-        """Take tokens from elsewhere in the place of those that were issued here."""
-        for kind in ("access_token", "refresh_token", "id_token"):
-            if secret := getattr(tokens, kind):
-                self._vault.learn(secret, kind)
-        with self.lock:
-            self._flow = self._flow.learn(tokens=tokens)
-
-    def knows(self, secret: str) -> bool:
-        """Whether this is a secret of this flow."""
-        return secret in self._vault.values()
-
-    def now_s(self) -> float:
-        """The time in seconds since 1970, by the clock that the flow goes by."""
-        return self._flow.settings.clock()
-
-    def ended_s(self, exchange: int) -> float:
-        """When the exchange of this number was over, in seconds since 1970."""
-        found = self._driver.exchanges[exchange - 1]
-        return found.started.timestamp() + found.elapsed_ms / 1000
-
-    def overhear(self, overheard: Overheard) -> None:
-        """Record a request of somebody else's client that used the tokens; its own headers are masked as ours are."""
-        heard = overheard.exchange(self._vault)
-        learn_settings(self._vault, dict(heard.request.headers), "")
-        self._driver.overhear("api", heard, OF_OTHERS, REFUSING)
 
     # -- for the runner -------------------------------------------------------------------------------------------
 
@@ -141,10 +93,12 @@ class Stepper:
         Raises:
             NotYet: an earlier step has to run first.
         """
+        self.catch_up()
         return self._driver.begin(STEPS[name], self._flow_before(name), Override())
 
     def is_current(self, running: Running) -> bool:
         """Whether a prepared step still starts from the flow as it stands."""
+        self.catch_up()
         return running.flow == self._flow_before(running.step.name)
 
     def finish(
@@ -161,8 +115,10 @@ class Stepper:
             CallbackTimeout: no redirect came, or `interrupt` was called.
         """
         self._driver.person, self._driver.announce = person, announce
+        name = running.step.name
         try:
-            self._finish(running)
+            with self.renewing() if name in ALONE else contextlib.nullcontext():
+                self._finish(running if name not in ALONE or self.is_current(running) else self.begin(name))
         finally:
             self._driver.person = False
         return self._report(running.step.name)
@@ -216,7 +172,8 @@ class Stepper:
         return contextlib.nullcontext() if name == "callback" else self.lock
 
     def _carry_out(self, name: str, *, step: Step | None = None, override: Override | None = None) -> None:
-        with self._alone(name):
+        with self._alone(name), self.renewing() if name in ALONE else contextlib.nullcontext():
+            self.catch_up()
             self._finish(self._driver.begin(step or STEPS[name], self._flow_before(name), override or Override()))
 
     def _finish(self, running: Running) -> None:
@@ -238,7 +195,7 @@ class Stepper:
         now, before = self._flow, self._before.get(name)
         if before is None or _is_aside(name) or name in (*DONE_TO_TOKENS, "revoked"):
             return now
-        if name in USING_TOKENS and any(one in self._before for one in DONE_TO_TOKENS):
+        if name in USING_TOKENS and (self._caught_up or any(one in self._before for one in DONE_TO_TOKENS)):
             return before.learn(
                 tokens=now.tokens,
                 old_refresh_token=now.old_refresh_token,

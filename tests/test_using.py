@@ -9,7 +9,9 @@ import httpx
 import pytest
 
 from mcp_oauth_nb import BadSetting, Debugger, DemoServer, NotYet
+from mcp_oauth_nb.keeping.tokens import TokenList
 from mcp_oauth_nb.using import Use
+from tests.keeping.rotating import Rotating
 
 BODY = {"jsonrpc": "2.0", "id": 1, "method": "ping"}
 HEADERS = {"Accept": "application/json, text/event-stream"}
@@ -314,3 +316,98 @@ def test_a_hundred_at_once_are_all_recorded_and_numbered(server, dbg):
     assert [one.id for one in dbg.exchanges] == list(range(1, len(dbg.exchanges) + 1))
     assert set(dbg.trace.run("api").exchanges) == {one.id for one in recorded(dbg)}
     assert len(recorded(dbg)) == MANY
+
+
+# -- a refresh that fails, or does not help ----------------------------------------------------------------------------
+
+
+def ended(flow):
+    """Let a flow's clock be behind the end of its tokens, and return a way to set it forward."""
+    start, moved = flow.use.expiry_s + 1, [0.0]
+    flow.now_s = lambda: start + moved[0]
+
+    def later(by_s):
+        moved[0] += by_s
+
+    return later
+
+
+def used(rotating, flow, times=1):
+    with httpx.Client(auth=flow.auth) as client:
+        return [client.get(f"{rotating.url}/api").status_code for _ in range(times)]
+
+
+@pytest.mark.parametrize("status", [429, 500, 503])
+def test_an_answer_that_is_no_refusal_is_tried_again(status):
+    with Rotating() as rotating:
+        oauth = rotating.oauth()
+        rotating.next_answers = [(status, {"error": "temporarily_unavailable"})]
+        ended(oauth)
+        used(rotating, oauth, 2)
+        assert len(rotating.refreshes) == 2
+        assert oauth.use.stopped == ""
+        assert oauth.tokens.refresh_token in rotating.live
+
+
+def test_an_overload_is_not_made_worse():
+    with Rotating() as rotating:
+        oauth = rotating.oauth()
+        rotating.next_answers = [(503, {})] * 50
+        later = ended(oauth)
+        used(rotating, oauth, 10)
+        assert len(rotating.refreshes) == 2, "the second try is made at once, the third one is not"
+        later(1.1)
+        used(rotating, oauth, 10)
+        assert len(rotating.refreshes) == 3
+        for _ in range(20):
+            later(61)
+            used(rotating, oauth)
+        assert len(rotating.refreshes) == 23, "the longest pause is a minute"
+
+
+def test_an_answer_that_is_lost_is_no_refusal(server, dbg):
+    dbg._driver.wire.timeout_s = 0.001
+    expire(dbg)
+    with httpx.Client(auth=dbg.auth) as client:
+        ask(server, client)
+    assert dbg.use.stopped == ""
+
+
+def test_a_true_refusal_is_shown_with_what_mends_it():
+    with Rotating() as rotating:
+        oauth = rotating.oauth()
+        alice = TokenList().add("alice", oauth)
+        rotating.next_answers = [(400, {"error": "invalid_grant"})]
+        ended(alice.flow)
+        used(rotating, alice, 3)
+        assert len(rotating.refreshes) == 1
+        assert not alice.auto_refresh
+        told = alice._repr_mimebundle_()["text/plain"]
+        assert "auto-refresh: stopped: the refresh was refused" in told
+        assert "tokens.add('alice', flow)" in told
+        alice.auto_refresh = True
+        used(rotating, alice)
+        assert len(rotating.refreshes) == 2
+        assert alice.auto_refresh
+
+
+def test_a_life_of_no_seconds_is_no_storm():
+    with Rotating(extra={"expires_in": 0}) as rotating:
+        oauth = rotating.oauth()
+        assert used(rotating, oauth, 10) == [200] * 10
+        assert len(rotating.refreshes) == 1
+
+
+def test_an_api_that_always_refuses_is_no_storm():
+    with Rotating(refusing=True) as rotating:
+        oauth = rotating.oauth()
+        assert used(rotating, oauth, 10) == [401] * 10
+        assert len(rotating.refreshes) == 1
+        oauth.refresh()
+        used(rotating, oauth, 2)
+        assert len(rotating.refreshes) == 3, "who asks for a new token gives it a new chance"
+        rotating.refusing = False
+        later = ended(oauth)
+        later(0)
+        assert used(rotating, oauth, 2) == [200] * 2
+        assert len(rotating.refreshes) == 4

@@ -39,8 +39,8 @@ def put(data: bytes, target: Path, *, mode: int = 0o600) -> None:
             os.fsync(stream.fileno())
         Path(made).chmod(mode)
         Path(made).replace(target)
-    except OSError as error:
-        raise _not_written(error.strerror or type(error).__name__) from None
+    except (OSError, ValueError) as error:  # a path with a NUL in it is a ValueError
+        raise _not_written(getattr(error, "strerror", None) or type(error).__name__) from None
     else:
         made = None
     finally:

@@ -17,8 +17,9 @@ from mcp_oauth_nb.forms.countdown import EVERY_S, Countdown
 from mcp_oauth_nb.forms.fields import FIELD
 from mcp_oauth_nb.forms.filled import is_token_like
 from mcp_oauth_nb.forms.inputs import choice
+from mcp_oauth_nb.keeping.ending import STILL_VALID
 from mcp_oauth_nb.keeping.token import KeptToken
-from mcp_oauth_nb.keeping.tokens import STILL_VALID, TokenList
+from mcp_oauth_nb.keeping.tokens import TokenList
 from mcp_oauth_nb.lines import Line, shown
 from mcp_oauth_nb.mime import Bundle, render
 from mcp_oauth_nb.redact import mask_text
@@ -252,10 +253,11 @@ class TokenPanel:
         self._count(True)
 
     def _fill(self, token: KeptToken) -> None:
-        use, can = token.flow.use, token.tokens.refresh_token is not None
+        use, can = token.flow.use, token.tokens.refresh_token is not None and not token.flow.use.obstacle
         self._auto.value, self._auto.disabled = token.auto_refresh, not can
         self._buttons["Refresh"].disabled = not can
-        self._why.value = "" if can else f"not available: {NO_REFRESH}"
+        has_one = token.tokens.refresh_token is not None
+        self._why.value = token.why_not_refreshed if has_one else f"not available: {NO_REFRESH}"
         self._use.value, self._use.disabled = use.token, token.tokens.id_token is None
         self._use.tooltip = "No ID token was issued: the scope openid asks for one" if self._use.disabled else ""
         self._place.value = use.token_in

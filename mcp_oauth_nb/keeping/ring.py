@@ -10,6 +10,7 @@ import importlib
 from typing import Any
 
 from mcp_oauth_nb.errors import BadSetting
+from mcp_oauth_nb.keeping.locking import alone
 
 SERVICE = "mcp-oauth-nb"
 INSTALL = "pip install mcp-oauth-nb[keyring]"
@@ -25,15 +26,20 @@ def read(name: str) -> str | None:
 
 def write(name: str, text: str) -> None:
     """Keep a text under a name, in the place of what was there."""
-    _call("set_password", SERVICE, name, text)
-    _list({*names(), name})
+    with alone(name):
+        _call("set_password", SERVICE, name, text)
+    with alone(NAMES):
+        if name not in (listed := names()):
+            _list({*listed, name})
 
 
 def remove(name: str) -> None:
     """Keep nothing under a name any more."""
-    if read(name) is not None:
-        _call("delete_password", SERVICE, name)
-    _list({*names()} - {name})
+    with alone(name):
+        if read(name) is not None:
+            _call("delete_password", SERVICE, name)
+    with alone(NAMES):
+        _list({*names()} - {name})
 
 
 def names() -> tuple[str, ...]:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import weakref
+import contextlib
 
 from mcp_oauth_nb.errors import BadSetting, NotOurs
+from mcp_oauth_nb.family import Family
 from mcp_oauth_nb.keeping import ring
+from mcp_oauth_nb.keeping.flow import NO_MEANS, KeptFlow, Means
 from mcp_oauth_nb.keeping.kept import Kept, from_text
+from mcp_oauth_nb.keeping.locking import alone
 from mcp_oauth_nb.mime import Displayable, render
-from mcp_oauth_nb.oauth2 import OAuth2
 from mcp_oauth_nb.protocol.flow import Tokens
-from mcp_oauth_nb.protocol.step import Edits
 from mcp_oauth_nb.rules.rule import Report
 from mcp_oauth_nb.steps.inspection import Which
 from mcp_oauth_nb.using import NO_REFRESH
@@ -19,47 +20,29 @@ from mcp_oauth_nb.views.token_details import TokenDetails
 from mcp_oauth_nb.wire.auth import TokenAuth
 
 
-class KeptFlow(OAuth2):
-    """The flow behind a kept token: its refresh goes by the keyring, where the token is in it.
-
-    Another process may have refreshed meanwhile: its tokens are taken then, because the old refresh token is spent. New
-    tokens are written before this call is over, under the flow's lock, so that none is used that is not kept.
-    """
-
-    def __init__(self, owner: KeptToken, kept: Kept) -> None:
-        super().__init__(**kept.arguments)
-        self._owner = weakref.ref(owner)
-        self.hold(kept.tokens)
-        self.use.expires_at_s, self.use.auto_refresh = kept.expires_at_s, kept.auto_refresh
-        self.use.token = "id_token" if kept.use == "id_token" and kept.id_token else "access_token"
-
-    def refresh(
-        self, *, params: Edits | None = None, form: Edits | None = None, headers: Edits | None = None
-    ) -> Report:
-        with self.lock:
-            owner = self._owner()
-            if owner is not None and owner.took_newer():
-                return self._report("refresh")
-            report = super().refresh(params=params, form=form, headers=headers)
-            if owner is not None:
-                owner.store()
-            return report
-
-
 class KeptToken(Displayable):
     """A named token. It displays what is known of it; no part of a token is shown anywhere.
 
     Attributes:
         name: as the user called it.
+        family: the tokens of its grant, for all in this process that hold some of them.
+        means: what its flow needs and nobody writes down.
         flow: the flow that refreshes and revokes it; ``flow.diagnose()`` says what came of that.
         in_keyring: whether the system's keyring holds it as well.
         problem: why the keyring could not be written the last time; empty where it could.
     """
 
-    def __init__(self, kept: Kept, *, in_keyring: bool = False) -> None:
+    def __init__(
+        self, kept: Kept, *, in_keyring: bool = False, family: Family | None = None, means: Means = NO_MEANS
+    ) -> None:
         self.name, self.in_keyring, self.problem = kept.name, in_keyring, ""
-        self._kept = kept
-        self.flow = KeptFlow(self, kept)
+        self._kept, self.means = kept, means
+        self._is_unwritten, self._replaces = False, ""
+        self.family = family or Family(kept.tokens, at=kept.at, id=kept.family, generation=kept.generation)
+        self.flow = KeptFlow(kept, means)
+        self.flow.family = self.family
+        self.flow.catch_up()
+        self.family.is_kept_by(self)
 
     def __repr__(self) -> str:
         return f"<KeptToken {self.name}>"
@@ -70,7 +53,7 @@ class KeptToken(Displayable):
     @property
     def tokens(self) -> Tokens:
         """The newest tokens. Their repr shows none of them."""
-        return self.flow.tokens or self._kept.tokens
+        return self.family.newest
 
     @property
     def kept(self) -> Kept:
@@ -78,7 +61,9 @@ class KeptToken(Displayable):
         use = self.flow.use
         return Kept(
             **{
-                **vars(self._kept.renewed(self.tokens, use.expiry_s)),
+                **vars(self._kept.renewed(self.tokens)),
+                "family": self.family.id,
+                "generation": self.family.generation,
                 "use": use.token,
                 "header_prefix": use.header_prefix,
                 "token_in": use.token_in,
@@ -93,18 +78,19 @@ class KeptToken(Displayable):
 
     @property
     def expires_at_s(self) -> float | None:
-        """When the access token expires, in seconds since 1970; None where nobody knows."""
-        return self.flow.use.expiry_s
+        """When the token that is used expires, in seconds since 1970; None where nobody knows."""
+        return self.flow.use.expiry_of(self.tokens)
 
     @property
     def expires_in_s(self) -> float | None:
-        """How long the access token still lives, in seconds, negative when it is over; None where nobody knows."""
+        """How long the token that is used still lives, in seconds, negative when it is over; None if nobody knows."""
         expiry = self.expires_at_s
         return None if expiry is None else expiry - self.flow.now_s()
 
     @property
     def details(self) -> TokenDetails:
         """What the access token and the ID token say of themselves: their claims, read and not verified."""
+        self.flow.catch_up()
         return self.flow.details
 
     @property
@@ -114,12 +100,26 @@ class KeptToken(Displayable):
 
     @property
     def auto_refresh(self) -> bool:
-        """Whether a token that is about to expire is refreshed before it is used. Off without a refresh token."""
-        return self.flow.use.refreshes
+        """Whether a token that is about to expire is refreshed before it is used. Off without a refresh token.
+
+        Off as well once a refresh was refused. To turn it on then makes one more try.
+        """
+        return self.flow.use.refreshes and not self.flow.use.stopped
 
     @auto_refresh.setter
     def auto_refresh(self, on: bool) -> None:
         self.change(auto_refresh=on)
+
+    @property
+    def why_not_refreshed(self) -> str:
+        """Why the token is not refreshed by itself, with the call that mends it; empty where it is or was not to be."""
+        if self.tokens.refresh_token is None:
+            return "not available: no refresh token"
+        if self.flow.use.obstacle:
+            return f"not available: {self.flow.use.obstacle}; tokens.add({self.name!r}, flow) brings it"
+        if stopped := self.flow.use.stopped:
+            return f"stopped: {stopped}; get new tokens with flow.run(), then tokens.add({self.name!r}, flow)"
+        return ""
 
     def change(
         self,
@@ -135,18 +135,23 @@ class KeptToken(Displayable):
             BadSetting: there is no such token, place or refresh token.
         """
         self.flow.use.change(token=use, header_prefix=header_prefix, token_in=token_in, auto_refresh=auto_refresh)
-        self.store()
+        if self.in_keyring:
+            with self.family.alone():
+                self.store()
         return self
 
     def refresh(self) -> Report:
         """Exchange the refresh token for new tokens now (RFC 6749 6).
 
         Raises:
-            BadSetting: there is no refresh token.
+            BadSetting: there is no refresh token, or not the private key of the client.
         """
         if self.tokens.refresh_token is None:
             expected = "a grant with one: ask the authorization server, the scope may decide it"
             raise BadSetting(f"tokens[{self.name!r}].refresh()", NO_REFRESH, expected)
+        if self.flow.use.obstacle:
+            expected = f"the flow that has it: tokens.add({self.name!r}, flow)"
+            raise BadSetting(f"tokens[{self.name!r}].refresh()", self.flow.use.obstacle, expected)
         return self.flow.refresh()
 
     def revoke(self) -> Report:
@@ -165,9 +170,21 @@ class KeptToken(Displayable):
         Raises:
             BadSetting: there is no keyring that works.
         """
-        ring.write(self.name, self.kept.to_text())
-        self.in_keyring, self.problem = True, ""
+        with self.family.alone(), self.alone():
+            ring.write(self.name, self.kept.to_text())
+            self._is_written(True)
         return self
+
+    def take_place_of(self, other: KeptToken) -> None:
+        """Stand in the keyring where another one stood. Where it cannot be written, that is done before a refresh."""
+        other.in_keyring = False
+        self.in_keyring, self._is_unwritten, self._replaces = True, True, other.family.id
+        with self.family.alone():
+            self.store()
+
+    def alone(self) -> contextlib.AbstractContextManager[object]:
+        """Nobody else touches the entry of the keyring meanwhile."""
+        return alone(self.name) if self.in_keyring else contextlib.nullcontext()
 
     def store(self) -> None:
         """Write it into the keyring if it is there already. What goes wrong there must not take the token away."""
@@ -175,25 +192,36 @@ class KeptToken(Displayable):
             return
         try:
             ring.write(self.name, self.kept.to_text())
-            self.problem = ""
         except BadSetting as error:
-            self.problem = str(error)
+            self._is_unwritten, self.problem = True, str(error)
+        else:
+            self._is_written(True)
 
-    def took_newer(self) -> bool:
-        """Take the tokens of the keyring if another process has put others there."""
+    def bring(self) -> None:
+        """Take the tokens of the keyring where another process has refreshed them; write those that are newer here."""
         if not self.in_keyring:
-            return False
+            return
         try:
-            written = ring.read(self.name)
-            found = from_text(written, f"the keyring's entry {self.name}") if written else None
+            text = ring.read(self.name)
+            found = from_text(text, f"the keyring's entry {self.name}") if text else None
         except (BadSetting, NotOurs) as error:
             self.problem = str(error)
-            return False
-        if found is None or found.refresh_token in (None, self.tokens.refresh_token):
-            return False
-        self.flow.hold(found.tokens)
-        self.flow.use.expires_at_s = found.expires_at_s
-        return True
+            return
+        if found is not None and self._is_of_family(found):
+            self.family.take(found.tokens, found.generation)
+            if found.generation < self.family.generation or self._is_unwritten:
+                self.store()
+        elif self._is_unwritten and (found is None or found.family == self._replaces):
+            self.store()
+        else:
+            self._is_written(False)
+            self.problem = f"the keyring has {'another grant' if found else 'nothing'} under this name by now"
+
+    def _is_of_family(self, found: Kept) -> bool:
+        return found.family == self.family.id or self.family.knows(found.tokens)
+
+    def _is_written(self, there: bool) -> None:
+        self.in_keyring, self._is_unwritten, self._replaces, self.problem = there, False, "", ""
 
     def row(self, selected: str | None) -> TokenRow:
         """What a list shows of it."""
@@ -203,10 +231,11 @@ class KeptToken(Displayable):
             is_selected=self.name == selected,
             kind=kind_of_token(held),
             scope=held.scope,
-            expires_at_s=use.expiry_s,
+            expires_at_s=self.expires_at_s,
             now_s=self.flow.now_s(),
             has_refresh_token=held.refresh_token is not None,
-            auto_refresh=use.refreshes,
+            auto_refresh=self.auto_refresh,
+            why_not_refreshed=self.why_not_refreshed,
             used_as=f"{use.token.replace('_', ' ')} in the {use.token_in}"
             + (f" behind {use.header_prefix!r}" if use.token_in == "header" else ""),
             kept_in="keyring and memory" if self.in_keyring else "memory",

@@ -4,36 +4,28 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from mcp_oauth_nb.arguments import brief
 from mcp_oauth_nb.calling import Caller
-from mcp_oauth_nb.errors import BadSetting, NotYet
+from mcp_oauth_nb.errors import BadSetting, NotOurs, NotYet
 from mcp_oauth_nb.evidence.files import put
+from mcp_oauth_nb.family import Family, family_named, family_of
 from mcp_oauth_nb.keeping import ring
+from mcp_oauth_nb.keeping.ending import SHARED, STILL_VALID, ended, revoked_before, shared
+from mcp_oauth_nb.keeping.flow import NO_MEANS, Means, means_of
+from mcp_oauth_nb.keeping.given import check_name, file_of, read_shared
 from mcp_oauth_nb.keeping.kept import Kept, from_text, kept_of
 from mcp_oauth_nb.keeping.token import KeptToken
 from mcp_oauth_nb.mime import Displayable, render
-from mcp_oauth_nb.redact import looks_random
+from mcp_oauth_nb.protocol.flow import need
 from mcp_oauth_nb.sealed import seal, unseal
 from mcp_oauth_nb.views.frames import frame
 from mcp_oauth_nb.views.kept_token import COLUMNS, Note, TokenTable
 from mcp_oauth_nb.wire.auth import Bearing, TokenAuth
 from mcp_oauth_nb.wire.overheard import Overheard
-
-LONGEST_NAME = 64
-LARGEST = 1 << 20
-"""Bytes of a shared token."""
-STILL_VALID = (
-    "Deleting is not revoking: the server honours this token until it expires. Only the server can end it, which "
-    "tokens.delete(name, revoke=True) would have asked for."
-)
-ENDED = "The server was asked to revoke it, and answered 200 (RFC 7009 2.2)."
-SHARED = (
-    "A file that was handed on cannot be called back, nor can a token that somebody has read from it. What ends the "
-    "token is the server's doing: tokens.unshare(name, revoke=True). Without that it ends when it expires"
-)
 
 
 class TokenList(Displayable):
@@ -45,6 +37,8 @@ class TokenList(Displayable):
     def __init__(self) -> None:
         self._tokens: dict[str, KeptToken] = {}
         self._selected: str | None = None
+        self._taken: dict[str, Path] = {}
+        self._not_recalled: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
         return f"<TokenList of {len(self)}>"
@@ -75,7 +69,7 @@ class TokenList(Displayable):
     @property
     def table(self) -> TokenTable:
         """What is shown of the tokens, as it stands at this moment."""
-        return TokenTable(tuple(one.row(self._selected) for one in self))
+        return TokenTable(tuple(one.row(self._selected) for one in self), self._not_recalled)
 
     @property
     def frame(self) -> Any:
@@ -97,11 +91,11 @@ class TokenList(Displayable):
     def add(self, name: str, flow: Caller | str, **how: Any) -> KeptToken:
         """Keep the tokens that a flow holds, under a name; the first one is selected.
 
-        From then on the list refreshes them: refresh them in the flow as well, and one of both holds a spent refresh
-        token.
+        The list and the flow go on together: whichever refreshes the tokens, the other one takes the new ones. To add
+        a flow again is no step back to its old ones.
 
         Args:
-            name: what you call it; a token of that name is replaced.
+            name: what you call it; a token of that name is replaced, in the keyring too if it is there.
             flow: a `Debugger` or `OAuth2` that holds tokens, or the text of an access token (take ``getpass()``).
             **how: `use`, `header_prefix`, `token_in`, `auto_refresh`, as `KeptToken.change` takes them.
 
@@ -109,9 +103,8 @@ class TokenList(Displayable):
             BadSetting: the name cannot be one, or the token is bound to a key (DPoP), so that it is of no use alone.
             NotYet: the flow holds no token yet.
         """
-        _check_name(name)
-        kept = _kept(name, flow)
-        token = KeptToken(kept)
+        check_name(name)
+        token = _token(name, flow)
         return self._put(token.change(**how) if how else token)
 
     def select(self, name: str) -> KeptToken:
@@ -126,18 +119,19 @@ class TokenList(Displayable):
             BadSetting: there is no such token.
         """
         token = self[name]
-        ended = token.flow.known.revoked is not None
-        said = ENDED if ended else STILL_VALID
-        if revoke and not ended:
-            said, ended = _revoked(token)
-        if revoke and not ended:
-            return Note("warned", f"{name} is still on the list", said)
+        ending = revoked_before(token)
+        if revoke and (ending is None or not ending.is_done):
+            ending = ended(token)
+        if revoke and ending is not None and not ending.is_done:
+            return Note("warned", f"{name} is still on the list", ending.said)
         if token.in_keyring:
             ring.remove(name)
+            token.in_keyring = False
         del self._tokens[name]
         if self._selected == name:
             self._selected = next(iter(self._tokens), None)
-        return Note("passed" if ended else "warned", f"{name} is deleted here", said)
+        said = STILL_VALID if ending is None or not ending.is_done else ending.said
+        return Note("passed" if ending and ending.is_agreed else "warned", f"{name} is deleted here", said)
 
     # -- the keyring --------------------------------------------------------------------------------------------------
 
@@ -152,15 +146,25 @@ class TokenList(Displayable):
     def recall(self, name: str | None = None) -> TokenList:
         """Read tokens back from the system's keyring: one, or all that were kept.
 
+        What cannot be read of all is told in the list, and keeps none of the others away. A grant that is on the list
+        already keeps its newest tokens.
+
         Raises:
-            BadSetting: nothing is kept under that name, or there is no keyring that works.
+            BadSetting: nothing is kept under that name, another grant is on the list under it, or there is no keyring
+                that works.
             NotOurs: what is there was not written by this package.
         """
-        for one in ring.names() if name is None else (name,):
-            text = ring.read(one) if isinstance(one, str) else None
-            if text is None:
-                raise BadSetting("tokens.recall(name)", brief(one), "one of " + (", ".join(ring.names()) or "none"))
-            self._put(KeptToken(from_text(text, f"the keyring's entry {one}"), in_keyring=True))
+        self._not_recalled = ()
+        if name is not None:
+            self._recall(name)
+            return self
+        for one in ring.names():
+            try:
+                self._recall(one)
+            except NotOurs as error:
+                self._not_recalled += (f"{one} is not recalled: {error}",)
+            except BadSetting as error:
+                self._not_recalled += (f"{one} is not recalled: {error}",)
         return self
 
     # -- sharing ------------------------------------------------------------------------------------------------------
@@ -178,9 +182,11 @@ class TokenList(Displayable):
         Raises:
             BadSetting: there is no such token, the passphrase is too short, or the file cannot be written.
         """
-        kept = self[name].kept
+        token = self[name]
+        kept = token.kept
         sealed = seal((kept if with_refresh else kept.without_refresh).to_text(), passphrase)
-        put(f"{sealed}\n".encode(), _file(path, "tokens.share(path)"))
+        put(f"{sealed}\n".encode(), file_of(path, "tokens.share(path)"))
+        shared(token, with_refresh=with_refresh)
         what = "with its refresh token and the client's credentials" if with_refresh else "without its refresh token"
         return Note("passed", f"{name} is shared, {what}", SHARED + _ends(self[name]))
 
@@ -190,21 +196,34 @@ class TokenList(Displayable):
         Args:
             path: the file.
             passphrase: what it was shared with; take ``getpass()``.
-            name: what you call it; None takes the name it was shared under.
+            name: what you call it; None takes the name it was shared under. No token of yours is replaced.
 
         Raises:
-            BadSetting: the file cannot be read, or the passphrase does not open it.
+            BadSetting: the file cannot be read, the passphrase does not open it, or a token of yours has that name.
             NotOurs: the file holds something else.
         """
         if name is not None:
-            _check_name(name)
-        file = _file(path, "tokens.take(path)")
-        kept = from_text(unseal(_read(file), passphrase), file.name)
-        _check_name(kept.name if name is None else name)
-        return self._put(KeptToken(kept if name is None else Kept(**{**vars(kept), "name": name})))
+            check_name(name)
+        file = file_of(path, "tokens.take(path)")
+        kept = from_text(unseal(read_shared(file), passphrase), file.name)
+        called = kept.name if name is None else name
+        check_name(called)
+        old, family = self._tokens.get(called), family_of(kept.tokens, kept.at)
+        if old is not None and not old.family.knows(kept.tokens) and self._taken.get(called) != file.absolute():
+            mend = "tokens.take(..., name='another'), or tokens.delete(name) first"
+            raise BadSetting(
+                "tokens.take(name)", "the name of a token that is on the list", "a name that is free", mend
+            )
+        # A file says nothing of families here: its grant is a new one, unless these very tokens are known.
+        kept = replace(kept, name=called, family="", generation=0)
+        token = self._put(KeptToken(kept, family=family, means=_means_of(family)))
+        self._taken[called] = file.absolute()
+        return token
 
     def unshare(self, name: str, *, revoke: bool = False) -> Note:
-        """Say what it takes to end a share; with `revoke` have the server end the token for everybody.
+        """Say what it takes to end a share; with `revoke` ask the server to end the token for everybody.
+
+        That also names the access tokens that were shared in this session and refreshed since.
 
         Raises:
             BadSetting: there is no such token.
@@ -212,18 +231,35 @@ class TokenList(Displayable):
         token = self[name]
         if not revoke:
             return Note("warned", f"{name} is still shared", SHARED + _ends(token))
-        said, ended = _revoked(token)
-        return Note(
-            "passed" if ended else "warned", f"{name} is {'ended for everybody' if ended else 'still shared'}", said
-        )
+        ending = ended(token)
+        if ending.is_agreed:
+            return Note("passed", f"the server was asked to end {name}, and agreed", ending.said)
+        return Note("warned", f"{name} may still be used by others", ending.said)
 
     # -- inside -------------------------------------------------------------------------------------------------------
 
     def _put(self, token: KeptToken) -> KeptToken:
-        """The new one stands before the old one of that name is gone."""
+        """The new one stands before the old one of that name is gone, and takes its place in the keyring."""
+        old = self._tokens.get(token.name)
         self._tokens[token.name] = token
+        if old is not None and old.in_keyring and not token.in_keyring:
+            token.take_place_of(old)
+        self._taken.pop(token.name, None)
         self._selected = self._selected or token.name
         return token
+
+    def _recall(self, name: str) -> KeptToken:
+        text = ring.read(name) if isinstance(name, str) else None
+        if text is None:
+            raise BadSetting("tokens.recall(name)", brief(name), "one of " + (", ".join(ring.names()) or "none"))
+        kept, old = replace(from_text(text, f"the keyring's entry {name}"), name=name), self._tokens.get(name)
+        family = family_of(kept.tokens, kept.at) or (family_named(kept.family) if kept.family else None)
+        if old is not None and old.family is not family:
+            seen = "a name under which another grant is on the list"
+            raise BadSetting("tokens.recall(name)", seen, "one that is free", "tokens.delete(name) first.")
+        if family is not None:
+            family.take(kept.tokens, kept.generation)
+        return self._put(KeptToken(kept, in_keyring=True, family=family, means=_means_of(family)))
 
 
 class _Selected:
@@ -252,59 +288,28 @@ class _Selected:
         return token
 
 
-def _check_name(name: object) -> None:
-    """A name is shown, and stands in the keyring in plain: it must not be a token by mistake."""
-    expected = f"a name of up to {LONGEST_NAME} visible characters, such as 'alice'"
-    if not isinstance(name, str):
-        raise BadSetting("name", f"a {type(name).__name__}", expected)
-    if not name.strip() or len(name) > LONGEST_NAME or not name.isprintable():
-        raise BadSetting("name", f"{len(name)} characters", expected)
-    if name == ring.NAMES or (len(name) >= 16 and looks_random(name)):
-        raise BadSetting("name", "what looks like a secret" if name != ring.NAMES else "a reserved one", expected)
-
-
-def _file(path: object, call: str) -> Path:
-    if not isinstance(path, (str, Path)) or not str(path):
-        raise BadSetting(call, brief(path), "the path of a file")
-    return Path(path)
-
-
-def _read(file: Path) -> str:
-    try:
-        if file.stat().st_size > LARGEST:
-            raise BadSetting("tokens.take(path)", "a file too large for a token", "one that tokens.share(...) wrote")
-        return file.read_text(encoding="ascii").strip()
-    except (OSError, ValueError) as error:
-        if isinstance(error, BadSetting):
-            raise
-        why = error.strerror if isinstance(error, OSError) else "it is no text"
-        raise BadSetting("tokens.take(path)", f"a file that cannot be read ({why})", "a shared token") from None
-
-
-def _kept(name: str, flow: Caller | str) -> Kept:
+def _token(name: str, flow: Caller | str) -> KeptToken:
     if isinstance(flow, str) and flow.strip() and flow.isprintable():
-        return Kept(name, flow.strip())
+        return KeptToken(Kept(name, flow.strip()))
     if not isinstance(flow, Caller):
         seen = "a text that is no token" if isinstance(flow, str) else f"a {type(flow).__name__}"
         raise BadSetting("tokens.add(name, flow)", seen, "a Debugger or OAuth2 that holds tokens, or a token")
-    kept = kept_of(name, flow.known, flow.use.expiry_s)
-    if kept is None:
-        raise NotYet("access token", "dbg.run()")
-    if kept.token_type.lower() == "dpop":
-        raise BadSetting("tokens.add(name, flow)", "a token bound to the key of its flow (DPoP)", "a bearer token")
-    return kept
+    with flow.lock:
+        flow.catch_up()
+        held = need(flow.tokens, "access token", "dbg.run()")
+        if held.token_type.lower() == "dpop":
+            seen = "a token bound to the key of its flow (DPoP)"
+            raise BadSetting("tokens.add(name, flow)", seen, "a bearer token")
+        kept = kept_of(name, flow.known, flow.lasting(held))
+        if flow.family is None or not flow.family.knows(held):
+            flow.family = family_of(held, kept.at) or Family(kept.tokens, at=kept.at)
+        return KeptToken(kept, family=flow.family, means=means_of(flow))
 
 
-def _revoked(token: KeptToken) -> tuple[str, bool]:
-    """What came of revoking, in words, and whether the server has ended the token."""
-    try:
-        report = token.revoke()
-    except NotYet as error:
-        return f"It could not be revoked: {error}", False
-    run = report.trace.run("revoke")
-    if run is not None and run.achieved:
-        return ENDED, True
-    return f"The server did not revoke it: {run.stopped if run else 'it was not asked'}.", False
+def _means_of(family: Family | None) -> Means:
+    """What another holder of the same grant has in memory."""
+    holders = family.keepers if family is not None else ()
+    return next((one.means for one in holders if isinstance(one, KeptToken)), NO_MEANS)
 
 
 def _ends(token: KeptToken) -> str:

@@ -330,7 +330,8 @@ class Tokens(_Fact):
 
     `expires_in_s` is None where the answer did not say, `id_token` where none came (OpenID Connect Core 3.1.3.3).
     `scope` is what was granted: where the answer does not say it, what was asked for (RFC 6749 5.1). `scopes` tells
-    of the choice, for a grant that has no authorization request to do so.
+    of the choice, for a grant that has no authorization request to do so. `expires_at_s` is when the access token
+    expires, in seconds since 1970, of tokens that were issued elsewhere, and None where nobody knows.
     """
 
     access_token: str
@@ -342,6 +343,7 @@ class Tokens(_Fact):
     id_token: str | None = None
     asked_scope: str | None = None
     scopes: Pairs = ()
+    expires_at_s: float | None = None
 
     def shown(self) -> Pairs:
         pairs = [("access_token", self.access_token), ("token_type", self.token_type)]

@@ -26,13 +26,14 @@ class TokenRow:
         is_selected: it is the one that goes out.
         kind: a JWT, an encrypted one, or opaque.
         scope: what was granted; None where nobody said.
-        expires_at_s: when the access token expires, in seconds since 1970; None where nobody knows.
+        expires_at_s: when the token that is used expires, in seconds since 1970; None where nobody knows.
         now_s: the time at which it is looked at.
         has_refresh_token: whether new tokens can be had with it.
         auto_refresh: whether it is refreshed before it expires.
         used_as: which token, where.
         kept_in: memory, or the keyring too.
         problem: what went wrong with the keyring.
+        why_not_refreshed: why it cannot be refreshed before it expires, or no longer; empty where it can.
         vault: the secrets of its flow.
     """
 
@@ -48,11 +49,12 @@ class TokenRow:
     kept_in: str
     problem: str = ""
     vault: Vault = field(default_factory=Vault)
+    why_not_refreshed: str = ""
 
     @property
     def values(self) -> Mapping[str, str]:
         """What it says in each column; every server's word masked."""
-        auto = "on" if self.auto_refresh else "off" if self.has_refresh_token else "not available: no refresh token"
+        auto = "on" if self.auto_refresh else self.why_not_refreshed or "off"
         said = (
             f"{self.name} (selected)" if self.is_selected else self.name,
             self.kind,
@@ -67,7 +69,7 @@ class TokenRow:
 
     @property
     def is_over(self) -> bool:
-        """Whether the access token has expired."""
+        """Whether the token has expired."""
         return self.expires_at_s is not None and self.expires_at_s <= self.now_s
 
     def _expires(self) -> str:
@@ -92,9 +94,10 @@ def kind_of_token(held: Tokens) -> str:
 
 @dataclass(frozen=True, repr=False)
 class TokenTable(Displayable):
-    """Kept tokens, one line each."""
+    """Kept tokens, one line each; `problems` says what is not here that should be."""
 
     rows: tuple[TokenRow, ...]
+    problems: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
         return f"<TokenTable of {len(self.rows)}>"
@@ -117,12 +120,15 @@ class Note(Displayable):
 
 @render.register
 def _(made: TokenTable) -> Bundle:
+    missing = [tag("div", words(badge("warned"), text(one))) for one in made.problems]
+    told = [one_line(one) for one in made.problems]
     if not made.rows:
-        return bundle(card(tag("div", text(NOTHING))), NOTHING)
+        return bundle(card(tag("div", text(NOTHING)), *missing), "\n".join((NOTHING, *told)))
     cells = [[_cell(row, name, value) for name, value in row.values.items()] for row in made.rows]
     looked = datetime.fromtimestamp(made.rows[0].now_s, UTC).strftime("As of %H:%M:%S UTC.")
-    markup = card(tag("div", strong("Kept tokens")), table(cells, COLUMNS), tag("div", quiet(looked)))
-    return bundle(markup, "\n".join((f"Kept tokens. {looked}", *(line for row in made.rows for line in _lines(row)))))
+    markup = card(tag("div", strong("Kept tokens")), table(cells, COLUMNS), tag("div", quiet(looked)), *missing)
+    lines = (line for row in made.rows for line in _lines(row))
+    return bundle(markup, "\n".join((f"Kept tokens. {looked}", *lines, *told)))
 
 
 def _cell(row: TokenRow, name: str, value: str) -> Html:

@@ -64,6 +64,11 @@ class Guard:
         elif is_loopback(typed):
             self._kinds = frozenset({LOOPBACK})
 
+    @property
+    def allowed_hosts(self) -> frozenset[str]:
+        """The hosts that may be asked whatever they resolve to."""
+        return self._allowed
+
     def allow(self, url: str) -> None:
         """Allow the host of a further URL that the user typed."""
         self._allowed |= {host_of(url)} - {""}

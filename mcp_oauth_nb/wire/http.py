@@ -67,7 +67,7 @@ class Wire:
     """
 
     def __init__(self, *, verify: bool | str | Path = True, timeout_s: float = 30, guard: Guard | None = None) -> None:
-        self._guard = guard
+        self.guard = guard
         self.timeout_s = seconds("step_timeout_s", timeout_s)
         self._end: tuple[float, float] | None = None
         self._ssl = _usual_context(verify) if isinstance(verify, bool) else _own_context(verify)
@@ -91,8 +91,8 @@ class Wire:
         _sending.now, response, failure, sent, proxy = True, None, None, request, None
         try:
             proxy = proxy_for(request.url)
-            if self._guard is not None:
-                self._guard.check_url(request.url, proxied=proxy is not None)
+            if self.guard is not None:
+                self.guard.check_url(request.url, proxied=proxy is not None)
             built, sent = _build(request, proxied=proxy is not None)
             transport = self._transport(proxy)
             transport.deadline.in_(self.timeout_s)
@@ -123,7 +123,7 @@ class Wire:
     def _transport(self, proxy: str | None) -> Any:
         kept: dict[str | None, Any] = self._local.__dict__.setdefault("kept", {})
         if proxy not in kept:
-            kept[proxy] = self._new_transport(self._ssl, proxy, self._guard)
+            kept[proxy] = self._new_transport(self._ssl, proxy, self.guard)
             self._transports.add(kept[proxy])
         return kept[proxy]
 

@@ -7,6 +7,7 @@ server itself.
 from __future__ import annotations
 
 import threading
+from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
 import httpx
@@ -369,8 +370,13 @@ def test_the_expiration_time_is_displayed(make, tokens):
     flow = make("code")
     flow.run()
     kept = tokens.add("alice", flow)
-    assert 500 < kept.expires_in_s <= 600
-    assert "expires: in 5" in kept._repr_mimebundle_()["text/plain"] or kept.expires_in_s > 599
+    issued = next(one for one in flow.exchanges if one.step == "token")
+    assert kept.expires_at_s == pytest.approx(issued.started.timestamp() + issued.elapsed_ms / 1000 + 600)
+    at = datetime.fromtimestamp(kept.expires_at_s, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+    for away_s, told in ((123, "in 123 s"), (-60, "expired 60 s ago")):
+        now_s = kept.expires_at_s - away_s
+        kept.flow.now_s = lambda now_s=now_s: now_s
+        assert f"expires: {told} ({at})" in kept._repr_mimebundle_()["text/plain"]
 
 
 def test_a_hundred_uses_at_once_never_lose_the_grant(make, django):

@@ -1,6 +1,7 @@
 """A keyring in memory, a demo server, and a list of tokens of one's own."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import keyring
 import keyring.backend
@@ -34,7 +35,8 @@ class InMemory(keyring.backend.KeyringBackend):
 
 
 @pytest.fixture
-def ring() -> Iterator[InMemory]:
+def ring(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[InMemory]:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     before = keyring.get_keyring()
     made = InMemory()
     keyring.set_keyring(made)
