@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any
 
 import pytest
 from factories import (
@@ -19,7 +17,6 @@ from factories import (
     SESSION,
     URL,
     Piece,
-    asm,
     failed,
     initialized,
     listed,
@@ -33,57 +30,12 @@ from factories import (
     token_request,
 )
 
-from mcp_oauth_nb.records import Exchange, Headers, Trace
+from mcp_oauth_nb.records import Headers
 from mcp_oauth_nb.rules import diagnose
-from mcp_oauth_nb.rules.rule import Finding
 from rules.mcp_specimens import AT_NOON, UNSIGNED, issued_as
+from rules.refusal_specimens import DATE, INVALID, challenged, flow, lead, refusing, suspects
 
-INVALID = 'Bearer error="invalid_token"'
 GUID = "6f1c2d34-5a7b-4c8d-9e0f-1a2b3c4d5e6f"
-DATE = "Sun, 01 Mar 2026 12:00:{:02} GMT"
-
-
-def challenged(said: str = INVALID, *others: tuple[str, str]) -> Headers:
-    return (("WWW-Authenticate", said), *others)
-
-
-def refusing(
-    token: str, headers: Headers | None = None, status: int = 401, body: bytes = b"{}", **rest: Any
-) -> Exchange:
-    return mcp_request(
-        rpc("initialize"), status, body, token=token, headers=challenged() if headers is None else headers, **rest
-    )
-
-
-def flow(
-    token: str,
-    *sent: Exchange,
-    answered: Headers | None = None,
-    asm_changes: Mapping[str, Any] | None = None,
-    **answer: Any,
-) -> Trace:
-    """A flow in which this token was issued, then presented, and refused in the last of these requests."""
-    issued = token_request(body=token_answer(access_token=token, **answer))
-    if answered is not None and issued.response is not None:
-        issued = replace(issued, response=replace(issued.response, headers=answered))
-    return tflow(
-        Piece("server_metadata", (server_document(asm(**(asm_changes or {}))),)),
-        Piece("token", (issued,)),
-        failed("mcp", *(sent or (refusing(token),))),
-        upto="mcp",
-    )
-
-
-def lead(trace: Trace) -> Finding:
-    found = diagnose(trace).cause
-    assert found is not None
-    return found
-
-
-def suspects(trace: Trace, rule: str) -> dict[str, str]:
-    """The suspects behind the first finding of a rule, with how likely they are."""
-    finding = next(one for one in diagnose(trace).findings if one.rule == rule)
-    return {one.cause: one.confidence for one in finding.suspects}
 
 
 # --- what the token says ----------------------------------------------------------------------------------------------
@@ -179,6 +131,43 @@ def test_clocks_that_differ_are_told_by_the_dates_of_both_servers() -> None:
     assert "clocks-differ" not in suspects(flow(token, refusing(token, late)), "token-rejected")
     same = challenged(INVALID, ("Date", DATE.format(21)))
     assert "clocks-differ" not in suspects(flow(token, refusing(token, same), answered=source), "token-rejected")
+
+
+DATED: Headers = (("Content-Type", "application/json"), ("Cache-Control", "no-store"), ("Date", DATE.format(0)))
+HALF_AN_HOUR_AHEAD = ("Date", "Sun, 01 Mar 2026 12:30:00 GMT")
+CALLED_EXPIRED = f'{INVALID}, error_description="token expired"'
+
+
+@pytest.mark.parametrize(
+    ("token", "said", "confidence"),
+    [
+        (issued_as(), CALLED_EXPIRED, "certain"),
+        (issued_as(), INVALID, "certain"),
+        (ACCESS, CALLED_EXPIRED, "likely"),
+    ],
+)
+def test_a_clock_that_is_ahead_calls_a_fresh_token_expired(token: str, said: str, confidence: str) -> None:
+    """The token is seconds old by the clock of its issuer; that of who refuses it is half an hour ahead."""
+    found = lead(flow(token, refusing(token, challenged(said, HALF_AN_HOUR_AHEAD)), answered=DATED, expires_in=900))
+    assert (found.cause, found.who) == ("clocks-differ", "MCP server")
+    assert found.suspects[0].confidence == confidence
+    assert "token-expired" not in [one.cause for one in found.suspects]
+    dates = [one.quote for one in found.suspects[0].lines if one.part == "header:Date"]
+    assert dates == [DATE.format(0), HALF_AN_HOUR_AHEAD[1]]
+
+
+def test_a_token_that_was_used_too_late_by_all_clocks_has_expired() -> None:
+    token, later = issued_as(), NOON + timedelta(minutes=30)
+    late = refusing(token, challenged(CALLED_EXPIRED, HALF_AN_HOUR_AHEAD), started=later)
+    found = lead(flow(token, late, answered=DATED, expires_in=900))
+    assert (found.cause, found.who, found.suspects[0].confidence) == ("token-expired", "user", "certain")
+    assert "clocks-differ" not in [one.cause for one in found.suspects]
+
+
+def test_the_clock_of_the_refusal_alone_does_not_make_it_certain_that_a_token_expired() -> None:
+    token = issued_as()
+    found = lead(flow(token, refusing(token, challenged(CALLED_EXPIRED, HALF_AN_HOUR_AHEAD))))
+    assert (found.cause, found.suspects[0].confidence) == ("token-expired", "likely")
 
 
 def test_a_token_that_begins_or_ends_at_the_wrong_time() -> None:

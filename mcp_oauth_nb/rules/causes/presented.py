@@ -9,6 +9,7 @@ from mcp_oauth_nb.protocol.jwt import Jwt, read_jwt
 from mcp_oauth_nb.records import Exchange
 from mcp_oauth_nb.rules.cause import line
 from mcp_oauth_nb.rules.evidence import challenges, sent_json, sent_token, text
+from mcp_oauth_nb.rules.named_checks import said
 from mcp_oauth_nb.rules.rule import Case, Finding
 from mcp_oauth_nb.rules.suspect import Line
 from mcp_oauth_nb.rules.token_claims import issued_tokens
@@ -79,15 +80,6 @@ def refusal(case: Case, token: str) -> Exchange | None:
     """The first refusal of a token by the MCP server."""
     refusals = (one for one in case.answered("mcp", "call") if one.status in (401, 403))
     return next((one for one in refusals if sent_token(one) == token), None)
-
-
-def said(exchange: Exchange) -> str:
-    """What a refusal says in words: in its challenge and in a short body that is no page."""
-    told = [item.get(name) or "" for item in challenges(exchange).items for name in ("error", "error_description")]
-    response = exchange.response
-    if response is not None and not is_page(response):
-        told.append(capped(response.body[:2000].decode("utf-8", "replace"), 1000))
-    return " ".join(one for one in told if one)
 
 
 def quoting(exchange: Exchange, pattern: re.Pattern[str]) -> tuple[Line, ...]:

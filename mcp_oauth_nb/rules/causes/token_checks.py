@@ -11,16 +11,20 @@ from mcp_oauth_nb.records import Exchange
 from mcp_oauth_nb.rules.cause import Fit, line, suspect
 from mcp_oauth_nb.rules.causes.presented import Presented, presented, quoting, refusal
 from mcp_oauth_nb.rules.evidence import challenges, form, is_masked, server_document, text
+from mcp_oauth_nb.rules.named_checks import may_be_for, named_checks, names_only
 from mcp_oauth_nb.rules.resource import error_of
 from mcp_oauth_nb.rules.rule import Case, Finding
 from mcp_oauth_nb.rules.suspect import Confidence, Line
 from mcp_oauth_nb.rules.token_claims import (
+    SLACK_S,
     TIMES,
+    ahead_of_issuer,
     audiences,
     clock_of,
     date_of,
     has_expired,
-    is_told_apart_from_us,
+    is_told_by_one_clock,
+    left_by_issuer,
     resources,
     scopes_in,
     seconds,
@@ -30,8 +34,6 @@ from mcp_oauth_nb.rules.words import AUTHORIZATION_SERVER, MCP_SERVER, shown
 REJECTED, TIMELY = "token-rejected", "token-times"
 KEYS, ASK = "dbg.probe('jwks')", "dbg.introspect()"
 SIGNATURE = Spec("RFC 9068", "4")
-SLACK_S = 2
-"""Seconds by which a Date header may lag behind: it has no fractions, and many servers renew it once a second."""
 AT_ONCE_S = 5
 """A token that lives no longer than this is gone before anybody can use it."""
 _DECODE = re.compile(r"(?i)\bjwt\b|json web token|segments|decod|malformed|compact|parse|three parts")
@@ -186,16 +188,27 @@ def _(case: Case, finding: Finding) -> Iterator[Fit]:
     of=REJECTED,
     step="",
     who=MCP_SERVER,
-    summary="By the clock of the MCP server the access token begins in the future: the two servers' clocks differ.",
-    fix="Synchronise both clocks, and allow up to a minute of difference when iat and nbf are checked.",
+    summary="By the clock of the MCP server the access token has not begun or has ended, and by that of its issuer it "
+    "is good: the two servers' clocks differ.",
+    fix="Synchronise both clocks, and allow up to a minute of difference when iat, nbf and exp are checked.",
     spec=Spec("RFC 7519", "4.1.5"),
-    apart="The same token is accepted some seconds later.",
+    apart="The Date of both answers; where the MCP server's clock is behind, the token is accepted some seconds later.",
     call="dbg.mcp()",
 )
 def _(case: Case, finding: Finding) -> Iterator[Fit]:
     token = presented(case, finding)
     refused = refusal(case, token.token) if token else None
     if token is None or refused is None or refused.response is None or refused.response.header("date") is None:
+        return
+    if (over := _over_there(case, token, refused)) is not None:
+        dates = tuple(
+            line(one, "header:Date", one.response.header("date") or "")
+            for one in (token.source, refused)
+            if one is not None and one.response is not None
+        )
+        is_sure = token.jwt is not None and (not named_checks(refused) or names_only(refused, "end"))
+        told = token.told(f"ended {over[0]:.0f} s before by the clock of who refused it, {over[1]:.0f} s were left")
+        yield Fit("certain" if is_sure else "likely", (told, *dates))
         return
     ahead, at_source = _ahead(token, clock_of(refused)), clock_of(token.source) if token.source else None
     if ahead is None or ahead[1] <= SLACK_S:
@@ -205,6 +218,17 @@ def _(case: Case, finding: Finding) -> Iterator[Fit]:
     date = refused.response.header("date") or ""
     told = token.told(f"{ahead[0]} lies {ahead[1]:.0f} s ahead")
     yield Fit(_sure(ahead[0]), (told, line(refused, "header:Date", date)))
+
+
+def _over_there(case: Case, token: Presented, refused: Exchange) -> tuple[float, float] | None:
+    """Seconds since the end of a token by the clock of who refused it, and those left by the clock of its issuer.
+
+    None where it is not over by the one and good by the other.
+    """
+    left, apart = left_by_issuer(case, refused, token.token), ahead_of_issuer(case, refused, token.token)
+    if left is None or apart is None or left <= SLACK_S or apart <= left or not may_be_for(refused, "end", "begin"):
+        return None
+    return apart - left, left
 
 
 def _lives_at_all(token: Presented) -> bool:
@@ -256,7 +280,7 @@ def _(case: Case, finding: Finding) -> Iterator[Fit]:
     refused = refusal(case, token.token) if token else None
     late = has_expired(case, refused, token.token) if refused and token else None
     if token is not None and late is not None and _lives_at_all(token):
-        is_sure = late > SLACK_S and refused is not None and is_told_apart_from_us(case, refused, token.token)
+        is_sure = late > SLACK_S and refused is not None and is_told_by_one_clock(case, refused, token.token)
         yield Fit("certain" if is_sure else "likely", (token.told(f"ran out {late:.0f} s before it was used"),))
 
 
