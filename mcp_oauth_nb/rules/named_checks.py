@@ -28,24 +28,24 @@ Check = Literal[
 """What a server looks at in a token: whom it is for and from, its times, its signature and the key of it, whether its
 grant still stands, whether it can be read at all, whom it stands for, and whether a claim is there."""
 
-CHECKS: Mapping[Check, re.Pattern[str]] = {
-    check: re.compile(f"(?i){words}")
-    for check, words in {
-        "audience": r"audience|\baud\b|(other|another|different|wrong|unexpected|invalid)[ _]resource",
-        "issuer": r"\bissuer|\biss\b",
-        "end": r"expir(?!es_in)|\bexp\b|too old|no longer valid",
-        "begin": r"jwt not active|not (yet )?(active|valid) (yet|before)|not yet (active|valid)|\bnbf\b|not before"
-        r"|in the future",
-        "signature": r"signature|\bkid\b|signing[ _-]?key|\bjwks\b|(public|matching|verification) key",
-        "grant": r"revok|withdrawn|logged out|signed out|\binactive\b",
-        "form": r"malformed|segments|decod|\bcompact\b|\bpars(e|ing)\b|three parts|not a (valid )?jwt",
-        "person": r"\b(user|subject|account|principal)\b[^.]{0,40}\b(not found|unknown|not (exist|known|registered)|"
-        r"disabled|blocked|suspended|deactivated)|\b(unknown|no such|disabled|find( the| any)?) "
-        r"(user|subject|account|principal)\b",
-        "claim": r"\b(missing|lacks|without|requires?d?)\b[^.]{0,20}\bclaim|\bclaim\b[^.]{0,30}\b(missing|required)",
-    }.items()
-}  # type: ignore[assignment]
+_WORDS: Mapping[Check, str] = {
+    "audience": r"audience|\baud\b|(other|another|different|wrong|unexpected|invalid)[ _]resource",
+    "issuer": r"\bissuer|\biss\b",
+    "end": r"expir(?!es_in)|\bexp\b|too old|no longer valid",
+    "begin": r"jwt not active|not (yet )?(active|valid) (yet|before)|not yet (active|valid)|\bnbf\b|not before"
+    r"|in the future",
+    "signature": r"signature|\bkid\b|signing[ _-]?key|\bjwks\b|(public|matching|verification) key",
+    "grant": r"revok|withdrawn|logged out|signed out|\binactive\b",
+    "form": r"malformed|segments|decod|\bcompact\b|\bpars(e|ing)\b|three parts|not a (valid )?jwt",
+    "person": r"\b(user|subject|account|principal)\b[^.]{0,40}\b(not found|unknown|not (exist|known|registered)|"
+    r"disabled|blocked|suspended|deactivated)|\b(unknown|no such|disabled|find( the| any)?) "
+    r"(user|subject|account|principal)\b",
+    "claim": r"\b(missing|lacks|without|requires?d?)\b[^.]{0,20}\bclaim|\bclaim\b[^.]{0,30}\b(missing|required)",
+}
+CHECKS: Mapping[Check, re.Pattern[str]] = {check: re.compile(f"(?i){words}") for check, words in _WORDS.items()}
 """How a check is named in words."""
+DECODED: frozenset[Check] = frozenset(("audience", "issuer", "end", "begin", "signature"))
+"""What can be checked in a JSON Web Token only once it was read."""
 _JWT = re.compile(r"(?i)\bjwt\b|json web token")
 _OF_SEVERAL = re.compile(r"(?i)\bor\b|/")
 _EITHER = re.compile(r"(?i)\binvalid(,| or)\b|\bor\b[^.]{0,20}\binvalid\b")

@@ -1,38 +1,36 @@
-"""What may stand behind a refused token whose issuer and audience are right: its kind, its signature, its time."""
+"""What may stand behind a refused token whose issuer and audience are right: its kind, its time, its scope."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
 
-from mcp_oauth_nb.protocol.jwt import Jwt, is_encrypted
+from mcp_oauth_nb.protocol.jwt import is_encrypted
 from mcp_oauth_nb.protocol.spec import Spec
 from mcp_oauth_nb.records import Exchange
 from mcp_oauth_nb.rules.cause import Fit, line, suspect
 from mcp_oauth_nb.rules.causes.presented import Presented, presented, quoting, refusal
 from mcp_oauth_nb.rules.evidence import challenges, form, is_masked, server_document, text
-from mcp_oauth_nb.rules.named_checks import may_be_for, named_checks, names_only
+from mcp_oauth_nb.rules.named_checks import DECODED, may_be_for, named_checks, names_only, speaks_of_a_jwt
 from mcp_oauth_nb.rules.resource import error_of
 from mcp_oauth_nb.rules.rule import Case, Finding
-from mcp_oauth_nb.rules.suspect import Confidence, Line
+from mcp_oauth_nb.rules.suspect import Confidence
 from mcp_oauth_nb.rules.token_claims import (
     SLACK_S,
     TIMES,
     ahead_of_issuer,
-    audiences,
     clock_of,
     date_of,
     has_expired,
     is_told_by_one_clock,
     left_by_issuer,
-    resources,
     scopes_in,
     seconds,
 )
 from mcp_oauth_nb.rules.words import AUTHORIZATION_SERVER, MCP_SERVER, shown
 
 REJECTED, TIMELY = "token-rejected", "token-times"
-KEYS, ASK = "dbg.probe('jwks')", "dbg.introspect()"
+ASK = "dbg.introspect()"
 SIGNATURE = Spec("RFC 9068", "4")
 AT_ONCE_S = 5
 """A token that lives no longer than this is gone before anybody can use it."""
@@ -65,6 +63,8 @@ def _(case: Case, finding: Finding) -> Iterator[Fit]:
     refused = refusal(case, token.token) if token else None
     if token is None or refused is None or token.jwt is not None or _hides_claims(token.token):
         return
+    if speaks_of_a_jwt(refused) and named_checks(refused) & DECODED:
+        return  # who says so of a JSON Web Token has read one
     found, told = server_document(case), quoting(refused, _DECODE)
     parts = token.told(f"{token.token.count('.') + 1} part(s), no JSON Web Token")
     keys = found is not None and text(found[1].get("jwks_uri")) and not text(found[1].get("introspection_endpoint"))
@@ -95,57 +95,6 @@ def _(case: Case, finding: Finding) -> Iterator[Fit]:
     token = presented(case, finding)
     if token is not None and is_encrypted(token.token):
         yield Fit("likely", (token.told("five parts: an encrypted token"),))
-
-
-# --- its signature ----------------------------------------------------------------------------------------------------
-
-
-def _algorithm(jwt: Jwt) -> str:
-    return text(jwt.header.get("alg")) or ""
-
-
-@suspect(
-    "symmetric-signature",
-    of=REJECTED,
-    step="token",
-    who=AUTHORIZATION_SERVER,
-    summary="The access token is signed with a shared secret, which the published keys cannot check.",
-    fix="Configure an asymmetric signing key at the authorization server, such as RS256 or ES256; or have the MCP "
-    "server expect this algorithm.",
-    spec=Spec("RFC 8725", "3.1"),
-    apart="The alg of the token's header beside the algorithms of the published keys.",
-    call=KEYS,
-)
-def _(case: Case, finding: Finding) -> Iterator[Fit]:
-    token = presented(case, finding)
-    if token is not None and token.jwt is not None and _algorithm(token.jwt).upper().startswith("HS"):
-        found = server_document(case)
-        keys = found is not None and text(found[1].get("jwks_uri"))
-        yield Fit("likely" if keys else "possible", (token.told(f"alg={shown(_algorithm(token.jwt))}"),))
-
-
-@suspect(
-    "signing-key-unknown",
-    of=REJECTED,
-    step="token",
-    who=AUTHORIZATION_SERVER,
-    summary="The access token is signed with a key that the authorization server does not publish.",
-    fix="Publish every key that still signs at jwks_uri, and leave old ones there until their tokens have run out.",
-    spec=Spec("RFC 7517", "4.5"),
-    apart="The kid of the token's header among those of the published keys.",
-    call=KEYS,
-)
-def _(case: Case, finding: Finding) -> Iterator[Fit]:
-    token = presented(case, finding)
-    named = text(token.jwt.header.get("kid")) if token and token.jwt else None
-    for exchange, document in case.documents("jwks"):
-        keys = document.get("keys")
-        known = [one.get("kid") for one in keys if isinstance(one, dict)] if isinstance(keys, list) else []
-        if token is not None and named and known and named not in known:
-            listed = ", ".join(shown(one) for one in known[:5])
-            lines = (token.told(f"kid={shown(named)}"), line(exchange, "body:/keys", f"kid: {listed}"))
-            yield Fit("likely", lines)
-            return
 
 
 # --- its time ---------------------------------------------------------------------------------------------------------
@@ -284,7 +233,7 @@ def _(case: Case, finding: Finding) -> Iterator[Fit]:
         yield Fit("certain" if is_sure else "likely", (token.told(f"ran out {late:.0f} s before it was used"),))
 
 
-# --- its scope, and what is left --------------------------------------------------------------------------------------
+# --- its scope -----------------------------------------------------------------------------------------------------
 
 
 @suspect(
@@ -319,30 +268,3 @@ def _lacking(token: Presented, refused: Exchange) -> str:
     bearer = challenges(refused).bearer()
     wanted = frozenset(((bearer.get("scope") if bearer else None) or "").split())
     return " ".join(sorted(wanted - names)) if names else ""
-
-
-@suspect(
-    "signature-or-policy",
-    of=REJECTED,
-    step="",
-    who=MCP_SERVER,
-    summary="All that the access token says of itself fits: what is left are the key for its signature and the MCP "
-    "server's own policy.",
-    fix="See in the log of the MCP server which check failed; have it fetch the published keys anew.",
-    spec=SIGNATURE,
-    apart="Whether the key that signed the token is among the published ones.",
-    call=KEYS,
-)
-def _(case: Case, finding: Finding) -> Iterator[Fit]:
-    token, found = presented(case, finding), server_document(case)
-    if token is None or token.jwt is None or found is None:
-        return
-    claims = token.jwt.claims
-    fits = claims.get("iss") == found[1].get("issuer") and set(audiences(claims)) & set(resources(case, token.source))
-    if fits:
-        yield Fit("possible", (token.claim("iss"), token.claim("aud"), _kid(token)))
-
-
-def _kid(token: Presented) -> Line:
-    header = token.jwt.header if token.jwt else {}
-    return token.told(f"alg={shown(header.get('alg'))}, kid={shown(header.get('kid'))}")
