@@ -24,9 +24,10 @@ Check = Literal[
     "form",
     "person",
     "claim",
+    "scope",
 ]
 """What a server looks at in a token: whom it is for and from, its times, its signature and the key of it, whether its
-grant still stands, whether it can be read at all, whom it stands for, and whether a claim is there."""
+grant still stands, whether it can be read at all, whom it stands for, whether a claim is there, and what it allows."""
 
 _WORDS: Mapping[Check, str] = {
     "audience": r"audience|\baud\b|(other|another|different|wrong|unexpected|invalid)[ _]resource",
@@ -41,6 +42,7 @@ _WORDS: Mapping[Check, str] = {
     r"disabled|blocked|suspended|deactivated)|\b(unknown|no such|disabled|find( the| any)?) "
     r"(user|subject|account|principal)\b",
     "claim": r"\b(missing|lacks|without|requires?d?)\b[^.]{0,20}\bclaim|\bclaim\b[^.]{0,30}\b(missing|required)",
+    "scope": r"insufficient[_ ]scope|\bmissing[^.]{0,20}\bscope|\bscopes?\b[^.]{0,20}\b(missing|required)|permission",
 }
 CHECKS: Mapping[Check, re.Pattern[str]] = {check: re.compile(f"(?i){words}") for check, words in _WORDS.items()}
 """How a check is named in words."""

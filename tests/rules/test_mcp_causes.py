@@ -269,6 +269,9 @@ def test_a_session_that_is_gone_at_once_or_later() -> None:
     ("status", "headers", "body", "cause", "who"),
     [
         (307, (("Location", "/mcp/"),), b"", "slash-redirected", "MCP server"),
+        (307, (("Location", "/mcp"),), b"", "redirect-loop", "MCP server"),
+        (308, (("Location", f"{URL}#top"),), b"", "redirect-loop", "MCP server"),
+        (302, (("Location", "https://MCP.example.com:443/mcp"),), b"", "redirect-loop", "MCP server"),
         (307, (("Location", "http://mcp.example.com/mcp/"),), b"", "redirect-loses-token", "gateway"),
         (308, (("Location", "http://10.0.0.7:8080/mcp"),), b"", "redirect-loses-token", "gateway"),
         (302, (("Location", "https://login.example/start"),), b"", "login-page-in-front", "gateway"),

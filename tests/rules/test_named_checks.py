@@ -158,6 +158,7 @@ def test_an_opaque_token_that_is_called_expired_in_its_lifetime() -> None:
         (saying("invalid audience"), b"{}", True),
         (saying(STOCK), b"{}", True),
         (saying("no key for kid"), b"{}", False),
+        (challenged('Bearer error="insufficient_scope", scope="mcp:admin"'), b"{}", False),
         (saying("user not found"), b"{}", False),
         (challenged('Basic realm="x"'), b"", False),
         ((*HTML, ("Via", "1.1 edge")), PAGE, False),

@@ -10,6 +10,7 @@ import pytest
 from factories import (
     CODE,
     HTML,
+    JSON,
     NOON,
     PAGE,
     URL,
@@ -131,6 +132,8 @@ CLOUD: Headers = (*HTML, ("Server", "cloudflare"), ("CF-RAY", "1-FRA"))
         (403, PAGE, CLOUD, "edge-blocks", "gateway"),
         (403, PAGE, HTML, "edge-blocks", "gateway"),
         (429, b"", (), "token-requests-limited", "authorization server"),
+        (429, b'{"error": "too_many_requests"}', JSON, "token-requests-limited", "authorization server"),
+        (407, b"", (), "proxy-wants-login", "network"),
         (503, PAGE, HTML, "gateway-without-server", "gateway"),
         (502, PAGE, HTML, "gateway-without-server", "gateway"),
         (404, PAGE, HTML, "token-endpoint-elsewhere", "authorization server"),
