@@ -24,7 +24,9 @@ from factories import (
     notified,
     refresh_request,
     rpc,
+    rpc_error,
     server_document,
+    texchange,
     tflow,
     token_answer,
     token_request,
@@ -286,6 +288,58 @@ def test_a_session_that_is_gone_at_once_or_later() -> None:
 def test_an_mcp_request_without_an_answer(status: int, headers: Headers, body: bytes, cause: str, who: str) -> None:
     found = lead(flow(ACCESS, mcp_request(rpc("initialize"), status, body, headers=headers)))
     assert (found.rule, found.cause, found.who) == ("mcp-error", cause, who)
+
+
+def sent_on(*headers: tuple[str, str]) -> Piece:
+    """The request without a token, answered with a redirect."""
+    return Piece("challenge", (texchange("challenge", URL, 307, method="POST", headers=headers),))
+
+
+def test_a_request_without_a_token_that_goes_round_in_a_circle() -> None:
+    for location in ("/mcp", URL):
+        found = lead(tflow(sent_on(("Location", location)), upto="challenge"))
+        assert [one.cause for one in found.suspects] == ["redirect-loop"]
+    kept = sent_on(("Location", URL), ("Set-Cookie", "seen=1"))
+    assert "cookie" in lead(tflow(kept, upto="challenge")).fix
+
+
+REFUSED_IN_WORDS = (
+    "Unauthorized: token expired",
+    "Unauthorized",
+    "Authentication required",
+    "The access token has expired",
+    "Invalid token",
+)
+
+
+@pytest.mark.parametrize("said", REFUSED_IN_WORDS)
+def test_a_refusal_under_a_status_of_success(said: str) -> None:
+    sent = mcp_request(rpc("initialize"), 200, {**rpc_error(-32001, said), "id": 1})
+    found = lead(flow(ACCESS, sent))
+    assert (found.rule, found.cause, found.who) == ("token-rejected", "refusal-under-success", "MCP server")
+    assert said in found.observed
+    assert "401" in found.fix
+
+
+def test_a_refusal_under_a_status_of_success_has_its_causes() -> None:
+    sent = mcp_request(rpc("initialize"), 200, {**rpc_error(-32001, "Unauthorized: token expired"), "id": 1})
+    found = suspects(flow(ACCESS, sent, answered=DATED, expires_in=900), "token-rejected")
+    assert found["times-read-otherwise"] == "likely"
+
+
+@pytest.mark.parametrize(
+    ("method", "code", "said"),
+    [
+        ("initialize", -32603, "Unauthorized"),
+        ("initialize", -32603, "Internal error: upstream 401 Unauthorized"),
+        ("initialize", -32000, "Server error: the upstream said Unauthorized"),
+        ("tools/call", -32000, "Unauthorized: connect your calendar first"),
+        ("initialize", -32602, "Invalid token in parameters"),
+    ],
+)
+def test_an_error_that_is_no_refusal_of_the_token(method: str, code: int, said: str) -> None:
+    sent = mcp_request(rpc(method), 200, {**rpc_error(code, said), "id": 1})
+    assert lead(flow(ACCESS, sent)).rule == "mcp-error"
 
 
 def test_a_redirect_for_an_expired_token_is_the_servers() -> None:

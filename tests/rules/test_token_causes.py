@@ -16,10 +16,12 @@ from factories import (
     URL,
     VERIFIER,
     Piece,
+    asm,
     authorized,
     came_back,
     failed,
     registered,
+    server_document,
     tflow,
     token_answer,
     token_request,
@@ -108,6 +110,36 @@ def test_client_that_is_refused() -> None:
     assert refused_client().cause == "token-refused"
     given = refused_client(Piece("register"), client_id="client-1")
     assert (given.cause, given.who) == ("credentials-wrong", "user")
+
+
+ENTRA = "AADSTS7000218: The request body must contain the following parameter: 'client_assertion' or 'client_secret'."
+
+
+@pytest.mark.parametrize(
+    ("said", "secret", "cause"),
+    [
+        (ENTRA, None, "secret-not-given"),
+        ("client_secret is missing", None, "secret-not-given"),
+        ("Missing client secret", None, "secret-not-given"),
+        ("unknown client", None, "credentials-wrong"),
+        ("AADSTS7000215: Invalid client secret provided.", "s", "credentials-wrong"),
+        ("client_secret is missing", "s", "credentials-wrong"),
+    ],
+)
+def test_a_given_client_without_the_secret_that_is_wanted(said: str, secret: str | None, cause: str) -> None:
+    sent = token_request(401, {"error": "invalid_client", "error_description": said}, client_secret=secret)
+    listed = server_document(asm(token_endpoint_auth_methods_supported=["client_secret_post", "none"]))
+    found = lead(Piece("server_metadata", (listed,)), Piece("register"), sent, client_id="client-1")
+    assert (found.cause, found.who) == (cause, "user")
+
+
+def test_a_secret_that_is_wanted_with_another_error() -> None:
+    sent = token_request(400, {"error": "invalid_request", "error_description": ENTRA})
+    assert lead(Piece("register"), sent, client_id="client-1").cause == "secret-not-given"
+
+
+def test_a_client_that_registered_itself_lacks_no_secret_of_the_users() -> None:
+    assert refused_client(said="client_secret is missing").cause == "secret-demanded"
 
 
 def test_secret_that_had_expired() -> None:

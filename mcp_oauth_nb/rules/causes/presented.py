@@ -10,6 +10,7 @@ from mcp_oauth_nb.records import Exchange
 from mcp_oauth_nb.rules.cause import line
 from mcp_oauth_nb.rules.evidence import challenges, sent_json, sent_token, text
 from mcp_oauth_nb.rules.named_checks import said
+from mcp_oauth_nb.rules.resource import refused_in_success
 from mcp_oauth_nb.rules.rule import Case, Finding
 from mcp_oauth_nb.rules.suspect import Line
 from mcp_oauth_nb.rules.token_claims import issued_tokens
@@ -72,14 +73,18 @@ def presented(case: Case, finding: Finding) -> Presented | None:
 
 def _refused(case: Case) -> frozenset[str]:
     """The tokens that the MCP server refused."""
-    refusals = (one for one in case.answered("mcp", "call") if one.status in (401, 403))
-    return frozenset(token for one in refusals if (token := sent_token(one)))
+    return frozenset(token for one in _refusals(case) if (token := sent_token(one)))
+
+
+def _refusals(case: Case) -> list[Exchange]:
+    """What the MCP server refused, also where it did so under a status of success."""
+    answered = case.answered("mcp", "call")
+    return [one for one in answered if one.status in (401, 403) or (sent_token(one) and refused_in_success(one))]
 
 
 def refusal(case: Case, token: str) -> Exchange | None:
     """The first refusal of a token by the MCP server."""
-    refusals = (one for one in case.answered("mcp", "call") if one.status in (401, 403))
-    return next((one for one in refusals if sent_token(one) == token), None)
+    return next((one for one in _refusals(case) if sent_token(one) == token), None)
 
 
 def quoting(exchange: Exchange, pattern: re.Pattern[str]) -> tuple[Line, ...]:
