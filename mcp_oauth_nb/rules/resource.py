@@ -14,7 +14,6 @@ from mcp_oauth_nb.protocol.spec import Spec
 from mcp_oauth_nb.records import Exchange
 from mcp_oauth_nb.rules.authorization import sender
 from mcp_oauth_nb.rules.evidence import (
-    OPENINGS,
     challenges,
     is_edited,
     sent_json,
@@ -30,6 +29,8 @@ from mcp_oauth_nb.rules.words import MCP_SERVER, came, fix_for, quoted, shown, w
 
 NO_REFUSALS = (-32700, -32601, -32602, -32603, URL_ELICITATION)
 """Errors that speak of the message, of the server's own trouble, or of something that is wanted first."""
+ASK_FURTHER = ("tools/call", "resources/read", "prompts/get")
+"""Methods that may ask another service in turn, which may refuse the MCP server."""
 _REFUSAL = re.compile(
     r"(?i)\W*(unauthori[sz]ed|unauthenticated|not (authori[sz]ed|authenticated)|authentication (is )?(required|failed)"
     r"|(the )?(invalid|expired|missing|revoked) (access |bearer )?token"
@@ -69,8 +70,7 @@ def error_of(exchange: Exchange) -> Mapping[str, Any] | None:
 def refused_in_success(exchange: Exchange) -> bool:
     """Whether an answer refuses the token in a JSON-RPC error under a status of success.
 
-    What a tool says of another service that it asked is not of this token, and neither is what came after the token
-    had worked, unless the words speak of the token.
+    What a tool, a resource or a prompt says may be of another service that it asked, unless it speaks of the token.
     """
     if (exchange.status or 0) // 100 != 2 or exchange.untold:
         return False
@@ -78,8 +78,8 @@ def refused_in_success(exchange: Exchange) -> bool:
     if error is None or not isinstance(error.get("message"), str) or error.get("code") in NO_REFUSALS:
         return False
     said = _REFUSAL.match(error["message"])
-    opens = sent_json(exchange).get("method") in OPENINGS
-    return said is not None and (opens or "token" in error["message"].lower())
+    asks_further = sent_json(exchange).get("method") in ASK_FURTHER
+    return said is not None and (not asks_further or "token" in error["message"].lower())
 
 
 def is_notification(exchange: Exchange) -> bool:

@@ -121,4 +121,5 @@ def succeeded_before(case: Case, exchange: Exchange) -> list[Exchange]:
     """Requests that worked with the same token before this one, in the same run of requests."""
     token = sent_token(exchange)
     earlier = (one for one in case.answered("mcp", "call") if one.id < exchange.id and sent_json(one).get("method"))
-    return [one for one in earlier if (one.status or 0) // 100 == 2 and sent_token(one) == token]
+    worked = (one for one in earlier if (one.status or 0) // 100 == 2 and not refused_in_success(one))
+    return [one for one in worked if sent_token(one) == token]
