@@ -51,6 +51,10 @@ DECODED: frozenset[Check] = frozenset(("audience", "issuer", "end", "begin", "si
 _JWT = re.compile(r"(?i)\bjwt\b|json web token")
 _OF_SEVERAL = re.compile(r"(?i)\bor\b|/")
 _EITHER = re.compile(r"(?i)\binvalid(,| or)\b|\bor\b[^.]{0,20}\binvalid\b")
+_OF_OTHERS = re.compile(
+    r"(?i)\b(session|certificate|secret|licen[cs]e|subscription|trial|password|api key|account)\b[^.]{0,20}\bexpir\w*"
+)
+"""What else may expire than a token."""
 _URLS = re.compile(r"(?i)\b[a-z][a-z0-9+.-]*://\S*")
 
 
@@ -69,7 +73,7 @@ def named_checks(exchange: Exchange) -> frozenset[Check]:
     None where it counts up reasons ("expired, revoked, malformed, or invalid for other reasons" is the sentence of
     RFC 6750 3.1, and tells nothing). What stands in a URL names none.
     """
-    words = _URLS.sub(" ", said(exchange))
+    words = _OF_OTHERS.sub(" ", _URLS.sub(" ", said(exchange)))
     found = frozenset(check for check, pattern in CHECKS.items() if pattern.search(words))
     counts_up = _EITHER.search(words) or (len(found) > 1 and _OF_SEVERAL.search(words))
     return frozenset() if counts_up else found

@@ -145,6 +145,7 @@ CALLED_EXPIRED = f'{INVALID}, error_description="token expired"'
     [
         (issued_as(), CALLED_EXPIRED, "certain"),
         (issued_as(), INVALID, "certain"),
+        (issued_as(), "Bearer", "likely"),
         (ACCESS, CALLED_EXPIRED, "likely"),
     ],
 )

@@ -48,6 +48,8 @@ def refused(token: str, words: str, **answer: Any) -> Trace:
         ("missing required claim sub", {"claim"}),
         ('Token is missing the \\"sub\\" claim', {"claim"}),
         ("The access token is unknown", set()),
+        ("session expired", set()),
+        ("Your subscription has expired", set()),
         ("invalid token", set()),
         ("Invalid or expired token", set()),
         ("expired or revoked", set()),
@@ -86,8 +88,8 @@ def test_a_refusal_that_may_be_for_the_audience(headers: Headers, body: bytes, m
 @pytest.mark.parametrize(
     ("words", "cause", "who"),
     [
-        ("signature verification failed", "keys-of-another-day", "MCP server"),
-        ("unable to find a signing key that matches kid", "keys-of-another-day", "MCP server"),
+        ("signature verification failed", "published-keys-not-held", "MCP server"),
+        ("unable to find a signing key that matches kid", "published-keys-not-held", "MCP server"),
         ("jwt expired", "times-read-otherwise", "MCP server"),
         ("jwt not active", "times-read-otherwise", "MCP server"),
         ("jwt issuer invalid. expected: https://login.example/v2.0", "expected-issuer-differs", "MCP server"),

@@ -68,8 +68,8 @@ def test_a_signature_that_is_verified_leaves_what_the_server_expects() -> None:
 @pytest.mark.parametrize(
     ("keys", "cause", "who"),
     [
-        ((), "keys-of-another-day", "MCP server"),
-        ((published(KEY),), "keys-of-another-day", "MCP server"),
+        ((), "published-keys-not-held", "MCP server"),
+        ((published(KEY),), "published-keys-not-held", "MCP server"),
         ((published(OTHER),), "signature-wrong", "authorization server"),
         ((published(KEY, "k-2"),), "signing-key-unknown", "authorization server"),
     ],

@@ -102,12 +102,12 @@ def _(case: Case, finding: Finding) -> Iterator[Fit]:
 
 
 @suspect(
-    "keys-of-another-day",
+    "published-keys-not-held",
     of=REJECTED,
     step="",
     who=MCP_SERVER,
-    summary="The MCP server checks the signature with other keys than the published ones: old ones, or those of "
-    "another issuer.",
+    summary="The MCP server does not have the published keys to check the signature with: it holds old ones or those "
+    "of another issuer, or could not fetch any.",
     fix="Have the MCP server read the keys at jwks_uri of the issuer that its own metadata names, and fetch them anew "
     "for a kid that it does not know.",
     spec=SIGNATURE,

@@ -155,7 +155,8 @@ def _(case: Case, finding: Finding) -> Iterator[Fit]:
             for one in (token.source, refused)
             if one is not None and one.response is not None
         )
-        is_sure = token.jwt is not None and (not named_checks(refused) or names_only(refused, "end"))
+        sees_it = any(item.get("error") for item in challenges(refused).items)  # and does not ask as if without one
+        is_sure = token.jwt is not None and sees_it and (not named_checks(refused) or names_only(refused, "end"))
         told = token.told(f"ended {over[0]:.0f} s before by the clock of who refused it, {over[1]:.0f} s were left")
         yield Fit("certain" if is_sure else "likely", (told, *dates))
         return
