@@ -13,7 +13,7 @@ from email.utils import parsedate_to_datetime
 from mcp_oauth_nb.facts.comparison import difference, numbered
 from mcp_oauth_nb.facts.issued import Issued, issued, said_claim
 from mcp_oauth_nb.facts.table import FLOW, Cell, Mark, Table, derived, worst
-from mcp_oauth_nb.jose import Signature, check_signature
+from mcp_oauth_nb.jose import Signature
 from mcp_oauth_nb.protocol.jwt import numeric_date
 from mcp_oauth_nb.records import NEVER, Exchange
 from mcp_oauth_nb.rules.evidence import (
@@ -28,6 +28,7 @@ from mcp_oauth_nb.rules.evidence import (
     without_token,
 )
 from mcp_oauth_nb.rules.rule import Case
+from mcp_oauth_nb.rules.signatures import signature_of
 
 COLUMNS = ("token", "what", "value", "compared", "exchange")
 HEADER = ("alg", "typ", "kid")
@@ -89,23 +90,8 @@ def _rows(case: Case, one: Issued) -> Iterator[Row]:
 
 
 def _signature(case: Case, one: Issued) -> Cell:
-    keys = case.once(_keys)
-    if keys is None or one.jwt is None:
-        return Cell(NO_KEYS)
-    return Cell(*SIGNATURES[check_signature(one.token, one.jwt.header, keys)])
-
-
-def _keys(case: Case) -> tuple[object, ...] | None:
-    """The keys of every key set that was fetched (RFC 7517 5); None where none was."""
-    sets = [document["keys"] for one in case.answered() if one.status == 200 and "keys" in (document := _json(one))]
-    listed = [keys for keys in sets if isinstance(keys, list)]
-    return tuple(key for keys in listed for key in keys) if listed else None
-
-
-def _json(one: Exchange) -> dict[str, object]:
-    """The document, of those exchanges only that may hold a key set: all others are not parsed for it."""
-    holds = one.response is not None and one.request.method == "GET" and b'"keys"' in one.response.body
-    return dict(one.document or {}) if holds else {}
+    outcome = signature_of(case, one.token, one.jwt) if one.jwt else None
+    return Cell(NO_KEYS) if outcome is None else Cell(*SIGNATURES[outcome])
 
 
 def _expected(case: Case, one: Issued) -> dict[str, tuple[str, str]]:

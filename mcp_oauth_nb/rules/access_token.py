@@ -9,7 +9,8 @@ from mcp_oauth_nb.protocol.jwt import Jwt
 from mcp_oauth_nb.protocol.resource import resource_match
 from mcp_oauth_nb.protocol.spec import Spec
 from mcp_oauth_nb.records import Exchange
-from mcp_oauth_nb.rules.evidence import Members, server_document, text
+from mcp_oauth_nb.rules.evidence import Members, sent_token, server_document, text
+from mcp_oauth_nb.rules.named_checks import Check, may_be_for
 from mcp_oauth_nb.rules.outside import is_outside
 from mcp_oauth_nb.rules.rule import MUST, SHOULD, Case, Seen, Selector, rule
 from mcp_oauth_nb.rules.token_claims import (
@@ -24,6 +25,7 @@ from mcp_oauth_nb.rules.token_claims import (
     seconds,
     without,
 )
+from mcp_oauth_nb.rules.untold import NotTold
 from mcp_oauth_nb.rules.words import AUTHORIZATION_SERVER, quoted, shown
 
 Issued: TypeAlias = tuple[Exchange, Members, Jwt]
@@ -61,13 +63,29 @@ def _(case: Case, found: Issued) -> Iterator[Seen]:
         summary = "The access token has an audience that is no URL: only who set it up knows whether it is this server."
     if any(resource_match(one, mine, case.url) in ("spelling", "parent") for one in named for mine in ours):
         summary = "The access token spells its audience in another way than it was asked for."
-    yield Seen(exchange, PART, quoted(ours[0]) if ours else "the MCP server", seen, summary)
+    expected, follows = quoted(ours[0]) if ours else "the MCP server", _explained(case, found, "audience")
+    yield Seen(exchange, PART, expected, seen, summary, explains=follows)
 
 
-def _with_issuer(case: Case) -> list[tuple[Exchange, str, str]]:
+def _explained(case: Case, found: Issued, *checks: Check) -> tuple[str, ...]:
+    """The refusal of a token, where it may be due to one of these checks: not where it names others alone."""
+    refusals = [one for one in case.answered("mcp", "call") if sent_token(one) == found[1]["access_token"]]
+    refused = [one for one in refusals if one.status == 401]
+    return () if refused and not any(_may_be_for(one, *checks) for one in refused) else ("token-rejected",)
+
+
+def _may_be_for(exchange: Exchange, *checks: Check) -> bool:
+    """Whether a refusal may be due to one of these checks; of one that is told in part nothing else is known."""
+    try:
+        return may_be_for(exchange, *checks)
+    except NotTold:
+        return True
+
+
+def _with_issuer(case: Case) -> list[tuple[Issued, str, str]]:
     found = server_document(case)
     published = text(found[1].get("issuer")) if found else None
-    named = ((one, text(jwt.claims.get("iss"))) for one, _, jwt in jwts_issued(case))
+    named = ((one, text(one[2].claims.get("iss"))) for one in jwts_issued(case))
     return [(one, issuer, published) for one, issuer in named if issuer and published]
 
 
@@ -82,10 +100,11 @@ def _with_issuer(case: Case) -> list[tuple[Exchange, str, str]]:
     over=Selector(_with_issuer, "no access token that is a JWT with an issuer was issued"),
     explains=("token-rejected",),
 )
-def _(case: Case, found: tuple[Exchange, str, str]) -> Iterator[Seen]:
-    exchange, named, published = found
+def _(case: Case, found: tuple[Issued, str, str]) -> Iterator[Seen]:
+    one, named, published = found
     if named != published:
-        yield Seen(exchange, PART, quoted(published), f"iss={quoted(named)} {READ}")
+        seen = f"iss={quoted(named)} {READ}"
+        yield Seen(one[0], PART, quoted(published), seen, explains=_explained(case, one, "issuer"))
 
 
 @rule(
@@ -109,14 +128,16 @@ def _(case: Case, found: Issued) -> Iterator[Seen]:
         if begins is not None and begins > now + LEEWAY_S:
             seen = f"{name} lies {begins - now:.0f} s ahead {READ}"
             summary = f"The access token begins in the future{_by_which_clock(exchange)}."
-            yield Seen(exchange, PART, f"{name} not in the future", seen, summary)
+            follows = _explained(case, found, "begin", "end")
+            yield Seen(exchange, PART, f"{name} not in the future", seen, summary, explains=follows)
             return
     ends, lifetime = seconds(jwt.claims.get("exp")), seconds(document.get("expires_in"))
     if ends is None:
         return
     if ends <= now:
         summary = f"The access token had already expired when it was issued{_by_which_clock(exchange)}."
-        yield Seen(exchange, PART, "exp in the future", f"exp {now - ends:.0f} s ago {READ}", summary)
+        seen, follows = f"exp {now - ends:.0f} s ago {READ}", _explained(case, found, "begin", "end")
+        yield Seen(exchange, PART, "exp in the future", seen, summary, explains=follows)
     elif lifetime is not None and abs(ends - now - lifetime) > TOLERANCE_S:
         summary = "The access token ends at another time than its answer says."
         seen = f"exp in {ends - now:.0f} s, expires_in={lifetime:.0f}"
@@ -147,7 +168,8 @@ def _early(case: Case, ends: float) -> tuple[str, ...]:
 def _(case: Case, found: Issued) -> Iterator[Seen]:
     algorithm = found[2].header.get("alg")
     if isinstance(algorithm, str) and algorithm.lower() == "none":
-        yield Seen(found[0], PART, "alg with a signature, such as ES256", f"alg={shown(algorithm)}")
+        seen, follows = f"alg={shown(algorithm)}", _explained(case, found, "signature", "form")
+        yield Seen(found[0], PART, "alg with a signature, such as ES256", seen, explains=follows)
 
 
 def _with_both_scopes(case: Case) -> list[tuple[Exchange, frozenset[str], frozenset[str]]]:

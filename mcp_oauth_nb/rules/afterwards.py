@@ -167,7 +167,9 @@ def _(case: Case, exchange: Exchange) -> Iterator[Seen]:
         "unsupported_token_type": "Allow the revocation of access tokens; until then they work until they expire.",
         "invalid_client": "Check how the client authenticates at the revocation endpoint.",
     }
-    wait = "The tokens still work: wait as Retry-After says, then revoke again." if exchange.status == 503 else ""
+    wait = (
+        "The tokens still work: wait as Retry-After says, then revoke again." if exchange.status in (429, 503) else ""
+    )
     yield Seen(
         exchange,
         "body:/error" if error else "status",

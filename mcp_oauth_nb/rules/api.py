@@ -12,7 +12,7 @@ from mcp_oauth_nb.rules.evidence import answered, challenges, is_edited, query, 
 from mcp_oauth_nb.rules.rule import MUST, SHOULD, Case, Seen, Selector, rule
 from mcp_oauth_nb.rules.suspect import Who
 from mcp_oauth_nb.rules.token_claims import issued_tokens
-from mcp_oauth_nb.rules.words import came, fix_for, kind_of, quoted
+from mcp_oauth_nb.rules.words import Kind, came, fix_for, kind_of, quoted
 from mcp_oauth_nb.vault import TAG
 
 API: Who = "API"
@@ -39,11 +39,20 @@ def _(case: Case, exchange: Exchange) -> Iterator[Seen]:
     yield Seen(exchange, "status", "an answer in the 200s", came(exchange) + _told(exchange), summary, fix, who)
 
 
+_UNASKED: dict[Kind, tuple[Who | None, str]] = {
+    "gateway error": ("gateway", "A gateway answered in the place of the API."),
+    "too many requests": (None, "The API takes no more requests for now."),
+    "proxy login": ("network", "A proxy wants a login before it lets the request through."),
+}
+"""Answers that say nothing of the request itself: who gave them, and what they mean."""
+
+
 def _why(case: Case, exchange: Exchange) -> tuple[Who | None, str, str]:
     """Who must act on a refusal, what it is, and what to do; the rule's own words where nothing more is known."""
     status = exchange.status or 0
-    if kind_of(exchange) == "gateway error":
-        return "gateway", "A gateway answered in the place of the API.", fix_for(exchange, "the API's answer")
+    if kind_of(exchange) in _UNASKED:
+        who, summary = _UNASKED[kind_of(exchange)]
+        return who, summary, fix_for(exchange, "the API's answer")
     if status == 401:
         return _why_unauthorized(case, exchange)
     if status == 403:

@@ -24,7 +24,7 @@ from mcp_oauth_nb.rules.evidence import (
 from mcp_oauth_nb.rules.issuer import checked
 from mcp_oauth_nb.rules.rule import MUST, Case, Seen, Selector, rule, since
 from mcp_oauth_nb.rules.suspect import Who
-from mcp_oauth_nb.rules.words import AUTHORIZATION_SERVER, came, fix_for, quoted, shown, who_answered
+from mcp_oauth_nb.rules.words import AUTHORIZATION_SERVER, came, fix_for, kind_of, quoted, shown, who_answered
 
 _PORT = re.compile(r"^(https?://[^/?#]*?):\d{1,5}(?=[/?#]|$)")
 
@@ -118,7 +118,7 @@ def _(case: Case, exchange: Exchange) -> Iterator[Seen]:
         summary = "The authorization server shows a page: a person has to sign in or agree, which needs a browser."
         yield Seen(exchange, "status", "a redirect with a code", came(exchange), summary, who="user")
         return
-    if status >= 500:
+    if status >= 500 or kind_of(exchange) in ("too many requests", "proxy login"):
         fix = fix_for(exchange, "the redirect")
     else:
         fix = (

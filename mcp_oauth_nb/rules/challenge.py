@@ -18,7 +18,7 @@ from mcp_oauth_nb.rules.evidence import (
 )
 from mcp_oauth_nb.rules.rule import MAY, MUST, SHOULD, Case, Seen, rule
 from mcp_oauth_nb.rules.suspect import Who
-from mcp_oauth_nb.rules.words import MCP_SERVER, Kind, came, kind_of, quoted, shown
+from mcp_oauth_nb.rules.words import MCP_SERVER, Kind, came, fix_for, kind_of, quoted, shown, who_answered
 
 HEADER = "header:WWW-Authenticate"
 _SOUNDS_LIKE_REFUSAL = ("unauthor", "authenticat", "access token", "not logged in", "sign in", "login", "forbidden")
@@ -89,6 +89,8 @@ _IN_A_COAT_OF_SUCCESS = "Answer 401 with a challenge in place of a page or an er
 
 
 def _wrong_status(exchange: Exchange, status: int) -> tuple[Who, str]:
+    if kind_of(exchange) in ("too many requests", "proxy login"):
+        return who_answered(exchange), fix_for(exchange, "the challenge")
     if status == 405:
         return "user", "Check the URL: there is no MCP endpoint that takes POST requests at this path."
     return _BY_KIND.get(kind_of(exchange), (MCP_SERVER, _IN_A_COAT_OF_SUCCESS))

@@ -17,29 +17,35 @@ from mcp_oauth_nb.rules.evidence import (
     whole_run,
 )
 from mcp_oauth_nb.rules.rule import SHOULD, Case, Seen, rule, since
-from mcp_oauth_nb.rules.words import MCP_SERVER, answer, came, fix_for, shown, who_answered
+from mcp_oauth_nb.rules.words import MCP_SERVER, Kind, answer, came, fix_for, kind_of, shown, who_answered
 
 Found = tuple[Exchange, Members]
 SINCE_RESOURCE_METADATA = since("2025-06-18")
 """MCP 2025-03-26 has no protected resource metadata: the MCP server is its own authorization server there."""
 
+NOT_OF_THE_URL: tuple[Kind, ...] = ("too many requests", "proxy login")
+
 
 def no_document(case: Case, run: Run, what: str, wanted: str) -> Iterator[Seen]:
-    """One breach for a run that found no document: the last answer, and every other attempt beside it."""
+    """One breach for a run that found no document: the last answer, and every other attempt beside it.
+
+    An answer that says nothing of its URL goes before the last one: the document may have been there.
+    """
     answered = case.answered(run.step)
     if any(one.status == 200 and one.document is not None for one in answered):
         return
-    last = answered[-1]
-    others = [came(one) for one in answered[:-1]]
-    tried = f"; before that {'; '.join(others)}" if others else ""
+    told = next((one for one in answered if kind_of(one) in NOT_OF_THE_URL), answered[-1])
+    others = [came(one) for one in answered if one is not told]
+    order, which = ("before that", "the last") if told is answered[-1] else ("beside that", "one")
+    tried = f"; {order} {'; '.join(others)}" if others else ""
     yield Seen(
-        last,
-        "status" if last.status != 200 else "body:",
+        told,
+        "status" if told.status != 200 else "body:",
         expected=f"200 with {wanted}",
-        observed=came(last) + tried,
-        summary=f"No {what} was found: {f'the last of {len(answered)} URLs gave ' if others else ''}{answer(last)}.",
-        fix=fix_for(last, f"the {what}"),
-        who=who_answered(last),
+        observed=came(told) + tried,
+        summary=f"No {what} was found: {f'{which} of {len(answered)} URLs gave ' if others else ''}{answer(told)}.",
+        fix=fix_for(told, f"the {what}"),
+        who=who_answered(told),
     )
 
 

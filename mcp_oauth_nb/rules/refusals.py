@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from mcp_oauth_nb.protocol.spec import Spec
 from mcp_oauth_nb.records import Exchange
 from mcp_oauth_nb.rules.evidence import challenges, sent_token
+from mcp_oauth_nb.rules.resource import refused_in_success
 from mcp_oauth_nb.rules.rule import MUST, SHOULD, Case, Seen, Selector, rule
 from mcp_oauth_nb.rules.words import MCP_SERVER, came, fix_for, quoted
 
@@ -29,7 +30,7 @@ def _(case: Case, exchange: Exchange) -> Iterator[Seen]:
     if exchange.status == 401 or exchange.status is None:
         return
     summary, fix = "", ""
-    if exchange.status // 100 == 2:
+    if exchange.status // 100 == 2 and not refused_in_success(exchange):
         summary = "The MCP server serves whoever sends any text as a token."
         fix = "Validate each access token (issuer, audience, signature or introspection, expiry) before serving."
     elif exchange.status >= 500:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from typing import Any
@@ -25,6 +26,17 @@ from mcp_oauth_nb.rules.suspect import Who
 from mcp_oauth_nb.rules.timeline import Operation, operation
 from mcp_oauth_nb.rules.tokens import issued
 from mcp_oauth_nb.rules.words import MCP_SERVER, came, fix_for, quoted, shown, who_answered
+
+NO_REFUSALS = (-32700, -32601, -32602, -32603, URL_ELICITATION)
+"""Errors that speak of the message, of the server's own trouble, or of something that is wanted first."""
+ASK_FURTHER = ("tools/call", "resources/read", "prompts/get")
+"""Methods that may ask another service in turn, which may refuse the MCP server."""
+_REFUSAL = re.compile(
+    r"(?i)\W*(unauthori[sz]ed|unauthenticated|not (authori[sz]ed|authenticated)|authentication (is )?(required|failed)"
+    r"|(the )?(invalid|expired|missing|revoked) (access |bearer )?token"
+    r"|(the )?(access |bearer )?token (has |is |was )?(expired|invalid|revoked|missing|not (valid|active)))"
+)
+"""How a message begins that refuses who asks."""
 
 
 def requests(case: Case) -> list[Exchange]:
@@ -53,6 +65,21 @@ def error_of(exchange: Exchange) -> Mapping[str, Any] | None:
             error: Mapping[str, Any] = message["error"]
             return error
     return None
+
+
+def refused_in_success(exchange: Exchange) -> bool:
+    """Whether an answer refuses the token in a JSON-RPC error under a status of success.
+
+    What a tool, a resource or a prompt says may be of another service that it asked, unless it speaks of the token.
+    """
+    if (exchange.status or 0) // 100 != 2 or exchange.untold:
+        return False
+    error = error_of(exchange)
+    if error is None or not isinstance(error.get("message"), str) or error.get("code") in NO_REFUSALS:
+        return False
+    said = _REFUSAL.match(error["message"])
+    asks_further = sent_json(exchange).get("method") in ASK_FURTHER
+    return said is not None and (not asks_further or "token" in error["message"].lower())
 
 
 def is_notification(exchange: Exchange) -> bool:
@@ -90,6 +117,11 @@ def _(case: Case, exchange: Exchange) -> Iterator[Seen]:
     over=WITH_TOKEN,
 )
 def _(case: Case, exchange: Exchange) -> Iterator[Seen]:
+    if refused_in_success(exchange):
+        error = error_of(exchange) or {}
+        seen = f"{exchange.status} with JSON-RPC error {error.get('code')}: {shown(error.get('message'))}"
+        yield Seen(exchange, "body:/error", "a result, or 401 where the token is bad", seen)
+        return
     if exchange.status != 401:
         return
     bearer = challenges(exchange).bearer()
@@ -189,7 +221,7 @@ def _last_success(case: Case) -> dict[tuple[str, Operation | None], int]:
 )
 def _(case: Case, exchange: Exchange) -> Iterator[Seen]:
     response = exchange.response
-    if response is None or is_notification(exchange) or exchange.status in (401, 403):
+    if response is None or is_notification(exchange) or exchange.status in (401, 403) or refused_in_success(exchange):
         return
     if exchange.status == 404 and exchange.request.header("mcp-session-id"):
         return

@@ -10,6 +10,7 @@ from mcp_oauth_nb.protocol.spec import Spec
 from mcp_oauth_nb.records import Exchange
 from mcp_oauth_nb.rules.authorization import sender
 from mcp_oauth_nb.rules.evidence import form, jwt_claims, oauth_error, sent_token
+from mcp_oauth_nb.rules.resource import refused_in_success
 from mcp_oauth_nb.rules.rule import ANY, MUST, SHOULD, Case, Seen, Selector, rule
 from mcp_oauth_nb.rules.timeline import grant_began, granted, is_refresh, timeline, token_requests
 from mcp_oauth_nb.rules.words import AUTHORIZATION_SERVER, MCP_SERVER, came
@@ -150,5 +151,5 @@ def _crossed(source: Exchange, revocation: Exchange, used: Exchange) -> bool:
 )
 def _(case: Case, found: tuple[Exchange, Exchange]) -> Iterator[Seen]:
     source, used = found
-    if (used.status or 0) // 100 == 2:
+    if (used.status or 0) // 100 == 2 and not refused_in_success(used):
         yield Seen(used, "status", "401", f"{used.status} with the token of exchange {source.id}")

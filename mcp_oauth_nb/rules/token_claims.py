@@ -13,7 +13,7 @@ from email.utils import parsedate_to_datetime
 
 from mcp_oauth_nb.protocol.jwt import Jwt, read_jwt
 from mcp_oauth_nb.protocol.profiles import PLAIN
-from mcp_oauth_nb.records import Exchange
+from mcp_oauth_nb.records import NEVER, Exchange
 from mcp_oauth_nb.rules.discovery import Found
 from mcp_oauth_nb.rules.evidence import (
     Members,
@@ -29,6 +29,8 @@ from mcp_oauth_nb.rules.rule import Case
 
 TIMES = ("iat", "nbf")
 """Claims that must not lie in the future (RFC 7519 4.1)."""
+SLACK_S = 2
+"""Seconds by which a Date header may lag behind: it has no fractions, and many servers renew it once a second."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -151,8 +153,12 @@ def _aware(moment: datetime) -> datetime:
 def has_expired(case: Case, exchange: Exchange, token: str) -> float | None:
     """How many seconds ago a token had run out when it was used, by its claims or its answer; None if it had not.
 
-    Two moments are held against each other only where one and the same clock told both.
+    Two moments are held against each other only where one and the same clock told both: a token that was good by the
+    clock of its issuer had not run out, whatever the clock of who refused it says.
     """
+    left = left_by_issuer(case, exchange, token)
+    if left is not None and left > SLACK_S:
+        return None
     jwt, now = read_jwt(token), _time_there(case, exchange, token)
     ends = seconds(jwt.claims.get("exp")) if jwt else None
     by_claim = now - ends if now is not None and ends is not None else None
@@ -161,9 +167,40 @@ def has_expired(case: Case, exchange: Exchange, token: str) -> float | None:
     return late if late > 0 else None
 
 
-def is_told_apart_from_us(case: Case, exchange: Exchange, token: str) -> bool:
-    """Whether the moment at which a token was used is known without the clock of this machine being right."""
-    return date_of(exchange) is not None or token in issued_tokens(case)
+def left_by_issuer(case: Case, exchange: Exchange, token: str) -> float | None:
+    """How many seconds a token had left when it was used, by the clock of its issuer; below 0 after its end.
+
+    None where that clock is not told (no Date with the token), or no end is.
+    """
+    source, jwt = issued_tokens(case).get(token), read_jwt(token)
+    issued = date_of(source[0]) if source else None
+    if source is None or issued is None:
+        return None
+    ends, past = seconds(jwt.claims.get("exp")) if jwt else None, _past_lifetime(case, exchange, token)
+    by_claim = ends - issued - _between(source[0], exchange) if ends is not None else None
+    told = [one for one in (by_claim, -past if past is not None else None) if one is not None]
+    return min(told, default=None)
+
+
+def ahead_of_issuer(case: Case, exchange: Exchange, token: str) -> float | None:
+    """How many seconds the clock of who answered is ahead of that of the token's issuer; None where one is not told."""
+    source, there = issued_tokens(case).get(token), date_of(exchange)
+    issued = date_of(source[0]) if source else None
+    if source is None or issued is None or there is None:
+        return None
+    return there - issued - _between(source[0], exchange)
+
+
+def is_told_by_one_clock(case: Case, exchange: Exchange, token: str) -> bool:
+    """Whether the moment at which a token was used is known without one clock being held against another.
+
+    The Date of its use alone is the clock of another server than the one that issued it, or of another moment.
+    """
+    source = issued_tokens(case).get(token)
+    if source is None:
+        return date_of(exchange) is not None
+    past = _past_lifetime(case, exchange, token)
+    return date_of(source[0]) is not None or date_of(exchange) is None or (past is not None and past > 0)
 
 
 def _time_there(case: Case, exchange: Exchange, token: str) -> float | None:
@@ -178,9 +215,12 @@ def _time_there(case: Case, exchange: Exchange, token: str) -> float | None:
 
 
 def _between(first: Exchange, second: Exchange) -> float:
-    """Seconds between two exchanges: by Date where both say it, else by the clock of this machine."""
+    """Seconds between two exchanges, by the clock of this machine; by Date only where it was not kept.
+
+    Two Dates may be those of two servers, whose clocks differ; how long something took, any clock tells.
+    """
     dates = date_of(first), date_of(second)
-    if dates[0] is not None and dates[1] is not None:
+    if NEVER in (first.started, second.started) and dates[0] is not None and dates[1] is not None:
         return dates[1] - dates[0]
     return (_aware(second.started) - _aware(first.started)).total_seconds()
 

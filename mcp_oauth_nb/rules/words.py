@@ -17,6 +17,8 @@ Kind = Literal[
     "asks for credentials",
     "forbidden",
     "not found",
+    "too many requests",
+    "proxy login",
     "gateway error",
     "server error",
     "refused",
@@ -42,6 +44,9 @@ _FIXES: dict[Kind, str] = {
     "asks for credentials": "Serve {what} without asking for credentials at this URL.",
     "forbidden": "Let this request pass: a firewall, an address list or a host check refuses it.",
     "not found": "Serve {what} at this URL, or correct the URL wherever it is published.",
+    "too many requests": "Wait{pause}, then run the step again; the limit is set at the server that answered.",
+    "proxy login": "Log in to the proxy between: put name and password into HTTPS_PROXY in the environment of the "
+    "notebook's kernel, or list the host in NO_PROXY.",
     "gateway error": "Bring up the server behind the gateway, or correct the gateway's route to it.",
     "server error": "Read the log of the server that answered: it failed while it handled this request.",
     "refused": "Make the server accept this request; the body of its answer may say what it misses.",
@@ -50,6 +55,16 @@ _FIXES: dict[Kind, str] = {
     "not JSON": "Send {what} as valid JSON.",
     "not an object": "Send {what} as one JSON object.",
     "object": "Send {what} with all members that it must have.",
+}
+
+
+_BY_STATUS: dict[int, Kind] = {
+    401: "asks for credentials",
+    403: "forbidden",
+    404: "not found",
+    407: "proxy login",
+    410: "not found",
+    429: "too many requests",
 }
 
 
@@ -74,8 +89,7 @@ def kind_of(exchange: Exchange) -> Kind:
     if status >= 500:
         return "server error"
     if status >= 400:
-        named: dict[int, Kind] = {401: "asks for credentials", 403: "forbidden", 404: "not found", 410: "not found"}
-        return named.get(status, "refused")
+        return _BY_STATUS.get(status, "refused")
     return _body_kind(response)
 
 
@@ -164,7 +178,18 @@ def _named(title: bytes) -> str:
 
 def fix_for(exchange: Exchange, what: str) -> str:
     """What to do about an answer that is not `what`."""
-    return _FIXES[kind_of(exchange)].format(what=what)
+    return _FIXES[kind_of(exchange)].format(what=what, pause=_pause(exchange))
+
+
+def _pause(exchange: Exchange) -> str:
+    """How long to wait, as far as an answer says (RFC 9110 10.2.3); of a recording without headers nothing is known."""
+    try:
+        after = exchange.response.header("retry-after") if exchange.response else None
+    except NotTold:
+        return ""
+    if not after:
+        return " some minutes"
+    return f" {after} s, as Retry-After says" if after.isdecimal() and len(after) < 9 else f" until {quoted(after, 40)}"
 
 
 def party(step: str) -> Who:
@@ -173,8 +198,9 @@ def party(step: str) -> Who:
 
 
 def who_answered(exchange: Exchange) -> Who:
-    """Whose answer this is, as far as it shows: a gateway's, else that of the party which was asked."""
-    return "gateway" if kind_of(exchange) == "gateway error" else party(exchange.step)
+    """Whose answer this is, as far as it shows: a gateway's or a proxy's, else that of the party which was asked."""
+    between: dict[Kind, Who] = {"gateway error": "gateway", "proxy login": "network"}
+    return between.get(kind_of(exchange)) or party(exchange.step)
 
 
 def shown(value: object) -> str:

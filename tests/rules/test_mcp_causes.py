@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any
 
 import pytest
 from factories import (
@@ -19,7 +17,6 @@ from factories import (
     SESSION,
     URL,
     Piece,
-    asm,
     failed,
     initialized,
     listed,
@@ -27,63 +24,20 @@ from factories import (
     notified,
     refresh_request,
     rpc,
+    rpc_error,
     server_document,
+    texchange,
     tflow,
     token_answer,
     token_request,
 )
 
-from mcp_oauth_nb.records import Exchange, Headers, Trace
+from mcp_oauth_nb.records import Headers
 from mcp_oauth_nb.rules import diagnose
-from mcp_oauth_nb.rules.rule import Finding
 from rules.mcp_specimens import AT_NOON, UNSIGNED, issued_as
+from rules.refusal_specimens import DATE, INVALID, challenged, flow, lead, refusing, suspects
 
-INVALID = 'Bearer error="invalid_token"'
 GUID = "6f1c2d34-5a7b-4c8d-9e0f-1a2b3c4d5e6f"
-DATE = "Sun, 01 Mar 2026 12:00:{:02} GMT"
-
-
-def challenged(said: str = INVALID, *others: tuple[str, str]) -> Headers:
-    return (("WWW-Authenticate", said), *others)
-
-
-def refusing(
-    token: str, headers: Headers | None = None, status: int = 401, body: bytes = b"{}", **rest: Any
-) -> Exchange:
-    return mcp_request(
-        rpc("initialize"), status, body, token=token, headers=challenged() if headers is None else headers, **rest
-    )
-
-
-def flow(
-    token: str,
-    *sent: Exchange,
-    answered: Headers | None = None,
-    asm_changes: Mapping[str, Any] | None = None,
-    **answer: Any,
-) -> Trace:
-    """A flow in which this token was issued, then presented, and refused in the last of these requests."""
-    issued = token_request(body=token_answer(access_token=token, **answer))
-    if answered is not None and issued.response is not None:
-        issued = replace(issued, response=replace(issued.response, headers=answered))
-    return tflow(
-        Piece("server_metadata", (server_document(asm(**(asm_changes or {}))),)),
-        Piece("token", (issued,)),
-        failed("mcp", *(sent or (refusing(token),))),
-        upto="mcp",
-    )
-
-
-def lead(trace: Trace) -> Finding:
-    found = diagnose(trace).cause
-    assert found is not None
-    return found
-
-
-def suspects(trace: Trace, rule: str) -> dict[str, str]:
-    """The suspects behind the first finding of a rule, with how likely they are."""
-    finding = next(one for one in diagnose(trace).findings if one.rule == rule)
-    return {one.cause: one.confidence for one in finding.suspects}
 
 
 # --- what the token says ----------------------------------------------------------------------------------------------
@@ -179,6 +133,44 @@ def test_clocks_that_differ_are_told_by_the_dates_of_both_servers() -> None:
     assert "clocks-differ" not in suspects(flow(token, refusing(token, late)), "token-rejected")
     same = challenged(INVALID, ("Date", DATE.format(21)))
     assert "clocks-differ" not in suspects(flow(token, refusing(token, same), answered=source), "token-rejected")
+
+
+DATED: Headers = (("Content-Type", "application/json"), ("Cache-Control", "no-store"), ("Date", DATE.format(0)))
+HALF_AN_HOUR_AHEAD = ("Date", "Sun, 01 Mar 2026 12:30:00 GMT")
+CALLED_EXPIRED = f'{INVALID}, error_description="token expired"'
+
+
+@pytest.mark.parametrize(
+    ("token", "said", "confidence"),
+    [
+        (issued_as(), CALLED_EXPIRED, "certain"),
+        (issued_as(), INVALID, "certain"),
+        (issued_as(), "Bearer", "likely"),
+        (ACCESS, CALLED_EXPIRED, "likely"),
+    ],
+)
+def test_a_clock_that_is_ahead_calls_a_fresh_token_expired(token: str, said: str, confidence: str) -> None:
+    """The token is seconds old by the clock of its issuer; that of who refuses it is half an hour ahead."""
+    found = lead(flow(token, refusing(token, challenged(said, HALF_AN_HOUR_AHEAD)), answered=DATED, expires_in=900))
+    assert (found.cause, found.who) == ("clocks-differ", "MCP server")
+    assert found.suspects[0].confidence == confidence
+    assert "token-expired" not in [one.cause for one in found.suspects]
+    dates = [one.quote for one in found.suspects[0].lines if one.part == "header:Date"]
+    assert dates == [DATE.format(0), HALF_AN_HOUR_AHEAD[1]]
+
+
+def test_a_token_that_was_used_too_late_by_all_clocks_has_expired() -> None:
+    token, later = issued_as(), NOON + timedelta(minutes=30)
+    late = refusing(token, challenged(CALLED_EXPIRED, HALF_AN_HOUR_AHEAD), started=later)
+    found = lead(flow(token, late, answered=DATED, expires_in=900))
+    assert (found.cause, found.who, found.suspects[0].confidence) == ("token-expired", "user", "certain")
+    assert "clocks-differ" not in [one.cause for one in found.suspects]
+
+
+def test_the_clock_of_the_refusal_alone_does_not_make_it_certain_that_a_token_expired() -> None:
+    token = issued_as()
+    found = lead(flow(token, refusing(token, challenged(CALLED_EXPIRED, HALF_AN_HOUR_AHEAD))))
+    assert (found.cause, found.suspects[0].confidence) == ("token-expired", "likely")
 
 
 def test_a_token_that_begins_or_ends_at_the_wrong_time() -> None:
@@ -280,6 +272,9 @@ def test_a_session_that_is_gone_at_once_or_later() -> None:
     ("status", "headers", "body", "cause", "who"),
     [
         (307, (("Location", "/mcp/"),), b"", "slash-redirected", "MCP server"),
+        (307, (("Location", "/mcp"),), b"", "redirect-loop", "MCP server"),
+        (308, (("Location", f"{URL}#top"),), b"", "redirect-loop", "MCP server"),
+        (302, (("Location", "https://MCP.example.com:443/mcp"),), b"", "redirect-loop", "MCP server"),
         (307, (("Location", "http://mcp.example.com/mcp/"),), b"", "redirect-loses-token", "gateway"),
         (308, (("Location", "http://10.0.0.7:8080/mcp"),), b"", "redirect-loses-token", "gateway"),
         (302, (("Location", "https://login.example/start"),), b"", "login-page-in-front", "gateway"),
@@ -294,6 +289,58 @@ def test_a_session_that_is_gone_at_once_or_later() -> None:
 def test_an_mcp_request_without_an_answer(status: int, headers: Headers, body: bytes, cause: str, who: str) -> None:
     found = lead(flow(ACCESS, mcp_request(rpc("initialize"), status, body, headers=headers)))
     assert (found.rule, found.cause, found.who) == ("mcp-error", cause, who)
+
+
+def sent_on(*headers: tuple[str, str]) -> Piece:
+    """The request without a token, answered with a redirect."""
+    return Piece("challenge", (texchange("challenge", URL, 307, method="POST", headers=headers),))
+
+
+def test_a_request_without_a_token_that_goes_round_in_a_circle() -> None:
+    for location in ("/mcp", URL):
+        found = lead(tflow(sent_on(("Location", location)), upto="challenge"))
+        assert [one.cause for one in found.suspects] == ["redirect-loop"]
+    kept = sent_on(("Location", URL), ("Set-Cookie", "seen=1"))
+    assert "cookie" in lead(tflow(kept, upto="challenge")).fix
+
+
+REFUSED_IN_WORDS = (
+    "Unauthorized: token expired",
+    "Unauthorized",
+    "Authentication required",
+    "The access token has expired",
+    "Invalid token",
+)
+
+
+@pytest.mark.parametrize("said", REFUSED_IN_WORDS)
+def test_a_refusal_under_a_status_of_success(said: str) -> None:
+    sent = mcp_request(rpc("initialize"), 200, {**rpc_error(-32001, said), "id": 1})
+    found = lead(flow(ACCESS, sent))
+    assert (found.rule, found.cause, found.who) == ("token-rejected", "refusal-under-success", "MCP server")
+    assert said in found.observed
+    assert "401" in found.fix
+
+
+def test_a_refusal_under_a_status_of_success_has_its_causes() -> None:
+    sent = mcp_request(rpc("initialize"), 200, {**rpc_error(-32001, "Unauthorized: token expired"), "id": 1})
+    found = suspects(flow(ACCESS, sent, answered=DATED, expires_in=900), "token-rejected")
+    assert found["times-read-otherwise"] == "likely"
+
+
+@pytest.mark.parametrize(
+    ("method", "code", "said"),
+    [
+        ("initialize", -32603, "Unauthorized"),
+        ("initialize", -32603, "Internal error: upstream 401 Unauthorized"),
+        ("initialize", -32000, "Server error: the upstream said Unauthorized"),
+        ("tools/call", -32000, "Unauthorized: connect your calendar first"),
+        ("initialize", -32602, "Invalid token in parameters"),
+    ],
+)
+def test_an_error_that_is_no_refusal_of_the_token(method: str, code: int, said: str) -> None:
+    sent = mcp_request(rpc(method), 200, {**rpc_error(code, said), "id": 1})
+    assert lead(flow(ACCESS, sent)).rule == "mcp-error"
 
 
 def test_a_redirect_for_an_expired_token_is_the_servers() -> None:

@@ -20,6 +20,7 @@ from rules.probe_specimens import (
     asked,
     bare,
     foreign,
+    garbage,
     in_query,
     origin,
     probe,
@@ -147,3 +148,13 @@ def test_a_gateway_in_front_is_named_as_such() -> None:
 def test_a_missing_verifier_explains_a_wrong_one() -> None:
     report = diagnose(BREAKING["missing-verifier-accepted"])
     assert report.cause.rule == "missing-verifier-accepted"
+
+
+def test_a_token_that_cannot_be_good_and_is_refused_under_success_is_not_served() -> None:
+    refusal = {"jsonrpc": "2.0", "id": 1, "error": {"code": -32001, "message": "Unauthorized"}}
+    served, refused = (
+        next(one.summary for one in judge(garbage(200, body)).findings if one.rule == "invalid-token-status")
+        for body in (b"{}", refusal)
+    )
+    assert "serves whoever" in served
+    assert "refused, but not with 401" in refused

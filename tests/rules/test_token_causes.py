@@ -10,15 +10,18 @@ import pytest
 from factories import (
     CODE,
     HTML,
+    JSON,
     NOON,
     PAGE,
     URL,
     VERIFIER,
     Piece,
+    asm,
     authorized,
     came_back,
     failed,
     registered,
+    server_document,
     tflow,
     token_answer,
     token_request,
@@ -109,6 +112,36 @@ def test_client_that_is_refused() -> None:
     assert (given.cause, given.who) == ("credentials-wrong", "user")
 
 
+ENTRA = "AADSTS7000218: The request body must contain the following parameter: 'client_assertion' or 'client_secret'."
+
+
+@pytest.mark.parametrize(
+    ("said", "secret", "cause"),
+    [
+        (ENTRA, None, "secret-not-given"),
+        ("client_secret is missing", None, "secret-not-given"),
+        ("Missing client secret", None, "secret-not-given"),
+        ("unknown client", None, "credentials-wrong"),
+        ("AADSTS7000215: Invalid client secret provided.", "s", "credentials-wrong"),
+        ("client_secret is missing", "s", "credentials-wrong"),
+    ],
+)
+def test_a_given_client_without_the_secret_that_is_wanted(said: str, secret: str | None, cause: str) -> None:
+    sent = token_request(401, {"error": "invalid_client", "error_description": said}, client_secret=secret)
+    listed = server_document(asm(token_endpoint_auth_methods_supported=["client_secret_post", "none"]))
+    found = lead(Piece("server_metadata", (listed,)), Piece("register"), sent, client_id="client-1")
+    assert (found.cause, found.who) == (cause, "user")
+
+
+def test_a_secret_that_is_wanted_with_another_error() -> None:
+    sent = token_request(400, {"error": "invalid_request", "error_description": ENTRA})
+    assert lead(Piece("register"), sent, client_id="client-1").cause == "secret-not-given"
+
+
+def test_a_client_that_registered_itself_lacks_no_secret_of_the_users() -> None:
+    assert refused_client(said="client_secret is missing").cause == "secret-demanded"
+
+
 def test_secret_that_had_expired() -> None:
     soon = NOON.timestamp() + 5  # after the registration, before the token request
     old = registered(token_endpoint_auth_method="client_secret_post", client_secret="s", client_secret_expires_at=soon)
@@ -131,6 +164,8 @@ CLOUD: Headers = (*HTML, ("Server", "cloudflare"), ("CF-RAY", "1-FRA"))
         (403, PAGE, CLOUD, "edge-blocks", "gateway"),
         (403, PAGE, HTML, "edge-blocks", "gateway"),
         (429, b"", (), "token-requests-limited", "authorization server"),
+        (429, b'{"error": "too_many_requests"}', JSON, "token-requests-limited", "authorization server"),
+        (407, b"", (), "proxy-wants-login", "network"),
         (503, PAGE, HTML, "gateway-without-server", "gateway"),
         (502, PAGE, HTML, "gateway-without-server", "gateway"),
         (404, PAGE, HTML, "token-endpoint-elsewhere", "authorization server"),

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from urllib.parse import urljoin
 
+from mcp_oauth_nb.protocol.wellknown import same_origin, split
 from mcp_oauth_nb.records import Exchange
 from mcp_oauth_nb.rules.cause import line
 from mcp_oauth_nb.rules.evidence import query
@@ -28,6 +30,26 @@ def shown_in(case: Case, finding: Finding) -> Exchange | None:
     """The exchange that shows a finding."""
     found = case.trace.exchanges
     return found[finding.exchange - 1] if 0 < finding.exchange <= len(found) else None
+
+
+def redirect_target(exchange: Exchange | None) -> str | None:
+    """Where an answer redirects to; None where it does not, or to nothing that can be read."""
+    if exchange is None or exchange.response is None or exchange.response.status // 100 != 3:
+        return None
+    location = exchange.response.header("location")
+    try:
+        return urljoin(exchange.request.url, location) if location else None
+    except ValueError:
+        return None
+
+
+def leads_nowhere_else(exchange: Exchange) -> bool:
+    """Whether an answer redirects to the very URL that was asked: whoever follows is redirected again."""
+    target, here = redirect_target(exchange), split(exchange.request.url)
+    there = split(target) if target else None
+    if target is None or here is None or there is None or not same_origin(target, exchange.request.url):
+        return False
+    return (here.path or "/", here.query) == (there.path or "/", there.query)
 
 
 def words(exchange: Exchange) -> str:

@@ -11,6 +11,7 @@ from mcp_oauth_nb.protocol.wellknown import same_origin
 from mcp_oauth_nb.rules.cause import Fit, line, suspect
 from mcp_oauth_nb.rules.causes.presented import Presented, presented, quoting, refusal
 from mcp_oauth_nb.rules.evidence import resource_document, server_document, text
+from mcp_oauth_nb.rules.named_checks import CHECKS, Check, may_be_for
 from mcp_oauth_nb.rules.rule import Case, Finding
 from mcp_oauth_nb.rules.suspect import Line
 from mcp_oauth_nb.rules.token_claims import audiences, is_url, resources
@@ -20,16 +21,21 @@ AUDIENCE, ISSUER, REJECTED = "token-audience", "token-issuer", "token-rejected"
 VALIDATION = Spec("MCP 2025-11-25", "Token Audience Binding and Validation")
 LOOK = "dbg.details"
 _GUID = re.compile(r"(?i)(api://)?\{?[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\}?(/.*)?")
-_AUDIENCE = re.compile(r"(?i)audience|\baud\b|(other|another|different|wrong|unexpected|invalid)[ _]resource")
 
 
 def _misnamed(case: Case, finding: Finding) -> tuple[Presented, tuple[str, ...], tuple[str, ...]] | None:
     """A refused token none of whose audiences is this server: the token, its audiences, and what was expected."""
     token = presented(case, finding)
-    if token is None or token.jwt is None or not token.jwt.claims:
+    if token is None or token.jwt is None or not token.jwt.claims or not _may_be_for(case, token, "audience"):
         return None
     named, ours = audiences(token.jwt.claims), resources(case, token.source)
     return None if any(one in ours for one in named) else (token, named, ours)
+
+
+def _may_be_for(case: Case, token: Presented, check: Check) -> bool:
+    """Whether the refusal of a token may be due to this check: not where it names another, or is another's answer."""
+    refused = refusal(case, token.token)
+    return refused is not None and may_be_for(refused, check)
 
 
 def _grades(named: tuple[str, ...], ours: tuple[str, ...], url: str) -> set[str]:
@@ -138,7 +144,7 @@ def _(case: Case, finding: Finding) -> Iterator[Fit]:
     refused = refusal(case, token.token) if token else None
     if token is None or found is None or refused is None or published is None:
         return
-    told = quoting(refused, _AUDIENCE)
+    told = quoting(refused, CHECKS["audience"])
     named = audiences(token.jwt.claims) if token.jwt else ()
     if published in named or (not token.jwt and told):
         lines = (line(found[0], "body:/resource", shown(published)), token.claim("aud"), *told)
@@ -153,7 +159,7 @@ def _issuers(case: Case, finding: Finding) -> tuple[Presented, str, str] | None:
     token, found = presented(case, finding), server_document(case)
     named = text(token.jwt.claims.get("iss")) if token and token.jwt else None
     published = text(found[1].get("issuer")) if found else None
-    if token is None or not named or not published or named == published:
+    if token is None or not named or not published or named == published or not _may_be_for(case, token, "issuer"):
         return None
     return token, named, published
 

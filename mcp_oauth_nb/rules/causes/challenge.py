@@ -10,6 +10,7 @@ from mcp_oauth_nb.protocol.spec import Spec
 from mcp_oauth_nb.protocol.wellknown import PROTECTED_RESOURCE, is_loopback, split
 from mcp_oauth_nb.records import Exchange
 from mcp_oauth_nb.rules.cause import Fit, line, suspect
+from mcp_oauth_nb.rules.causes.answers import leads_nowhere_else
 from mcp_oauth_nb.rules.edges import answered_by_edge, edge_lines, page_lines
 from mcp_oauth_nb.rules.evidence import challenges, named_metadata_url, without_token
 from mcp_oauth_nb.rules.hosts import is_inside
@@ -58,7 +59,7 @@ def _leads_to_itself(exchange: Exchange) -> bool:
 )
 def _(case: Case, finding: Finding) -> Iterator[Fit]:
     exchange = without_token(case)
-    if exchange and kind_of(exchange) == "redirect" and _leads_to_itself(exchange):
+    if exchange and kind_of(exchange) == "redirect" and _leads_to_itself(exchange) and not leads_nowhere_else(exchange):
         yield Fit("certain", (_status(exchange), line(exchange, "header:Location", capped(_location(exchange), 120))))
 
 

@@ -19,6 +19,7 @@ from mcp_oauth_nb.rules.causes.presented import (
 )
 from mcp_oauth_nb.rules.conversation import posted
 from mcp_oauth_nb.rules.evidence import challenges, is_edited, sent_json, sent_token, texts, without_token
+from mcp_oauth_nb.rules.resource import error_of, refused_in_success
 from mcp_oauth_nb.rules.rule import Case, Finding
 from mcp_oauth_nb.rules.suspect import Line
 from mcp_oauth_nb.rules.token_claims import scopes_in
@@ -109,6 +110,25 @@ def _other_hop(first: Exchange, second: Exchange) -> tuple[Line, ...]:
     """The Server header of an answer, where it is another than that of an earlier one."""
     names = [one.response.header("server") if one.response else None for one in (first, second)]
     return (line(second, "header:Server", f"{names[1]}; before {names[0]}"),) if names[0] != names[1] else ()
+
+
+@suspect(
+    "refusal-under-success",
+    of=REJECTED,
+    step="",
+    who=MCP_SERVER,
+    summary="The MCP server refuses the access token in a JSON-RPC error with a status of success: no client reads "
+    "from it that it has to refresh or to authorize again.",
+    fix='Answer 401 with a challenge in which error="invalid_token"; then see whether its words about the token hold.',
+    spec=Spec("MCP 2025-11-25", "Token Handling"),
+    apart="A token that cannot be good gets the same answer.",
+    call="dbg.probe('garbage_token')",
+)
+def _(case: Case, finding: Finding) -> Iterator[Fit]:
+    one = shown_in(case, finding)
+    if one is not None and refused_in_success(one):
+        message = shown((error_of(one) or {}).get("message"))
+        yield Fit("certain", (line(one, "status", str(one.status)), line(one, "body:/error/message", message)))
 
 
 @suspect(

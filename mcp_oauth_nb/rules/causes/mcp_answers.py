@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from urllib.parse import urljoin
 
 from mcp_oauth_nb.protocol.spec import Spec
 from mcp_oauth_nb.protocol.wellknown import same_origin, split
 from mcp_oauth_nb.records import Exchange
 from mcp_oauth_nb.rules.cause import Fit, line, suspect
+from mcp_oauth_nb.rules.causes.answers import leads_nowhere_else, redirect_target
 from mcp_oauth_nb.rules.causes.presented import edge, page, shown_in, succeeded_before
 from mcp_oauth_nb.rules.conversation import accepts_both
 from mcp_oauth_nb.rules.evidence import is_edited, sent_token
@@ -19,17 +19,6 @@ from mcp_oauth_nb.rules.words import MCP_SERVER, came
 
 ERROR = "mcp-error"
 REDIRECTS = Spec("RFC 9110", "15.4")
-
-
-def _target(exchange: Exchange | None) -> str | None:
-    """Where an answer redirects to; None where it does not, or to nothing that can be read."""
-    if exchange is None or exchange.response is None or exchange.response.status // 100 != 3:
-        return None
-    location = exchange.response.header("location")
-    try:
-        return urljoin(exchange.request.url, location) if location else None
-    except ValueError:
-        return None
 
 
 def _told(exchange: Exchange, target: str) -> Line:
@@ -61,9 +50,33 @@ def _expired(case: Case, exchange: Exchange) -> float | None:
 )
 def _(case: Case, finding: Finding) -> Iterator[Fit]:
     one = shown_in(case, finding)
-    target = _target(one)
-    if one is not None and target and same_origin(target, one.request.url) and _is_same_path(target, one.request.url):
+    target = redirect_target(one)
+    if one is None or not target or not same_origin(target, one.request.url) or leads_nowhere_else(one):
+        return
+    if _is_same_path(target, one.request.url):
         yield Fit("certain", (_told(one, target),))
+
+
+@suspect(
+    "redirect-loop",
+    of=(ERROR, "unauthenticated-status"),
+    step="",
+    who=MCP_SERVER,
+    summary="The URL redirects to itself: whoever follows goes round in a circle and never gets an answer.",
+    fix="Answer at this URL in place of redirecting to it; behind a proxy that ends TLS, tell the server the public "
+    "scheme and host (X-Forwarded-Proto and -Host).",
+    spec=REDIRECTS,
+    apart="The Location is the URL that was asked.",
+    call="dbg.probe('slash')",
+)
+def _(case: Case, finding: Finding) -> Iterator[Fit]:
+    one = shown_in(case, finding)
+    target = redirect_target(one)
+    if one is None or not target or not leads_nowhere_else(one):
+        return
+    cookie = one.response.header("set-cookie") if one.response else None
+    fix = "Exempt the MCP endpoint from what sets a cookie and asks again: MCP clients keep none." if cookie else ""
+    yield Fit("certain", (_told(one, target),), fix)
 
 
 @suspect(
@@ -80,7 +93,7 @@ def _(case: Case, finding: Finding) -> Iterator[Fit]:
 )
 def _(case: Case, finding: Finding) -> Iterator[Fit]:
     one = shown_in(case, finding)
-    target = _target(one)
+    target = redirect_target(one)
     if one is None or not target or same_origin(target, one.request.url):
         return
     if _is_same_path(target, one.request.url):
@@ -100,7 +113,7 @@ def _(case: Case, finding: Finding) -> Iterator[Fit]:
 )
 def _(case: Case, finding: Finding) -> Iterator[Fit]:
     one = shown_in(case, finding)
-    target = _target(one)
+    target = redirect_target(one)
     late = _expired(case, one) if one and target else None
     if one is not None and target and late is not None and not _is_same_path(target, one.request.url):
         spent = line(one, "header:Authorization", f"a token that ran out {late:.0f} s before")
@@ -120,7 +133,7 @@ def _(case: Case, finding: Finding) -> Iterator[Fit]:
 )
 def _(case: Case, finding: Finding) -> Iterator[Fit]:
     one = shown_in(case, finding)
-    target = _target(one)
+    target = redirect_target(one)
     if one is None:
         return
     if target and not _is_same_path(target, one.request.url):

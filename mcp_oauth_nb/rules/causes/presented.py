@@ -9,6 +9,8 @@ from mcp_oauth_nb.protocol.jwt import Jwt, read_jwt
 from mcp_oauth_nb.records import Exchange
 from mcp_oauth_nb.rules.cause import line
 from mcp_oauth_nb.rules.evidence import challenges, sent_json, sent_token, text
+from mcp_oauth_nb.rules.named_checks import said
+from mcp_oauth_nb.rules.resource import refused_in_success
 from mcp_oauth_nb.rules.rule import Case, Finding
 from mcp_oauth_nb.rules.suspect import Line
 from mcp_oauth_nb.rules.token_claims import issued_tokens
@@ -71,23 +73,18 @@ def presented(case: Case, finding: Finding) -> Presented | None:
 
 def _refused(case: Case) -> frozenset[str]:
     """The tokens that the MCP server refused."""
-    refusals = (one for one in case.answered("mcp", "call") if one.status in (401, 403))
-    return frozenset(token for one in refusals if (token := sent_token(one)))
+    return frozenset(token for one in _refusals(case) if (token := sent_token(one)))
+
+
+def _refusals(case: Case) -> list[Exchange]:
+    """What the MCP server refused, also where it did so under a status of success."""
+    answered = case.answered("mcp", "call")
+    return [one for one in answered if one.status in (401, 403) or (sent_token(one) and refused_in_success(one))]
 
 
 def refusal(case: Case, token: str) -> Exchange | None:
     """The first refusal of a token by the MCP server."""
-    refusals = (one for one in case.answered("mcp", "call") if one.status in (401, 403))
-    return next((one for one in refusals if sent_token(one) == token), None)
-
-
-def said(exchange: Exchange) -> str:
-    """What a refusal says in words: in its challenge and in a short body that is no page."""
-    told = [item.get(name) or "" for item in challenges(exchange).items for name in ("error", "error_description")]
-    response = exchange.response
-    if response is not None and not is_page(response):
-        told.append(capped(response.body[:2000].decode("utf-8", "replace"), 1000))
-    return " ".join(one for one in told if one)
+    return next((one for one in _refusals(case) if sent_token(one) == token), None)
 
 
 def quoting(exchange: Exchange, pattern: re.Pattern[str]) -> tuple[Line, ...]:
@@ -124,4 +121,5 @@ def succeeded_before(case: Case, exchange: Exchange) -> list[Exchange]:
     """Requests that worked with the same token before this one, in the same run of requests."""
     token = sent_token(exchange)
     earlier = (one for one in case.answered("mcp", "call") if one.id < exchange.id and sent_json(one).get("method"))
-    return [one for one in earlier if (one.status or 0) // 100 == 2 and sent_token(one) == token]
+    worked = (one for one in earlier if (one.status or 0) // 100 == 2 and not refused_in_success(one))
+    return [one for one in worked if sent_token(one) == token]

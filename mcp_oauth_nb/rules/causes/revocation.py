@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from mcp_oauth_nb.protocol.spec import Spec
 from mcp_oauth_nb.records import Exchange
 from mcp_oauth_nb.rules.cause import Fit, line, suspect
+from mcp_oauth_nb.rules.causes.presented import quoting
 from mcp_oauth_nb.rules.causes.refusals import LOGIN_AGAIN, description, said, shown_in
 from mcp_oauth_nb.rules.evidence import (
     form,
@@ -15,6 +16,7 @@ from mcp_oauth_nb.rules.evidence import (
     oauth_error,
     sent_token,
 )
+from mcp_oauth_nb.rules.named_checks import CHECKS, names_only
 from mcp_oauth_nb.rules.revocation import replay_refused_before, revocations
 from mcp_oauth_nb.rules.rule import Case, Finding
 from mcp_oauth_nb.rules.suspect import Line
@@ -49,6 +51,9 @@ def _(case: Case, finding: Finding) -> Iterator[Fit]:
     before = [one for one in revocations(case) if began < one.id < refused.id and form(one)["token"] in known]
     if before:
         yield Fit("certain", (line(before[-1], "status", "revocation answered 200"),))
+    elif finding.rule == "token-rejected" and names_only(refused, "grant"):
+        if replay_refused_before(case, refused) is None:  # else what ended it is known
+            yield Fit("likely", quoting(refused, CHECKS["grant"]))
     elif finding.rule == "refresh-refused" and _ENDED.search(description(refused)):
         yield Fit("likely", (said(refused), *_refused_at_mcp(case, refused)))
     elif finding.rule == "refresh-refused":

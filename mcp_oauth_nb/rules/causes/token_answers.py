@@ -65,9 +65,11 @@ def _(case: Case, finding: Finding) -> Iterator[Fit]:
     call="dbg.authorize()",
 )
 def _(case: Case, finding: Finding) -> Iterator[Fit]:
-    exchange = _without_error(case, finding)
-    if exchange is not None and exchange.status == 429:
-        yield Fit("likely", (line(exchange, "status", answer(exchange)),))
+    exchange = shown_in(case, finding)
+    if exchange is not None and exchange.status == 429 and not is_at_idp(exchange):
+        after = exchange.response.header("retry-after") if exchange.response else None
+        pause = (line(exchange, "header:Retry-After", capped(after, 60)),) if after else ()
+        yield Fit("likely", (line(exchange, "status", answer(exchange)), *pause))
 
 
 @suspect(

@@ -1,37 +1,37 @@
-"""What may stand behind a refused token whose issuer and audience are right: its kind, its signature, its time."""
+"""What may stand behind a refused token whose issuer and audience are right: its kind, its time, its scope."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
 
-from mcp_oauth_nb.protocol.jwt import Jwt, is_encrypted
+from mcp_oauth_nb.protocol.jwt import is_encrypted
 from mcp_oauth_nb.protocol.spec import Spec
 from mcp_oauth_nb.records import Exchange
 from mcp_oauth_nb.rules.cause import Fit, line, suspect
 from mcp_oauth_nb.rules.causes.presented import Presented, presented, quoting, refusal
 from mcp_oauth_nb.rules.evidence import challenges, form, is_masked, server_document, text
+from mcp_oauth_nb.rules.named_checks import DECODED, may_be_for, named_checks, names_only, speaks_of_a_jwt
 from mcp_oauth_nb.rules.resource import error_of
 from mcp_oauth_nb.rules.rule import Case, Finding
-from mcp_oauth_nb.rules.suspect import Confidence, Line
+from mcp_oauth_nb.rules.suspect import Confidence
 from mcp_oauth_nb.rules.token_claims import (
+    SLACK_S,
     TIMES,
-    audiences,
+    ahead_of_issuer,
     clock_of,
     date_of,
     has_expired,
-    is_told_apart_from_us,
-    resources,
+    is_told_by_one_clock,
+    left_by_issuer,
     scopes_in,
     seconds,
 )
 from mcp_oauth_nb.rules.words import AUTHORIZATION_SERVER, MCP_SERVER, shown
 
 REJECTED, TIMELY = "token-rejected", "token-times"
-KEYS, ASK = "dbg.probe('jwks')", "dbg.introspect()"
+ASK = "dbg.introspect()"
 SIGNATURE = Spec("RFC 9068", "4")
-SLACK_S = 2
-"""Seconds by which a Date header may lag behind: it has no fractions, and many servers renew it once a second."""
 AT_ONCE_S = 5
 """A token that lives no longer than this is gone before anybody can use it."""
 _DECODE = re.compile(r"(?i)\bjwt\b|json web token|segments|decod|malformed|compact|parse|three parts")
@@ -63,6 +63,8 @@ def _(case: Case, finding: Finding) -> Iterator[Fit]:
     refused = refusal(case, token.token) if token else None
     if token is None or refused is None or token.jwt is not None or _hides_claims(token.token):
         return
+    if speaks_of_a_jwt(refused) and named_checks(refused) & DECODED:
+        return  # who says so of a JSON Web Token has read one
     found, told = server_document(case), quoting(refused, _DECODE)
     parts = token.told(f"{token.token.count('.') + 1} part(s), no JSON Web Token")
     keys = found is not None and text(found[1].get("jwks_uri")) and not text(found[1].get("introspection_endpoint"))
@@ -93,57 +95,6 @@ def _(case: Case, finding: Finding) -> Iterator[Fit]:
     token = presented(case, finding)
     if token is not None and is_encrypted(token.token):
         yield Fit("likely", (token.told("five parts: an encrypted token"),))
-
-
-# --- its signature ----------------------------------------------------------------------------------------------------
-
-
-def _algorithm(jwt: Jwt) -> str:
-    return text(jwt.header.get("alg")) or ""
-
-
-@suspect(
-    "symmetric-signature",
-    of=REJECTED,
-    step="token",
-    who=AUTHORIZATION_SERVER,
-    summary="The access token is signed with a shared secret, which the published keys cannot check.",
-    fix="Configure an asymmetric signing key at the authorization server, such as RS256 or ES256; or have the MCP "
-    "server expect this algorithm.",
-    spec=Spec("RFC 8725", "3.1"),
-    apart="The alg of the token's header beside the algorithms of the published keys.",
-    call=KEYS,
-)
-def _(case: Case, finding: Finding) -> Iterator[Fit]:
-    token = presented(case, finding)
-    if token is not None and token.jwt is not None and _algorithm(token.jwt).upper().startswith("HS"):
-        found = server_document(case)
-        keys = found is not None and text(found[1].get("jwks_uri"))
-        yield Fit("likely" if keys else "possible", (token.told(f"alg={shown(_algorithm(token.jwt))}"),))
-
-
-@suspect(
-    "signing-key-unknown",
-    of=REJECTED,
-    step="token",
-    who=AUTHORIZATION_SERVER,
-    summary="The access token is signed with a key that the authorization server does not publish.",
-    fix="Publish every key that still signs at jwks_uri, and leave old ones there until their tokens have run out.",
-    spec=Spec("RFC 7517", "4.5"),
-    apart="The kid of the token's header among those of the published keys.",
-    call=KEYS,
-)
-def _(case: Case, finding: Finding) -> Iterator[Fit]:
-    token = presented(case, finding)
-    named = text(token.jwt.header.get("kid")) if token and token.jwt else None
-    for exchange, document in case.documents("jwks"):
-        keys = document.get("keys")
-        known = [one.get("kid") for one in keys if isinstance(one, dict)] if isinstance(keys, list) else []
-        if token is not None and named and known and named not in known:
-            listed = ", ".join(shown(one) for one in known[:5])
-            lines = (token.told(f"kid={shown(named)}"), line(exchange, "body:/keys", f"kid: {listed}"))
-            yield Fit("likely", lines)
-            return
 
 
 # --- its time ---------------------------------------------------------------------------------------------------------
@@ -186,16 +137,28 @@ def _(case: Case, finding: Finding) -> Iterator[Fit]:
     of=REJECTED,
     step="",
     who=MCP_SERVER,
-    summary="By the clock of the MCP server the access token begins in the future: the two servers' clocks differ.",
-    fix="Synchronise both clocks, and allow up to a minute of difference when iat and nbf are checked.",
+    summary="By the clock of the MCP server the access token has not begun or has ended, and by that of its issuer it "
+    "is good: the two servers' clocks differ.",
+    fix="Synchronise both clocks, and allow up to a minute of difference when iat, nbf and exp are checked.",
     spec=Spec("RFC 7519", "4.1.5"),
-    apart="The same token is accepted some seconds later.",
+    apart="The Date of both answers; where the MCP server's clock is behind, the token is accepted some seconds later.",
     call="dbg.mcp()",
 )
 def _(case: Case, finding: Finding) -> Iterator[Fit]:
     token = presented(case, finding)
     refused = refusal(case, token.token) if token else None
     if token is None or refused is None or refused.response is None or refused.response.header("date") is None:
+        return
+    if (over := _over_there(case, token, refused)) is not None:
+        dates = tuple(
+            line(one, "header:Date", one.response.header("date") or "")
+            for one in (token.source, refused)
+            if one is not None and one.response is not None
+        )
+        sees_it = any(item.get("error") for item in challenges(refused).items)  # and does not ask as if without one
+        is_sure = token.jwt is not None and sees_it and (not named_checks(refused) or names_only(refused, "end"))
+        told = token.told(f"ended {over[0]:.0f} s before by the clock of who refused it, {over[1]:.0f} s were left")
+        yield Fit("certain" if is_sure else "likely", (told, *dates))
         return
     ahead, at_source = _ahead(token, clock_of(refused)), clock_of(token.source) if token.source else None
     if ahead is None or ahead[1] <= SLACK_S:
@@ -205,6 +168,17 @@ def _(case: Case, finding: Finding) -> Iterator[Fit]:
     date = refused.response.header("date") or ""
     told = token.told(f"{ahead[0]} lies {ahead[1]:.0f} s ahead")
     yield Fit(_sure(ahead[0]), (told, line(refused, "header:Date", date)))
+
+
+def _over_there(case: Case, token: Presented, refused: Exchange) -> tuple[float, float] | None:
+    """Seconds since the end of a token by the clock of who refused it, and those left by the clock of its issuer.
+
+    None where it is not over by the one and good by the other.
+    """
+    left, apart = left_by_issuer(case, refused, token.token), ahead_of_issuer(case, refused, token.token)
+    if left is None or apart is None or left <= SLACK_S or apart <= left or not may_be_for(refused, "end", "begin"):
+        return None
+    return apart - left, left
 
 
 def _lives_at_all(token: Presented) -> bool:
@@ -256,11 +230,11 @@ def _(case: Case, finding: Finding) -> Iterator[Fit]:
     refused = refusal(case, token.token) if token else None
     late = has_expired(case, refused, token.token) if refused and token else None
     if token is not None and late is not None and _lives_at_all(token):
-        is_sure = late > SLACK_S and refused is not None and is_told_apart_from_us(case, refused, token.token)
+        is_sure = late > SLACK_S and refused is not None and is_told_by_one_clock(case, refused, token.token)
         yield Fit("certain" if is_sure else "likely", (token.told(f"ran out {late:.0f} s before it was used"),))
 
 
-# --- its scope, and what is left --------------------------------------------------------------------------------------
+# --- its scope -----------------------------------------------------------------------------------------------------
 
 
 @suspect(
@@ -295,30 +269,3 @@ def _lacking(token: Presented, refused: Exchange) -> str:
     bearer = challenges(refused).bearer()
     wanted = frozenset(((bearer.get("scope") if bearer else None) or "").split())
     return " ".join(sorted(wanted - names)) if names else ""
-
-
-@suspect(
-    "signature-or-policy",
-    of=REJECTED,
-    step="",
-    who=MCP_SERVER,
-    summary="All that the access token says of itself fits: what is left are the key for its signature and the MCP "
-    "server's own policy.",
-    fix="See in the log of the MCP server which check failed; have it fetch the published keys anew.",
-    spec=SIGNATURE,
-    apart="Whether the key that signed the token is among the published ones.",
-    call=KEYS,
-)
-def _(case: Case, finding: Finding) -> Iterator[Fit]:
-    token, found = presented(case, finding), server_document(case)
-    if token is None or token.jwt is None or found is None:
-        return
-    claims = token.jwt.claims
-    fits = claims.get("iss") == found[1].get("issuer") and set(audiences(claims)) & set(resources(case, token.source))
-    if fits:
-        yield Fit("possible", (token.claim("iss"), token.claim("aud"), _kid(token)))
-
-
-def _kid(token: Presented) -> Line:
-    header = token.jwt.header if token.jwt else {}
-    return token.told(f"alg={shown(header.get('alg'))}, kid={shown(header.get('kid'))}")

@@ -26,6 +26,11 @@ LONG_S, SHORT_S = 25.0, 10.0
 none should have."""
 _EXPIRED = re.compile(r"(?i)\bexpire|\btoo old\b|no longer valid|aadsts70008")
 
+_MISSES_SECRET = re.compile(
+    r"(?i)aadsts7000218"
+    r"|\b(client_|client )?(secret|assertion)\b[^.]{0,40}\b(missing|required|not (sent|present|provided))"
+    r"|\b(missing|requires?|must (contain|include|provide|send)|no|without)\b[^.]{0,60}\b(client_)?(secret|assertion)\b"
+)
 _WANTS_SECRET = re.compile(r"(?i)secret|authentication|authenticate|credentials")
 
 
@@ -278,6 +283,32 @@ def _(case: Case, finding: Finding) -> Iterator[Fit]:
 
 
 @suspect(
+    "secret-not-given",
+    of=REFUSED,
+    step="register",
+    who="user",
+    summary="The client was given without a secret, and the authorization server has it as one that must show it.",
+    fix="Give its secret: Debugger(url, client=Client('id', secret=getpass())); or have the client registered as a "
+    "public one, for programs on a person's machine.",
+    spec=Spec("RFC 6749", "2.3"),
+    apart="The same request with the secret of this client gets a token.",
+    call="Debugger(url, client=Client('id', secret=getpass()))",
+)
+def _(case: Case, finding: Finding) -> Iterator[Fit]:
+    exchange = shown_in(case, finding)
+    if exchange is not None and _lacks_secret(case, exchange):
+        sent = line(exchange, "body:", "neither client_secret nor client_assertion")
+        yield Fit("likely", (*quoting(exchange, _MISSES_SECRET), sent))
+
+
+def _lacks_secret(case: Case, exchange: Exchange) -> bool:
+    """Whether a client that was given without a secret is refused for showing none, by the server's own words."""
+    refused = oauth_error(exchange) in ("invalid_client", "unauthorized_client", "invalid_request")
+    given = case.trace.settings.get("client_id") and not case.answered("register")
+    return bool(refused and given and methods(exchange) == ["none"] and quoting(exchange, _MISSES_SECRET))
+
+
+@suspect(
     "credentials-wrong",
     of=REFUSED,
     step="register",
@@ -292,6 +323,8 @@ def _(case: Case, finding: Finding) -> Iterator[Fit]:
 def _(case: Case, finding: Finding) -> Iterator[Fit]:
     exchange = shown_in(case, finding)
     if exchange is None or oauth_error(exchange) != "invalid_client" or case.answered("register"):
+        return
+    if _lacks_secret(case, exchange):
         return
     if case.trace.settings.get("client_id"):
         shown = " and ".join(methods(exchange))
