@@ -117,6 +117,25 @@ def test_a_given_token_is_enough_for_what_needs_no_other_one() -> None:
     assert found["wrong-verifier-accepted"] == "not tested"
 
 
+@pytest.mark.parametrize("registers", [False, True])
+def test_a_given_token_is_not_spent_by_what_needs_a_grant_of_its_own(registers: bool) -> None:
+    """Without a client no grant can be had; with one, a grant that is refused leaves nothing to revoke either."""
+    with DemoServer() as server:
+        first = Debugger(server.url, browser="follow")
+        first.run()
+        dbg = Debugger(server.url, browser="follow", access_token=first.tokens.access_token)
+        if registers:
+            for call in (dbg.challenge, dbg.resource_metadata, dbg.server_metadata, dbg.register):
+                call()
+            server.break_with("user-said-no")
+        audit = dbg.audit()
+        server.mend()
+        assert dbg.mcp().status == "passed", "the given token is still good"
+    reason = next(check.reason for check in audit.checks if check.rule == "revoked-token-accepted")
+    assert ("no authorization of its own" if registers else "there is no client yet") in reason
+    assert "revoke" not in {run.step for run in dbg.trace.runs}
+
+
 def test_a_client_that_acts_for_itself_needs_nobody() -> None:
     with DemoServer() as server:
         known = server.confidential_client
