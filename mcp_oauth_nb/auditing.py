@@ -31,7 +31,8 @@ class Auditor(Caller):
         """Check everything that can be checked: the flow, where it has not run, then every probe that applies.
 
         What a check spends it has authorized for itself; tokens of the flow stay alive. What probes register is
-        deleted again where the server says how. The score and how it is made stand at `Audit`.
+        deleted again where the server says how; the audit names what is left. The score and how it is made stand at
+        `Audit`.
 
         Args:
             only: names of probes to run, one or several; None runs all, and what a token goes through later.
