@@ -11,7 +11,7 @@ from mcp_oauth_nb.rules.cause import Sureness, sureness
 from mcp_oauth_nb.rules.outside import can_be_called
 from mcp_oauth_nb.rules.rule import LAST_RESORT, Finding, Report
 from mcp_oauth_nb.rules.suspect import Suspect
-from mcp_oauth_nb.rules.unknown import NARROWED_BY
+from mcp_oauth_nb.rules.unknown import narrowed_by
 from mcp_oauth_nb.steps import STEPS
 from mcp_oauth_nb.views.exchange import is_open_ended, request_line, shown_of
 from mcp_oauth_nb.views.finding import LONGEST_EVIDENCE
@@ -121,7 +121,7 @@ class Verdict:
     def narrowing(self) -> tuple[tuple[str, str], ...]:
         """Calls that would tell more, with what they tell; only where no cause is known, or none in particular."""
         open_ended = self.confidence in ("unproven", "unknown")
-        calls = NARROWED_BY.get(self.finding.step, ()) if open_ended else ()
+        calls = narrowed_by(self.report.trace, self.finding.step) if open_ended else ()
         return tuple(pair for pair in calls if can_be_called(self.report.trace, pair[0]))
 
 
