@@ -151,5 +151,6 @@ ROWS = (
         "- S S S",
         "The browser is sent on by itself to a trusted redirect URI only.",
         rules=("unregistered-redirect-taken", "plain-redirect-registered", "unknown-client-redirected"),
+        probe_only=True,
     ),
 )

@@ -102,6 +102,7 @@ ROWS = (
         "m m m m",
         "A code works once.",
         rules=("code-works-twice",),
+        probe_only=True,
     ),
     Requirement(
         "TK-15",
