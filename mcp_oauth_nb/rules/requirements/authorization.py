@@ -143,7 +143,8 @@ ROWS = (
         "authorization server",
         "- M M M",
         "A proxy with one client id at its upstream asks the user for consent to each client that registered with it.",
-        unobservable="whether a page asks for consent shows to a person in a browser only",
+        unobservable="a consent page, and which client it is about, shows to a person in a browser only; that none came before "
+        "the upstream shows only where every hop of the browser was captured, and then not what it remembered",
     ),
     Requirement(
         "AZ-21",
