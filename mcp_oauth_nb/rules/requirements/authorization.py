@@ -143,8 +143,8 @@ ROWS = (
         "authorization server",
         "- M M M",
         "A proxy with one client id at its upstream asks the user for consent to each client that registered with it.",
-        unobservable="a consent page, and which client it is about, shows to a person in a browser only; that none came before "
-        "the upstream shows only where every hop of the browser was captured, and then not what it remembered",
+        unobservable="a consent page, and which client it is about, shows to a person in a browser only; that none "
+        "came before the upstream shows only where every hop was captured, and then not what was agreed to before",
     ),
     Requirement(
         "AZ-21",
