@@ -169,7 +169,7 @@ def _lines(made: Verdict) -> Iterator[str]:
         said = (*one.lines, one.why and f"sent there by: {one.why}")
         yield from (f"        {one_line(line)}" for line in said if line)
     if made.others:
-        yield "      also fits"
+        yield f"      {_other_causes(made).lower()}"
     for other in made.others:
         yield f"        {other.confidence}: {one_line(other.summary)} ({other.who}, {_title(other.step)})"
         yield f"          tell apart: {one_line(other.apart)}" + (f"  {other.call}" if other.call else "")
@@ -196,8 +196,12 @@ def _others_html(made: Verdict) -> list[Html]:
         for other in made.others
     ]
     shown = table(rows, ("how sure", "cause", "who, where", "what would tell it apart"))
-    alone = made.confidence != "possible"
-    return [details(strong("Other causes that fit" if alone else "Causes that fit"), shown, unfold=not alone)]
+    return [details(strong(_other_causes(made)), shown, unfold=made.confidence == "possible")]
+
+
+def _other_causes(made: Verdict) -> str:
+    """What to call the suspects below: one of them is as good as any other where none leads."""
+    return "Causes that fit" if made.confidence == "possible" else "Other causes that fit"
 
 
 def _narrowing_html(made: Verdict) -> list[Html]:
