@@ -29,6 +29,8 @@ FORMULA = (
     f"{WEIGHTS['MUST']}, a SHOULD {WEIGHTS['SHOULD']}. A broken MUST caps it at {CEILING}. What was not tested counts "
     f"for nothing, and where no MUST was tested by a probe there is no score."
 )
+REGISTERING = "http_redirect_registration"
+"""The probe that may leave a client behind."""
 OURS = ("client", "user")
 """Parties whose duties are no matter of an audit of servers, unless they are broken."""
 Writer = Callable[..., str]
@@ -155,6 +157,17 @@ class Audit(Framed):
             HoldsSecret: `check` would find a secret in the file; nothing was written.
         """
         return self.writers["sarif"](self, path, scrub=scrub)
+
+    @cached_property
+    def left_registered(self) -> tuple[str, ...]:
+        """The ids of clients that probes have registered and that were not deleted again."""
+        sent = [one for one in self.trace.exchanges if one.step == REGISTERING]
+        gone = {
+            one.request.url for one in sent if one.request.method == "DELETE" and (one.status or 0) in range(200, 300)
+        }
+        made = (one.document or {} for one in sent if one.status in (200, 201))
+        kept = (one.get("client_id") for one in made if one.get("registration_client_uri") not in gone)
+        return tuple(one for one in kept if isinstance(one, str) and one)
 
     @property
     def _tests_a_defence(self) -> bool:

@@ -10,9 +10,10 @@ from mcp_oauth_nb.audit import Audit
 from mcp_oauth_nb.calling import Caller
 from mcp_oauth_nb.errors import BadSetting, NotYet
 from mcp_oauth_nb.protocol.flow import Flow
-from mcp_oauth_nb.protocol.probes import FRESH, FRESH_GRANT, PROBES, SPENDING
+from mcp_oauth_nb.protocol.probes import FRESH, FRESH_GRANT, NOT_TESTED, PROBES, SPENDING
 from mcp_oauth_nb.protocol.step import Override
 from mcp_oauth_nb.steps import AFTERWARDS, STEPS
+from mcp_oauth_nb.steps.probes.fresh import GRANTED
 
 WRITTEN = ("junit", "sarif")
 """The formats for machines; each has a module of its name, which only audits need."""
@@ -30,7 +31,8 @@ class Auditor(Caller):
         """Check everything that can be checked: the flow, where it has not run, then every probe that applies.
 
         What a check spends it has authorized for itself; tokens of the flow stay alive. What probes register is
-        deleted again where the server says how. The score and how it is made stand at `Audit`.
+        deleted again where the server says how; the audit names what is left. The score and how it is made stand at
+        `Audit`.
 
         Args:
             only: names of probes to run, one or several; None runs all, and what a token goes through later.
@@ -67,7 +69,8 @@ class Auditor(Caller):
     def _begin_flow(self) -> None:
         """The whole route; with a token of the user's only what leads to it, since it needs no other one."""
         if self._flow.tokens is not None:
-            for name in DISCOVERY:
+            done = {run.step for run in self._driver.runs if run.achieved}
+            for name in (name for name in DISCOVERY if name not in done):  # to run one again forgets the client
                 self._carry_out(name)
                 if not self._driver.run(name).achieved:
                     break
@@ -108,11 +111,15 @@ class Auditor(Caller):
         return skipped
 
     def _with_grant(self, names: Iterable[str]) -> dict[str, str]:
-        """Carry out steps beside the flow, with a grant of their own; why not, for those that lack something."""
+        """Carry out steps beside the flow, with a grant of their own; why not, for those that lack something.
+
+        They begin without the grant of the flow: where none of their own is had, the tokens of the user are not theirs.
+        """
         skipped: dict[str, str] = {}
-        flow = self._driver.begin(STEPS[FRESH_GRANT], self._flow, Override()).finish()
+        bare = self._flow.learn(**dict.fromkeys(GRANTED))
+        flow = self._driver.begin(STEPS[FRESH_GRANT], bare, Override()).finish()
         for name in names:
-            reason = _missing(flow, name)
+            reason = _missing(flow, name, self._driver.run(FRESH_GRANT).stopped)
             if reason:
                 skipped[name] = reason
             else:
@@ -120,10 +127,10 @@ class Auditor(Caller):
         return skipped
 
 
-def _missing(flow: Flow, name: str) -> str:
+def _missing(flow: Flow, name: str, why_no_grant: str) -> str:
     """What a step of a token's later life lacks; empty where it can run. None of it is anybody's duty to offer."""
     if flow.tokens is None:
-        return "no tokens of its own were issued"
+        return why_no_grant.removeprefix(f"{NOT_TESTED}: ") or "no tokens of its own were issued"
     if name in ("refresh", "replay") and flow.tokens.refresh_token is None:
         return "no refresh token was issued"
     if name == "replay" and flow.old_refresh_token is None:

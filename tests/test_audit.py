@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from factories import HEALTHY, ttrace
+from factories import HEALTHY, Piece, texchange, ttrace
 from junitparser import JUnitXml
 from leaks import assert_no_leak
 from rules.probe_specimens import BREAKING, CLEAN, garbage, in_query, origin
@@ -115,6 +115,25 @@ def test_a_given_token_is_enough_for_what_needs_no_other_one() -> None:
     found = outcomes(audit)
     assert found["invalid-token-status"] == found["version-not-refused"] == "passed"
     assert found["wrong-verifier-accepted"] == "not tested"
+
+
+@pytest.mark.parametrize("registers", [False, True])
+def test_a_given_token_is_not_spent_by_what_needs_a_grant_of_its_own(registers: bool) -> None:
+    """Without a client no grant can be had; with one, a grant that is refused leaves nothing to revoke either."""
+    with DemoServer() as server:
+        first = Debugger(server.url, browser="follow")
+        first.run()
+        dbg = Debugger(server.url, browser="follow", access_token=first.tokens.access_token)
+        if registers:
+            for call in (dbg.challenge, dbg.resource_metadata, dbg.server_metadata, dbg.register):
+                call()
+            server.break_with("user-said-no")
+        audit = dbg.audit()
+        server.mend()
+        assert dbg.mcp().status == "passed", "the given token is still good"
+    reason = next(check.reason for check in audit.checks if check.rule == "revoked-token-accepted")
+    assert ("no authorization of its own" if registers else "there is no client yet") in reason
+    assert "revoke" not in {run.step for run in dbg.trace.runs}
 
 
 def test_a_client_that_acts_for_itself_needs_nobody() -> None:
@@ -315,3 +334,28 @@ def test_hostile_text_stays_text(text: str, broken: tuple[Audit, list[str]]) -> 
     assert read.tests == len(audit.checks)
     assert json.loads(audit.sarif())["runs"]
     assert "<script>" not in render(audit)["text/html"]
+
+
+def test_a_client_that_a_probe_leaves_registered_is_named() -> None:
+    with DemoServer("plain-redirect-registered") as server:
+        audit = Debugger(server.url, browser="follow").audit()
+    (left,) = audit.left_registered
+    answer = next(one for one in audit.trace.exchanges if one.step == "http_redirect_registration")
+    assert left == answer.document["client_id"]
+    shown = render(audit)
+    assert (
+        f"Left registered by a probe, because the server does not say how to delete it or refused to: {left}"
+        in (shown["text/plain"])
+    )
+    assert left in shown["text/html"]
+
+
+@pytest.mark.parametrize(("status", "left"), [(204, ()), (401, ("client-9",)), (None, ("client-9",))])
+def test_a_client_that_was_deleted_again_is_not_left(status: int | None, left: tuple[str, ...]) -> None:
+    step, url = "http_redirect_registration", "https://as.example/register/client-9"
+    made = texchange(
+        step, "https://as.example/register", 201, {"client_id": "client-9", "registration_client_uri": url}
+    )
+    sent = (made, texchange(step, url, status, method="DELETE")) if status else (made,)
+    assert Audit(ttrace(Piece(step, sent))).left_registered == left
+    assert Audit(HEALTHY_FLOW).left_registered == ()

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import pytest
+from rules.specimens import BREAKING, CLEAN
 
 from mcp_oauth_nb.protocol.profiles import PROFILES
+from mcp_oauth_nb.records import Trace
+from mcp_oauth_nb.rules import judge
 from mcp_oauth_nb.rules.requirements import BEYOND, REQUIREMENTS, decided_by
 from mcp_oauth_nb.rules.requirements.row import LEVELS, VERSIONS, Requirement
 from mcp_oauth_nb.rules.rule import RULES
+from mcp_oauth_nb.steps import STEPS
 
 GROUPS = {
     "GEN": 8,
@@ -53,6 +58,30 @@ def test_a_requirement_has_a_level_in_every_version(row: Requirement) -> None:
 @pytest.mark.parametrize("rule", RULES)
 def test_a_rule_decides_a_requirement_or_says_why_it_exists(rule: str) -> None:
     assert bool(decided_by(rule)) != (rule in BEYOND)
+
+
+ASKED = {name for name, declared in STEPS.items() if declared.probe}
+"""Steps that ask what an ordinary client would not."""
+
+
+def without_probes(trace: Trace) -> Trace:
+    return replace(trace, runs=tuple(run for run in trace.runs if run.step not in ASKED))
+
+
+def decides_without_probes(rule: str) -> bool:
+    """Whether a rule still comes to its outcome on a trace of which the probes are left out."""
+    broken, held = (judge(without_probes(trace)).outcomes[rule] for trace in (BREAKING[rule], CLEAN[rule]))
+    return broken in ("warned", "failed") or held == "passed"
+
+
+@pytest.mark.parametrize("row", [row for row in REQUIREMENTS.values() if row.rules], ids=lambda row: row.id)
+def test_a_requirement_is_decided_by_an_ordinary_flow_or_says_that_only_a_probe_decides_it(row: Requirement) -> None:
+    assert row.probe_only is not any(decides_without_probes(rule) for rule in row.rules)
+
+
+def test_what_nothing_decides_is_decided_by_no_probe_either() -> None:
+    assert [row.id for row in REQUIREMENTS.values() if row.unobservable and row.probe_only] == []
+    assert sum(row.probe_only for row in REQUIREMENTS.values()) > 0
 
 
 def test_what_is_beyond_is_a_rule() -> None:

@@ -41,7 +41,7 @@ from mcp_oauth_nb.rules import diagnose
 from mcp_oauth_nb.rules.cause import SUSPECTS
 from mcp_oauth_nb.rules.rule import LAST_RESORT, Report
 from mcp_oauth_nb.rules.transport import EXPECTED
-from mcp_oauth_nb.rules.unknown import NARROWED_BY
+from mcp_oauth_nb.rules.unknown import LEAVES_OUT, NARROWED_BY
 from mcp_oauth_nb.views.verdict import SURE
 
 USELESS = {"hello": "world"}
@@ -193,6 +193,7 @@ def _teapot(place: str) -> Instead:
 def calls_of_unknown() -> Iterator[tuple[str, str]]:
     for step, rows in NARROWED_BY.items():
         yield from ((step, call) for call, _ in rows)
+    yield from (("authorize", call) for _, rows in LEAVES_OUT.values() for call, _ in rows)
 
 
 def calls_of_suspects() -> Iterator[tuple[str, str]]:
@@ -237,3 +238,48 @@ def test_a_call_that_would_tell_suspects_apart_exists(cause: str, call: str) -> 
 
 def test_every_step_that_asks_somebody_has_a_call_that_would_tell_more() -> None:
     assert set(NARROWED_BY) >= {*ROUTE, "call", "refresh", "revoke", "revoked"} - {"pkce"}
+
+
+def refused_without(**changes: str | None) -> str:
+    """What is said of an error behind an authorization request that lacks something."""
+    asked = authorized(**changes)
+    back = failed("callback", came_back(code=None, error="something_new"))
+    report = diagnose(tflow(asked, back, upto="callback", protocol="2025-03-26"))
+    return said(report).partition("\nsteps\n")[0]
+
+
+def test_no_call_is_named_that_would_change_nothing() -> None:
+    whole = refused_without()
+    assert "params={'resource': None}" in whole
+    assert "params={'scope': None}" in whole
+    bare = refused_without(resource=None, scope=None)
+    assert "None}" not in bare
+    assert "params={'resource': url}" in bare
+
+
+def test_a_version_without_the_resource_indicator_against_a_server_that_wants_it() -> None:
+    with DemoServer() as server:
+        dbg = Debugger(server.url, browser="follow", protocol="2025-03-26", step_timeout_s=10)
+        lead = dbg.run().cause
+        assert (lead.rule, lead.cause, lead.who) == ("authorization-error", "version-sends-no-resource", "user")
+        assert "params={'resource': url}" in lead.fix
+        assert "protocol=" in lead.fix
+        dbg.authorize(params={"resource": server.url})
+        dbg.callback()
+        assert dbg.token().status == "passed"
+
+
+@pytest.mark.parametrize(
+    ("said_of_it", "version", "resource"),
+    [
+        ("the resource owner said no", "2025-03-26", None),
+        ("the parameter resource is missing", "2025-11-25", None),
+        ("the parameter resource is odd", "2025-03-26", "https://mcp.example/mcp"),
+    ],
+)
+def test_the_version_is_not_blamed_for_what_it_has_no_part_in(
+    said_of_it: str, version: str, resource: str | None
+) -> None:
+    back = failed("callback", came_back(code=None, error="invalid_request", error_description=said_of_it))
+    report = diagnose(tflow(authorized(resource=resource), back, upto="callback", protocol=version))
+    assert "version-sends-no-resource" not in {one.cause for one in report.suspects}

@@ -119,6 +119,8 @@ def named(name: str) -> Fault:
     Raises:
         ValueError: there is none; the message lists the names.
     """
+    if not isinstance(name, str):
+        raise ValueError(f"fault: got {name!r}; expected the name of one, such as 'no-s256', or None for none.")
     if name in FAULTS:
         return FAULTS[name]
     close = get_close_matches(name, FAULTS, n=1)

@@ -163,10 +163,7 @@ def _(case: Case, exchange: Exchange) -> Iterator[Seen]:
     if exchange.status == 200:
         return
     error = oauth_error(exchange)
-    fixes = {
-        "unsupported_token_type": "Allow the revocation of access tokens; until then they work until they expire.",
-        "invalid_client": "Check how the client authenticates at the revocation endpoint.",
-    }
+    is_should = error == "unsupported_token_type" and not _revokes_refresh_token(case, exchange)
     wait = (
         "The tokens still work: wait as Retry-After says, then revoke again." if exchange.status in (429, 503) else ""
     )
@@ -176,8 +173,28 @@ def _(case: Case, exchange: Exchange) -> Iterator[Seen]:
         expected="200",
         observed=came(exchange),
         summary=f"The revocation was answered {exchange.status}{with_error(error)}.",
-        fix=fixes.get(error) or wait or ("" if error else fix_for(exchange, "the revocation answer")),
+        fix=wait or _revocation_fix(exchange, error, is_access_token=is_should),
         who="client" if error == "invalid_client" else AUTHORIZATION_SERVER if wait else who_answered(exchange),
         # RFC 7009 2: refresh tokens must be revocable, access tokens should be.
-        level=SHOULD if error == "unsupported_token_type" else None,
+        level=SHOULD if is_should else None,
     )
+
+
+def _revokes_refresh_token(case: Case, exchange: Exchange) -> bool:
+    """Whether the token to revoke is a refresh token, by its hint (RFC 7009 2.1) or because it was issued as one."""
+    sent = form(exchange)
+    known = {text(document.get("refresh_token")) for _, document in issued(case, "token", "refresh")}
+    return sent.get("token_type_hint") == "refresh_token" or sent.get("token") in known
+
+
+def _revocation_fix(exchange: Exchange, error: str, *, is_access_token: bool) -> str:
+    """What to do about a refusal; empty where the rule's own words say it."""
+    if error == "unsupported_token_type" and is_access_token:
+        return "Allow the revocation of access tokens; until then they work until they expire."
+    if error == "unsupported_token_type":
+        return "Allow the revocation of refresh tokens: a server that revokes at all has to revoke those."
+    if error == "invalid_client":
+        return "Check how the client authenticates at the revocation endpoint."
+    if exchange.status in range(201, 300):
+        return "Answer with status 200, whether or not there was anything to revoke; the body does not matter."
+    return "" if error else fix_for(exchange, "the revocation answer")

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
-from urllib.parse import urljoin
+from urllib.parse import parse_qsl, urljoin
 
 from mcp_oauth_nb.protocol.spec import Spec
 from mcp_oauth_nb.records import Exchange, Run
@@ -19,7 +20,7 @@ from mcp_oauth_nb.rules.evidence import (
     text,
 )
 from mcp_oauth_nb.rules.rule import ANY, MUST, SHOULD, Case, Seen, Selector, rule
-from mcp_oauth_nb.rules.words import AUTHORIZATION_SERVER
+from mcp_oauth_nb.rules.words import AUTHORIZATION_SERVER, quoted
 
 RESPONSE = Spec("RFC 6749", "4.1.2")
 
@@ -87,6 +88,44 @@ def _(case: Case, exchange: Exchange) -> Iterator[Seen]:
     back = query(exchange)
     if back.get("code") and "error" in back:
         yield Seen(exchange, "url", "code or error", "both")
+
+
+ANSWERED_BY = ("code", "state", "iss", "error")
+"""Parameters of the response by which a client decides what to do."""
+
+
+@rule(
+    "response-parameter-repeated",
+    step="callback",
+    level=MUST,
+    who=AUTHORIZATION_SERVER,
+    summary="The redirect carries a parameter more than once.",
+    fix="Send each parameter of the response once. Where somebody else added one, the code must not be redeemed.",
+    spec=Spec("RFC 6749", "3.1"),
+    over=REDIRECT,
+)
+def _(case: Case, exchange: Exchange) -> Iterator[Seen]:
+    """What the redirect URI brings along in its own query is the client's affair (RFC 6749 3.1.2)."""
+    asked = authorization_request(case)
+    own = dict(_parameters(query(asked).get("redirect_uri", ""))) if asked else {}
+    for name, times in Counter(name for name, _ in _parameters(exchange.request.url)).items():
+        if times > 1 and name not in own:
+            summary = f"The redirect carries the parameter {quoted(name, 60)} more than once."
+            explains = REPEATED_LEADS_TO if name in ANSWERED_BY else ()
+            yield Seen(exchange, "url", "each parameter once", f"{name} {times} times", summary, explains=explains)
+
+
+REPEATED_LEADS_TO = (
+    *("authorization-error", "code-and-error", "code-missing", "iss-mismatch"),
+    *("state-mismatch", "state-ignored", "token-refused"),
+)
+"""What follows where one side reads the first of two values, and the other side the last."""
+
+
+def _parameters(url: str) -> list[tuple[str, str]]:
+    """The parameters of a response: of the query, and of the fragment where an implicit one has them."""
+    base, _, fragment = url.partition("#")
+    return parse_qsl(base.partition("?")[2], keep_blank_values=True) + parse_qsl(fragment, keep_blank_values=True)
 
 
 def _errors(case: Case) -> list[tuple[Exchange, dict[str, str]]]:

@@ -126,7 +126,8 @@ def _(case: Case, exchange: Exchange) -> Iterator[Seen]:
         return
     bearer = challenges(exchange).bearer()
     who, summary, fix = _why_rejected(case, exchange, bearer)
-    seen = f"{came(exchange)}{_told(bearer)}"
+    other = _other_schemes(exchange)
+    seen = f"{came(exchange)}{_told(bearer)}" + (f", challenge for {other}" if other else "")
     yield Seen(exchange, "status", "200", seen, summary, fix, who)
 
 
@@ -137,11 +138,28 @@ def _why_rejected(case: Case, exchange: Exchange, bearer: Challenge | None) -> t
     if late_s is not None:
         summary = f"The access token had expired {late_s:.0f} s before it was used."
         return "user", summary, "Get a new one: dbg.refresh(), or run authorize, callback and token again."
+    if other := _other_schemes(exchange):
+        summary = f"Whoever answered wants other credentials than an access token: {other}."
+        fix = (
+            "Let Authorization: Bearer pass to the MCP server: a gateway in front of it, or the server, wants a login."
+        )
+        return "gateway", summary, fix
     if bearer is None or bearer.get("error") is None:
         summary = "The MCP server answered as if no token had been sent."
         fix = "See whether a proxy removes the Authorization header, and whether the server reads it for this path."
         return MCP_SERVER, summary, fix
     return None, "", ""
+
+
+def _other_schemes(exchange: Exchange) -> str:
+    """The schemes that an answer asks for, where none of them is for access tokens; else empty.
+
+    A protected resource has to name the scheme that it takes (RFC 6750 3): who names another one is hardly it.
+    """
+    schemes = [item.scheme for item in challenges(exchange).items]
+    if not schemes or any(scheme.lower() in ("bearer", "dpop") for scheme in schemes):
+        return ""
+    return ", ".join(quoted(scheme, 30) for scheme in schemes[:3])
 
 
 def _seconds_too_late(case: Case, exchange: Exchange) -> float | None:

@@ -16,6 +16,7 @@ from mcp_oauth_nb.rules.evidence import (
     jwt_claims,
     oauth_error,
     query,
+    redirect,
     shows_verifier,
     text,
     texts,
@@ -23,8 +24,8 @@ from mcp_oauth_nb.rules.evidence import (
 )
 from mcp_oauth_nb.rules.rule import MUST, SHOULD, Case, Seen, Selector, rule
 from mcp_oauth_nb.rules.token_claims import without
-from mcp_oauth_nb.rules.tokens import issued
-from mcp_oauth_nb.rules.words import AUTHORIZATION_SERVER, came, quoted
+from mcp_oauth_nb.rules.tokens import ISSUED, issued
+from mcp_oauth_nb.rules.words import AUTHORIZATION_SERVER, came, quoted, shown
 
 _NOT_LISTED = frozenset({"offline_access", "openid"})
 """Scopes that servers grant without repeating them."""
@@ -119,6 +120,40 @@ def _granted(found: Found) -> frozenset[str] | None:
 
 
 @rule(
+    "token-scope-malformed",
+    step="token",
+    level=MUST,
+    who=AUTHORIZATION_SERVER,
+    summary="The answer tells the granted scope in another form than as one string.",
+    fix="Send scope as one JSON string, with a space between two scopes.",
+    spec=Spec("RFC 6749", "3.3"),
+    over=ISSUED,
+)
+def _(case: Case, found: Found) -> Iterator[Seen]:
+    """Clients that expect a string give up on the whole answer; others take it for an answer without scope."""
+    exchange, document = found
+    scope = document.get("scope")
+    if scope is not None and text(scope) is None:
+        yield Seen(exchange, "body:/scope", "a string", shown(scope))
+
+
+@rule(
+    "token-and-error",
+    step="token",
+    level=MUST,
+    who=AUTHORIZATION_SERVER,
+    summary="The token endpoint answers with an access token and an error at once.",
+    fix="Send either the token, or 400 with the error: some clients look for one first, and some for the other.",
+    spec=Spec("RFC 6749", "5.1"),
+    over=ISSUED,
+)
+def _(case: Case, found: Found) -> Iterator[Seen]:
+    exchange, document = found
+    if document.get("error"):
+        yield Seen(exchange, "body:/error", "an access token alone", f"error={shown(document['error'])} beside it")
+
+
+@rule(
     "token-not-bound",
     step="token",
     level=SHOULD,
@@ -134,6 +169,42 @@ def _granted(found: Found) -> frozenset[str] | None:
 def _(case: Case, found: Found) -> Iterator[Seen]:
     if (text(found[1].get("token_type")) or "").lower() == "bearer":
         yield Seen(found[0], "body:/token_type", "DPoP", "Bearer")
+
+
+CODE_LIFETIME_S = 600
+"""How long a code may live at most (RFC 6749 4.1.2)."""
+
+
+def _aged(case: Case) -> list[tuple[Exchange, float]]:
+    """Redeemed codes that worked, each with the seconds since it came back: it is at least as old as that."""
+    ages = ((one, _age_s(case, one)) for one, _ in issued(case, "token"))
+    return [(one, age) for one, age in ages if age is not None]
+
+
+def _age_s(case: Case, redeeming: Exchange) -> float | None:
+    back, code = redirect(case), form(redeeming).get("code")
+    if back is None or not code or query(back).get("code") != code or back.id > redeeming.id:
+        return None
+    if (back.started.tzinfo is None) != (redeeming.started.tzinfo is None):
+        return None
+    return (redeeming.started - back.started).total_seconds() - back.elapsed_ms / 1000
+
+
+@rule(
+    "code-lives-long",
+    step="token",
+    level=SHOULD,
+    who=AUTHORIZATION_SERVER,
+    summary="A code was still good more than ten minutes after it was issued.",
+    fix="Let codes run out after a minute or so, and after ten minutes at most: whoever finds an old one can use it.",
+    spec=Spec("RFC 6749", "4.1.2"),
+    over=Selector(_aged, "no code was redeemed of which it is known when it came"),
+)
+def _(case: Case, found: tuple[Exchange, float]) -> Iterator[Seen]:
+    exchange, age_s = found
+    if age_s > CODE_LIFETIME_S:
+        seen = f"200 after {age_s / 60:.0f} minutes"
+        yield Seen(exchange, "status", "400 with error=invalid_grant after ten minutes", seen)
 
 
 def _unfitting(case: Case) -> list[Exchange]:

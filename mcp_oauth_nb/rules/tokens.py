@@ -238,6 +238,38 @@ def _(case: Case, found: Found) -> Iterator[Seen]:
 def _(case: Case, found: Found) -> Iterator[Seen]:
     exchange, document = found
     value = document.get("expires_in")
-    if not isinstance(value, (int, float)) or isinstance(value, bool):
+    if not _is_number(value):
         seen = shown(value) if "expires_in" in document else "no expires_in"
         yield Seen(exchange, "body:/expires_in", "a number of seconds", seen)
+
+
+LONGEST_LIFETIME_S = 2**31 - 1
+"""Clients that count in 32 bits, or make a date of the end, fall over anything longer; it is 68 years."""
+
+
+def _timed(case: Case) -> list[Found]:
+    """Answers with an access token and a number for its lifetime."""
+    return [pair for pair in issued(case, "token", "refresh") if _is_number(pair[1].get("expires_in"))]
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+@rule(
+    "token-expiry-unusable",
+    step="token",
+    level=SHOULD,
+    who=AUTHORIZATION_SERVER,
+    summary="The number of seconds that the token works is none that a client can count with.",
+    fix="Send in expires_in the whole seconds that the token still works; leave it out where the token never ends.",
+    spec=Spec("RFC 6749", "5.1"),
+    over=Selector(_timed, "no access token was issued yet with a number for its lifetime"),
+)
+def _(case: Case, found: Found) -> Iterator[Seen]:
+    """A lifetime is written in digits alone (RFC 6749 A.14)."""
+    exchange, document = found
+    value = document["expires_in"]
+    summary = "" if value > 0 else "By its answer, the token is over at the very moment at which it is issued."
+    if not (0 < value <= LONGEST_LIFETIME_S and value == int(value)):
+        yield Seen(exchange, "body:/expires_in", "a whole number of seconds above 0", shown(value), summary)

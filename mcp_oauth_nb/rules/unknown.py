@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from mcp_oauth_nb.records import Exchange
+from mcp_oauth_nb.records import Exchange, Trace
 from mcp_oauth_nb.rules.cause import is_symptom
 from mcp_oauth_nb.rules.edges import answered_by_edge
-from mcp_oauth_nb.rules.evidence import oauth_error
-from mcp_oauth_nb.rules.rule import Finding
+from mcp_oauth_nb.rules.evidence import authorization_request, oauth_error, query
+from mcp_oauth_nb.rules.rule import Case, Finding
 from mcp_oauth_nb.rules.words import kind_of
 
 TELLING = frozenset(
@@ -39,6 +39,15 @@ def is_untelling(finding: Finding, exchange: Exchange) -> bool:
     return useless and finding.rule in ANSWERED_AT_ALL and not finding.suspects
 
 
+ADD_RESOURCE = ("dbg.authorize(params={'resource': url})", "sends the resource indicator, which was not sent")
+_NO_RESOURCE = ("dbg.authorize(params={'resource': None})", "leaves the resource indicator out")
+_NO_SCOPE = ("dbg.authorize(params={'scope': None})", "leaves the scope out")
+LEAVES_OUT: Mapping[tuple[str, str], tuple[str, tuple[tuple[str, str], ...]]] = {
+    _NO_RESOURCE: ("resource", (ADD_RESOURCE,)),
+    _NO_SCOPE: ("scope", ()),
+}
+"""Calls that leave a parameter of the authorization request out, and what to call where it was not sent anyway."""
+
 _GOOD_FOR = ("dbg.introspect()", "asks the authorization server what the token is good for")
 _WELL_KNOWN = ("dbg.well_known()", "asks every place where a metadata document may stand")
 _SLASH = ("dbg.probe('slash')", "asks the same URL with the other spelling of its end")
@@ -54,11 +63,8 @@ NARROWED_BY: Mapping[str, tuple[tuple[str, str], ...]] = {
         ("dbg.register(json={'scope': None})", "registers without a scope"),
         ("Debugger(url, client=Client('id'))", "goes on with a client that was registered by hand"),
     ),
-    "authorize": (("dbg.authorize(params={'resource': None})", "leaves the resource indicator out"),),
-    "callback": (
-        ("dbg.authorize(params={'resource': None})", "leaves the resource indicator out"),
-        ("dbg.authorize(params={'scope': None})", "leaves the scope out"),
-    ),
+    "authorize": (_NO_RESOURCE,),
+    "callback": (_NO_RESOURCE, _NO_SCOPE),
     "token": (
         ("dbg.probe('basic_or_body')", "sends the credentials the other way"),
         ("dbg.probe('without_resource')", "asks for a token without a resource indicator"),
@@ -76,3 +82,14 @@ NARROWED_BY: Mapping[str, tuple[tuple[str, str], ...]] = {
     "revoked": (("dbg.introspect()", "asks whether the token is still good"), _GARBAGE),
 }
 """By step: a call, and what it would tell."""
+
+
+def narrowed_by(trace: Trace, step: str) -> tuple[tuple[str, str], ...]:
+    """The calls that would tell more about a step of this trace, without those that would change nothing."""
+    asked = authorization_request(Case(trace))
+    sent = query(asked) if asked else None
+    found: list[tuple[str, str]] = []
+    for pair in NARROWED_BY.get(step, ()):
+        name, instead = LEAVES_OUT.get(pair, ("", ()))
+        found += [pair] if not name or sent is None or sent.get(name) else instead
+    return tuple(found)

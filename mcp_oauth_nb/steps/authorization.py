@@ -106,6 +106,10 @@ def wanted_resources(flow: Flow) -> tuple[str, ...]:
     return flow.settings.choices.resources or ((one,) if one is not None else ())
 
 
+DECISIVE = ("state", "iss", "error", "code", "access_token")
+"""Parameters of a response of which there must not be two (RFC 6749 3.1): what to do hangs on each of them."""
+
+
 @step(title="Authorization response", spec=Spec("RFC 6749", "4.1.2"))
 def callback(flow: Flow) -> Wants:
     """Take the redirect apart: state first, then the issuer, only then the code or the error."""
@@ -113,8 +117,12 @@ def callback(flow: Flow) -> Wants:
     exchange = yield AwaitRedirect(asked.redirect_uri, asked.url)
     if exchange.direction != "in":
         return Stopped(_no_redirect(exchange))
-    answer = _answer(exchange.request.url, in_fragment=flow.settings.choices.in_fragment)
+    pairs = _answer(exchange.request.url, in_fragment=flow.settings.choices.in_fragment)
+    answer = dict(pairs)
     unchecked = flow.lenient or BARE_CODE in exchange.edited
+    repeated = next((name for name in DECISIVE if [one for one, _ in pairs].count(name) > 1), None)
+    if repeated and not unchecked:
+        return Stopped(f"`{repeated}` comes more than once: which of them is meant, nobody can tell")
     if not unchecked and not _same(answer.get("state", ""), asked.state):
         return Stopped("`state` is not the one that was sent: this response belongs to another request")
     if BARE_CODE not in exchange.edited and asked.issuer is not None:  # nobody named one for the default endpoints
@@ -135,11 +143,11 @@ def _taken(flow: Flow, answer: Mapping[str, str], exchange: Exchange) -> Flow | 
     return flow.learn(code=AuthorizationCode(answer["code"], exchange.id))
 
 
-def _answer(url: str, *, in_fragment: bool) -> dict[str, str]:
+def _answer(url: str, *, in_fragment: bool) -> list[tuple[str, str]]:
     """The parameters of a response: of the query, and of a fragment that is expected (RFC 6749 4.2.2)."""
     base, _, fragment = url.partition("#")
-    answer = dict(parse_qsl(base.partition("?")[2], keep_blank_values=True))
-    return answer | dict(parse_qsl(fragment, keep_blank_values=True)) if in_fragment else answer
+    answer = parse_qsl(base.partition("?")[2], keep_blank_values=True)
+    return answer + parse_qsl(fragment, keep_blank_values=True) if in_fragment else answer
 
 
 def _issued_at_once(flow: Flow, answer: Mapping[str, str], exchange: Exchange) -> Flow | Stopped:

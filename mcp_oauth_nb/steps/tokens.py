@@ -206,7 +206,9 @@ def revoke(flow: Flow) -> Wants:
         if value is not None:
             form = (("token", value), ("token_type_hint", hint))
             exchange = yield Send(client_call(flow, endpoint, form, why))
-            if hint == "access_token" and held.refresh_token and _is_irrevocable(exchange):
+            if hint == "access_token" and _is_irrevocable(exchange):
+                if held.refresh_token is None:
+                    return Stopped(f"{NOT_TESTED}: the server revokes no access tokens, and there is no other one")
                 return flow.learn(revoked=Outcome("refresh token revoked; access tokens cannot be", exchange.id))
             if exchange.failure is not None or exchange.status != 200:
                 return Stopped(neither(exchange, "200"))

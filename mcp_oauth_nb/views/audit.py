@@ -33,6 +33,7 @@ COLUMNS = (
 )  # fmt: skip
 HEADINGS = ("outcome", "check", "what was tried", "what came of it", "evidence", "written in")
 OUTCOMES = ("failed", "warned", "passed", "not tested")
+LEFT = "Left registered by a probe, because the server does not say how to delete it or refused to:"
 MOST = 300
 """Characters of what came of a check."""
 
@@ -41,6 +42,8 @@ MOST = 300
 def _(audit: Audit) -> Bundle:
     head = words(strong(f"Audit of {_whom(audit)}:"), badge(audit.status), strong(_score(audit)))
     parts = [tag("div", head), tag("div", quiet(_counted(audit))), tag("div", quiet(FORMULA))]
+    if audit.left_registered:
+        parts.append(tag("div", words(text(LEFT), wire(_left(audit)))))
     for outcome in OUTCOMES:
         rows = [_row(audit, one) for one in audit.checks if one.outcome == outcome]
         if rows and outcome in ("failed", "warned"):
@@ -95,6 +98,11 @@ def _counted(audit: Audit) -> str:
     return ", ".join(f"{found.count(outcome)} {outcome}" for outcome in OUTCOMES)
 
 
+def _left(audit: Audit) -> str:
+    """The clients that probes have left at the authorization server, for somebody to delete there."""
+    return ", ".join(mask_text(audit.trace.vault, one) for one in audit.left_registered)
+
+
 def _row(audit: Audit, check: Check) -> tuple[Html, ...]:
     value = check_value(audit, check)
     named = words(wire(check.rule), quiet(f"{check.level} {value['requirements']}"))
@@ -122,4 +130,6 @@ def _lines(audit: Audit) -> Iterator[str]:
                 came = _came(check_value(audit, check))
                 told = f": {one_line(came, MOST)}" if came else ""
                 yield f"  [{outcome.upper()}] {check.rule} ({named}){shown} {check.tried}, {check.spec}{told}"
+    if audit.left_registered:
+        yield f"{LEFT} {one_line(_left(audit), MOST)}"
     yield FORMULA

@@ -11,8 +11,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from mcp_oauth_nb.facts.table import said
 from mcp_oauth_nb.mime import Bundle, Displayable, render
 from mcp_oauth_nb.protocol.flow import Document
+from mcp_oauth_nb.protocol.jwt import read_jwt
 from mcp_oauth_nb.redact import mask_text
 from mcp_oauth_nb.vault import Vault
 from mcp_oauth_nb.views import frames
@@ -40,7 +42,8 @@ from mcp_oauth_nb.views.html import (
 
 RESOURCE = "protected resource metadata"
 SERVER = "authorization server metadata"
-SECTIONS = ("Endpoints", "Capabilities", "Supported values")
+SIGNED = "Signed metadata (read, not verified)"
+SECTIONS = ("Endpoints", "Capabilities", "Supported values", SIGNED)
 
 ENDPOINTS = (
     ("issuer", "issuer"),
@@ -124,7 +127,7 @@ class Config(Displayable):
     def entries(self) -> tuple[Entry, ...]:
         """Every line of the configuration."""
         masked = (
-            Entry(entry.section, entry.name, mask_text(self.vault, entry.value), entry.source, entry.member)
+            entry._replace(name=mask_text(self.vault, entry.name), value=mask_text(self.vault, entry.value))
             for entry in self._read()
         )
         return tuple(sorted(masked, key=lambda entry: SECTIONS.index(entry.section)))
@@ -149,6 +152,8 @@ class Config(Displayable):
             yield from _resource_entries(self.resource_metadata)
         if self.server_metadata is not None:
             yield from _server_entries(self.server_metadata.value)
+        for name, document in self.documents:
+            yield from _signed_entries(self.vault, name, document.value)
 
 
 @render.register
@@ -178,6 +183,20 @@ def _server_entries(value: Mapping[str, Any]) -> Iterator[Entry]:
         yield Entry("Capabilities", name, _is_set(value, member), SERVER, member)
     for name, member in VALUES:
         yield Entry("Supported values", name, _said_of(value, member), SERVER, member)
+
+
+def _signed_entries(vault: Vault, source: str, value: Mapping[str, Any]) -> Iterator[Entry]:
+    """The claims of ``signed_metadata``, a JWT whose values go before those beside it (RFC 9728 3.2, RFC 8414 2.1)."""
+    member = "signed_metadata"
+    if member not in value:
+        return
+    jwt = read_jwt(value[member]) if isinstance(value[member], str) else None
+    if jwt is None:
+        yield Entry(SIGNED, member, "no JWT that can be read", source, member)
+    for name, claim in (jwt.claims if jwt else {}).items():
+        differs = name in value and value[name] != claim
+        beside = f"; the document beside it says {said(vault, name, value[name])}" if differs else ""
+        yield Entry(SIGNED, name, f"{said(vault, name, claim)}{beside}", source, member)
 
 
 def _is_listed(value: Mapping[str, Any], member: str, wanted: str) -> str:
@@ -219,8 +238,8 @@ def _section_html(config: Config, section: str) -> list[Html]:
     entries = [entry for entry in config.entries if entry.section == section]
     if not entries:
         return []
-    said = wire if section == "Endpoints" else _word if section == "Capabilities" else text
-    rows = [(text(entry.name), said(entry.value), _source_html(entry)) for entry in entries]
+    written = wire if section in ("Endpoints", SIGNED) else _word if section == "Capabilities" else text
+    rows = [(text(entry.name), written(entry.value), _source_html(entry)) for entry in entries]
     return [details(words(strong(section), quiet(_brief(entries))), table(rows))]
 
 
@@ -278,7 +297,7 @@ def _lines(config: Config) -> Iterator[str]:
         if entries:
             yield section
         for entry in entries:
-            yield f"  {entry.name}: {one_line(entry.value)}  ({_source(entry)})"
+            yield f"  {one_line(entry.name)}: {one_line(entry.value)}  ({_source(entry)})"
     for name, document in config.documents:
         yield f"{name}: {one_line(mask_text(config.vault, document.url))} (exchange #{document.exchange})"
         shown, rest = clip(_document(config, document), LONGEST_BODY)

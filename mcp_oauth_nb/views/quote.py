@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 from mcp_oauth_nb.records import read_json
 from mcp_oauth_nb.redact import Shown
-from mcp_oauth_nb.views.body import mask_again, read_pairs
+from mcp_oauth_nb.views.body import mask_again, read_body, read_pairs
 from mcp_oauth_nb.views.exchange import outcome
 
+TELLING_HEADERS = ("www-authenticate", "proxy-authenticate", "retry-after", "location")
+"""Header fields in which a refusal or a redirect says what is wanted."""
+_TITLE = re.compile(r"(?is)<title[^>]{0,100}>.{1,200}?</title>")
 LONGEST_QUOTE = 400
 """Characters of a quoted member; the exchange has the whole of it."""
 
@@ -27,6 +31,29 @@ def quote(shown: Shown, part: str) -> str:
     if kind == "url":
         return f"{shown.request.method} {shown.request.url}"
     return outcome(shown)
+
+
+def refusal(shown: Shown) -> tuple[str, ...]:
+    """What an answer other than a success says of itself: its telling header fields, and its error or first line."""
+    response = shown.response
+    if response is None or response.status < 300:
+        return ()
+    told = [f"{name}: {value}" for name, value in response.headers if name.lower() in TELLING_HEADERS]
+    return (*map(_cut, told), *(_cut(line) for line in _opening(shown) if line))
+
+
+def _opening(shown: Shown) -> list[str]:
+    """The error of a JSON body, else the whole of it; the title of a page; of anything else the first line."""
+    response = shown.response
+    value = read_json(response.body).value if response is not None else None
+    if response is None or isinstance(value, (dict, list)):
+        names = [name for name in ("error", "error_description") if isinstance(value, dict) and name in value]
+        return [_member(shown, f"/{name}") for name in names] or [_member(shown, "")]
+    body = read_body(shown.vault, response.body, response.media_type)
+    title = _TITLE.search(body.text) if body else None
+    if title:
+        return [title[0]]
+    return [line for line in (body.text if body else "").splitlines() if line.strip()][:1]
 
 
 def _header(shown: Shown, name: str) -> str:

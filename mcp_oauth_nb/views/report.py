@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from mcp_oauth_nb.facts import FLOW, tables_for
@@ -11,7 +11,7 @@ from mcp_oauth_nb.mime import Bundle, render
 from mcp_oauth_nb.protocol.spec import Spec
 from mcp_oauth_nb.records import Trace, origin_of
 from mcp_oauth_nb.redact import Shown, mask_text
-from mcp_oauth_nb.rules.rule import Case, Finding, Report
+from mcp_oauth_nb.rules.rule import RULES, Case, Finding, Report
 from mcp_oauth_nb.steps import ROUTE, STEPS
 from mcp_oauth_nb.views.exchange import outcome, request_line, short_url, shown_of, took
 from mcp_oauth_nb.views.finding import finding_html, finding_line, finding_text
@@ -76,8 +76,14 @@ class Overview:
     def further(self) -> tuple[Finding, ...]:
         """The findings other than the cause, those that follow from it last."""
         cause = self.report.cause
-        others = [finding for finding in self.report.findings if finding is not cause]
+        others = [self._by_itself(finding) for finding in self.report.findings if finding is not cause]
         return tuple(sorted(others, key=self.follows))
+
+    def _by_itself(self, finding: Finding) -> Finding:
+        """A finding behind which the same cause stands says what broke: the card above has the words of the cause."""
+        cause = self.report.cause
+        is_same = cause is not None and finding.cause == cause.cause and finding.summary == cause.summary
+        return replace(finding, summary=RULES[finding.rule].summary) if is_same and finding.rule in RULES else finding
 
     def follows(self, finding: Finding) -> bool:
         """Whether a finding is a consequence of the cause."""

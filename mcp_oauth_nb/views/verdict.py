@@ -11,7 +11,7 @@ from mcp_oauth_nb.rules.cause import Sureness, sureness
 from mcp_oauth_nb.rules.outside import can_be_called
 from mcp_oauth_nb.rules.rule import LAST_RESORT, Finding, Report
 from mcp_oauth_nb.rules.suspect import Suspect
-from mcp_oauth_nb.rules.unknown import NARROWED_BY
+from mcp_oauth_nb.rules.unknown import narrowed_by
 from mcp_oauth_nb.steps import STEPS
 from mcp_oauth_nb.views.exchange import is_open_ended, request_line, shown_of
 from mcp_oauth_nb.views.finding import LONGEST_EVIDENCE
@@ -33,7 +33,7 @@ from mcp_oauth_nb.views.html import (
     wire,
     words,
 )
-from mcp_oauth_nb.views.quote import quote
+from mcp_oauth_nb.views.quote import quote, refusal
 
 LABELS = {"failed": "probable cause", "warned": "first warning"}
 UNKNOWN = "no known cause"
@@ -49,11 +49,11 @@ SURE = {
 
 @dataclass(frozen=True)
 class Quoted:
-    """One line of evidence: which exchange, who sent us there, and the line itself; all masked."""
+    """The evidence in one exchange: what was asked, who sent us there, and the lines themselves; all masked."""
 
     asked: str
     why: str
-    line: str
+    lines: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -71,9 +71,10 @@ class Verdict:
     @property
     def label(self) -> str:
         """What to call it."""
-        if self.is_unknown:
+        failed = self.report.status == "failed"
+        if self.is_unknown or (failed and self.confidence == "unproven"):
             return UNKNOWN
-        return LABELS["failed" if self.report.status == "failed" else self.finding.status]
+        return LABELS["failed" if failed else self.finding.status]
 
     @property
     def confidence(self) -> Sureness:
@@ -98,13 +99,25 @@ class Verdict:
         for one in self.finding.suspects:
             if one.cause == self.finding.cause:
                 places += [(line.exchange, line.part) for line in one.lines]
-        there = range(1, len(self.report.trace.exchanges) + 1)
-        return tuple(self._quoted(*place) for place in dict.fromkeys(places) if place[0] in there)
+        places += [(one.exchange, one.part) for one in self._symptoms]
+        parts: dict[int, list[str]] = {}
+        for exchange, part in places:
+            if exchange in range(1, len(self.report.trace.exchanges) + 1):
+                parts.setdefault(exchange, []).append(part)
+        return tuple(self._quoted(exchange, named) for exchange, named in parts.items())
 
-    def _quoted(self, exchange: int, part: str) -> Quoted:
+    @property
+    def _symptoms(self) -> tuple[Finding, ...]:
+        """What stopped the flow, where that is another finding, which follows from this one."""
+        stopped = {run.step for run in self.report.trace.runs if not run.achieved} - {self.finding.step}
+        following = (one for one in self.report.findings if one.rule in self.finding.explains)
+        return tuple(one for one in following if one.step in stopped)[:1]
+
+    def _quoted(self, exchange: int, parts: Sequence[str]) -> Quoted:
         shown = shown_of(self.report.trace.exchanges[exchange - 1])
         sent_by = "" if is_open_ended(shown) else shown.why
-        return Quoted(f"#{exchange} {request_line(shown)}", sent_by, quote(shown, part))
+        lines = (*(quote(shown, part) for part in parts), *refusal(shown))
+        return Quoted(f"#{exchange} {request_line(shown)}", sent_by, tuple(dict.fromkeys(lines)))
 
     def rows(self) -> Iterator[tuple[str, str, bool]]:
         """Name, masked value, and whether the value comes from the wire; in the order in which one acts on them."""
@@ -121,7 +134,7 @@ class Verdict:
     def narrowing(self) -> tuple[tuple[str, str], ...]:
         """Calls that would tell more, with what they tell; only where no cause is known, or none in particular."""
         open_ended = self.confidence in ("unproven", "unknown")
-        calls = NARROWED_BY.get(self.finding.step, ()) if open_ended else ()
+        calls = narrowed_by(self.report.trace, self.finding.step) if open_ended else ()
         return tuple(pair for pair in calls if can_be_called(self.report.trace, pair[0]))
 
 
@@ -153,9 +166,10 @@ def _lines(made: Verdict) -> Iterator[str]:
     yield f"      rule: {finding.rule} ({finding.level}), {finding.spec} {finding.spec.url}"
     for one in made.evidence:
         yield f"      evidence: {one_line(one.asked)}"
-        yield from (f"        {one_line(line)}" for line in (one.line, one.why and f"sent there by: {one.why}") if line)
+        said = (*one.lines, one.why and f"sent there by: {one.why}")
+        yield from (f"        {one_line(line)}" for line in said if line)
     if made.others:
-        yield "      also fits"
+        yield f"      {_other_causes(made).lower()}"
     for other in made.others:
         yield f"        {other.confidence}: {one_line(other.summary)} ({other.who}, {_title(other.step)})"
         yield f"          tell apart: {one_line(other.apart)}" + (f"  {other.call}" if other.call else "")
@@ -166,7 +180,7 @@ def _lines(made: Verdict) -> Iterator[str]:
 
 def _quoted_html(one: Quoted) -> Html:
     source = f"sent there by: {one.why}" if one.why else ""
-    return below(text(one.asked), wire(one.line, LONGEST_EVIDENCE), quiet(source))
+    return below(text(one.asked), *(wire(line, LONGEST_EVIDENCE) for line in one.lines), quiet(source))
 
 
 def _others_html(made: Verdict) -> list[Html]:
@@ -182,8 +196,12 @@ def _others_html(made: Verdict) -> list[Html]:
         for other in made.others
     ]
     shown = table(rows, ("how sure", "cause", "who, where", "what would tell it apart"))
-    alone = made.confidence != "possible"
-    return [details(strong("Other causes that fit" if alone else "Causes that fit"), shown, unfold=not alone)]
+    return [details(strong(_other_causes(made)), shown, unfold=made.confidence == "possible")]
+
+
+def _other_causes(made: Verdict) -> str:
+    """What to call the suspects below: one of them is as good as any other where none leads."""
+    return "Causes that fit" if made.confidence == "possible" else "Other causes that fit"
 
 
 def _narrowing_html(made: Verdict) -> list[Html]:

@@ -105,6 +105,8 @@ def test_faults_are_switched_while_running(server: DemoServer, walker: Walker) -
 def test_an_unknown_fault_is_refused_with_the_names(server: DemoServer) -> None:
     with pytest.raises(ValueError, match=r"Did you mean 'wrong-resource'\?.*token-endpoint-502"):
         server.break_with("wrong-resorce")
+    with pytest.raises(ValueError, match=r"fault: got 3; expected the name of one, such as 'no-s256', or None"):
+        DemoServer(fault=3)
     with pytest.raises(ValueError, match="no-challenge"):
         DemoServer("")
     assert server.fault is None

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import base64
+from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 from urllib.parse import urlencode
 
@@ -11,6 +13,7 @@ from factories import (
     HTML,
     ISSUER,
     NO_STORE,
+    NOON,
     PAGE,
     REDIRECT_URI,
     URL,
@@ -49,6 +52,13 @@ def redeemed(exchange: Exchange, *others: Piece) -> Trace:
 def returned(status: int) -> Exchange:
     """The hop that leads back to the redirect URI."""
     return texchange("callback", f"{ISSUER}/consent", status, headers=(("Location", f"{REDIRECT_URI}?code=x"),))
+
+
+def came_twice(repeated: str) -> Exchange:
+    """The redirect that reached us, with a further parameter in front of the others."""
+    whole = came_back()
+    url = whole.request.url.replace("?", f"?{repeated}&", 1)
+    return replace(whole, request=replace(whole.request, url=url))
 
 
 def basic(pair: str, **form: Any) -> Exchange:
@@ -115,11 +125,15 @@ BREAKING: dict[str, Trace] = {
     "redirect-not-received": tflow(failed("callback", stopped=TIMED_OUT), upto="callback"),
     "redirect-resends-form": tflow(Piece("callback", (returned(307), came_back())), upto="callback"),
     "code-and-error": back(came_back(error="server_error")),
+    "response-parameter-repeated": back(came_twice("state=another")),
     "error-characters": back(came_back(code=None, error="access_denied", error_description='no\r\n"reason"')),
     "pkce-not-required": back(came_back(), authorized(code_challenge=None, code_challenge_method=None)),
     "state-ignored": tflow(Piece("callback", (came_back(state="another"),)), upto="token"),
     "token-error-malformed": redeemed(token_request(400, b"[]")),
     "scope-narrowed": redeemed(token_request(body=token_answer(scope="other"))),
+    "token-scope-malformed": redeemed(token_request(body=token_answer(scope=["mcp:tools"]))),
+    "token-and-error": redeemed(token_request(body=token_answer(error="invalid_grant"))),
+    "code-lives-long": redeemed(replace(token_request(), started=NOON + timedelta(minutes=25))),
     "token-not-bound": redeemed(BEARER_WITH_PROOF),
     "verifier-not-checked": redeemed(token_request(code_verifier="x" * 43)),
     "client-authenticated-twice": redeemed(basic("client-1:s", client_secret="s")),

@@ -174,6 +174,7 @@ BREAKING: dict[str, Trace] = {
     "token-answer-invalid": broke("token", token_request(body=b"access_token=a&token_type=bearer")),
     "token-cacheable": met("token", token_request(headers=JSON)),
     "token-expiry-missing": met("token", token_request(body=token_answer(expires_in=None))),
+    "token-expiry-unusable": met("token", token_request(body=token_answer(expires_in=0))),
     "token-not-sent": broke("mcp", mcp_request(rpc("initialize"), 401, token=None)),
     "token-rejected": broke("mcp", mcp_request(rpc("initialize"), 401)),
     "insufficient-scope": broke("mcp", initialized(), notified(), listed(403)),

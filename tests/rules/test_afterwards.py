@@ -68,3 +68,19 @@ def test_refused_revocation(status: int, body: bytes, who: str, hint: str) -> No
     assert finding.who == who
     assert hint in finding.fix
     assert (finding.cause == "revocation-endpoint-dead") is (status == 404)
+
+
+def test_a_refresh_token_has_to_be_revocable() -> None:
+    """RFC 7009 2: refresh tokens must be, access tokens should be."""
+    answer = {"error": "unsupported_token_type"}
+    for sent in (revocation(400, answer, hint="refresh_token"), revocation(400, answer, hint="", token=REFRESH)):
+        (finding,) = found(failed("revoke", sent)).values()
+        assert (finding.rule, finding.level) == ("revocation-refused", "MUST")
+        assert "refresh tokens" in finding.fix
+    assert found(failed("revoke", revocation(400, answer)))["revocation-refused"].level == "SHOULD"
+
+
+def test_a_revocation_answered_otherwise_than_200_wants_the_status_and_no_body() -> None:
+    finding = found(failed("revoke", revocation(204)))["revocation-refused"]
+    assert "status 200" in finding.fix
+    assert "does not matter" in finding.fix

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from factories import (
     ISSUER,
@@ -132,3 +134,22 @@ def test_pkce_left_out(changes: dict[str, str | None]) -> None:
     findings = refused(came_back(code=None, error="invalid_request"), asked)
     assert findings["pkce-not-sent"].explains == ("authorization-error",)
     assert refused(came_back(code=None, error="access_denied"), asked)["pkce-not-sent"].explains == ()
+
+
+def twice(extra: str, *others: Piece) -> dict[str, Finding]:
+    """What is found of a redirect with a further parameter in front of the others."""
+    whole = came_back()
+    url = whole.request.url.replace("?", f"?{extra}&", 1)
+    return refused(replace(whole, request=replace(whole.request, url=url)), *others)
+
+
+@pytest.mark.parametrize("extra", ["state=evil", "code=zzz", "iss=https%3A%2F%2Fevil.example", "session=1&session=2"])
+def test_a_parameter_of_the_response_comes_once(extra: str) -> None:
+    finding = twice(extra)["response-parameter-repeated"]
+    assert (finding.level, finding.who) == ("MUST", "authorization server")
+    assert finding.observed == f"{extra.partition('=')[0]} 2 times"
+
+
+def test_the_query_of_the_redirect_uri_may_repeat_what_it_likes() -> None:
+    own = authorized(redirect_uri=f"{REDIRECT_URI}?tab=1&tab=2")
+    assert "response-parameter-repeated" not in twice("tab=1&tab=2", own)

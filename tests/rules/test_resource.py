@@ -121,3 +121,19 @@ def test_notifications_before_the_answer_are_fine() -> None:
     body = sse(rpc("notifications/message", None)) + sse(result(2, tools=[]))
     piece = Piece("mcp", (initialized(), notified(), listed(body=body, headers=SSE)))
     assert diagnose(tflow(piece, upto="mcp")).findings == ()
+
+
+@pytest.mark.parametrize(
+    ("challenge", "who"),
+    [
+        ('Basic realm="x"', "gateway"),
+        ("Negotiate", "gateway"),
+        ("Bearer", "MCP server"),
+        ('Basic, Bearer realm="x"', "MCP server"),
+    ],
+)
+def test_whoever_asks_for_a_password_takes_no_access_tokens(challenge: str, who: str) -> None:
+    refused = mcp_request(rpc("initialize"), 401, b"", headers=(("WWW-Authenticate", challenge),))
+    finding = diagnose(tflow(failed("mcp", refused), upto="mcp")).cause
+    assert (finding.rule, finding.who) == ("token-rejected", who)
+    assert ("challenge for" in finding.observed) is (who == "gateway")

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import timedelta
+
 import pytest
 from factories import (
     ACCESS,
     CODE,
     HTML,
     ISSUER,
+    NOON,
     PAGE,
     URL,
     Piece,
+    came_back,
     failed,
     jwt,
     mcp_request,
@@ -98,6 +103,39 @@ def test_form_in_place_of_json_is_recognised() -> None:
 def test_lifetime_must_be_a_number(expires: object) -> None:
     findings = found(token_request(body=token_answer(expires_in=expires)))
     assert [(rule, one.level) for rule, one in findings.items()] == [("token-expiry-missing", "SHOULD")]
+
+
+@pytest.mark.parametrize(
+    ("expires", "is_usable"),
+    [(0, False), (-5, False), (1e300, False), (10**12, False), (3600.5, False), (3600.0, True), (1, True)],
+)
+def test_lifetime_must_be_one_to_count_with(expires: float, is_usable: bool) -> None:
+    findings = found(token_request(body=token_answer(expires_in=expires)))
+    wanted = [] if is_usable else [("token-expiry-unusable", "SHOULD")]
+    assert [(rule, one.level) for rule, one in findings.items()] == wanted
+
+
+@pytest.mark.parametrize("scope", [["mcp:tools"], {"mcp:tools": True}, 5])
+def test_scope_is_one_string(scope: object) -> None:
+    assert found(token_request(body=token_answer(scope=scope)))["token-scope-malformed"].level == "MUST"
+
+
+def test_a_token_beside_an_error_is_told_and_an_empty_error_is_none() -> None:
+    assert list(found(token_request(body=token_answer(error="invalid_grant")))) == ["token-and-error"]
+    assert found(token_request(body=token_answer(error=""))) == {}
+
+
+@pytest.mark.parametrize(("minutes", "complains"), [(9, False), (25, True)])
+def test_a_code_that_is_good_for_more_than_ten_minutes(minutes: int, complains: bool) -> None:
+    findings = found(replace(token_request(), started=NOON + timedelta(minutes=minutes)))
+    assert list(findings) == (["code-lives-long"] if complains else [])
+    assert not complains or findings["code-lives-long"].observed == "200 after 25 minutes"
+
+
+def test_the_time_for_which_the_redirect_was_waited_for_is_not_counted() -> None:
+    waited = Piece("callback", (replace(came_back(), elapsed_ms=20 * 60_000),))
+    late = Piece("token", (replace(token_request(), started=NOON + timedelta(minutes=25)),))
+    assert diagnose(tflow(waited, late, upto="token")).findings == ()
 
 
 def test_refresh_is_judged_by_the_same_rules_in_its_own_step() -> None:

@@ -144,6 +144,12 @@ class TestCallback:
     def test_another_state(self, state: str) -> None:
         play(callback, self.flow()).arrives(f"{REDIRECT}?code=c{state}").stops("`state` is not the one")
 
+    @pytest.mark.parametrize("repeated", ["state=x", f"state={STATE}", "code=c", "iss=x", "error=x"])
+    def test_a_parameter_that_comes_twice_stops_it(self, repeated: str) -> None:
+        own = f"iss={ISSUER}&error=y&code=c&state={STATE}"
+        for query in (f"{repeated}&{own}", f"{own}&{repeated}"):
+            play(callback, self.flow()).arrives(f"{REDIRECT}?{query}").stops("comes more than once")
+
     def test_the_state_is_looked_at_before_the_error(self) -> None:
         play(callback, self.flow()).arrives(f"{REDIRECT}?error=access_denied").stops("`state`")
 

@@ -217,6 +217,12 @@ def test_access_tokens_that_cannot_be_revoked_leave_the_revocation_done() -> Non
     )
 
 
+def test_an_access_token_that_cannot_be_revoked_and_is_the_only_one_leaves_nothing_done() -> None:
+    held = replace(FACTS["tokens"], refresh_token=None)
+    begun = play(revoke, known("tokens", facts={"tokens": held}))
+    begun.gets(400, {"error": "unsupported_token_type"}).stops("not tested: the server revokes no access tokens")
+
+
 class TestIdToken:
     @pytest.mark.parametrize(("sent", "kept"), [("e30.e30.c2ln", "e30.e30.c2ln"), (None, None), ("", None), (5, None)])
     def test_it_is_kept_when_one_comes(self, sent: object, kept: str | None) -> None:

@@ -14,7 +14,7 @@ from mcp_oauth_nb.rules.suspect import Line, Suspect
 from mcp_oauth_nb.rules.unknown import NARROWED_BY
 from mcp_oauth_nb.vault import Vault
 from mcp_oauth_nb.views.exchange import shown_of
-from mcp_oauth_nb.views.quote import quote
+from mcp_oauth_nb.views.quote import LONGEST_QUOTE, quote, refusal
 from tests.leaks import assert_no_leak
 from tests.markup import read_markup
 
@@ -77,6 +77,78 @@ def test_a_quote_hides_secrets() -> None:
     shown = shown_of(given.exchange(Vault(), 1, "token", asked, answer))
     parts = ("body:/client_secret", "body:/code", "body:/access_token", "body:/note", "body:", "url")
     assert_no_leak("\n".join(quote(shown, part) for part in parts), [secret])
+
+
+def refused(body: bytes, media_type: str, *headers: tuple[str, str], status: int = 401) -> list[str]:
+    answer = Response(status, "No", (("Content-Type", media_type), *headers), body)
+    return list(refusal(shown_of(given.exchange(Vault(), 1, "mcp", POSTED, answer))))
+
+
+@pytest.mark.parametrize(
+    ("body", "media_type", "lines"),
+    [
+        (b'{"error": {"code": -1, "message": "Invalid Origin header"}}', "application/json",
+         ['"error": {"code": -1, "message": "Invalid Origin header"}']),
+        (b'{"error": "x", "error_description": "y", "z": 1}', "application/json",
+         ['"error": "x"', '"error_description": "y"']),
+        (b'{"detail": "no"}', "application/json", ['{"detail": "no"}']),
+        (b"\n  \nBlocked by policy 7\nmore", "text/plain", ["Blocked by policy 7"]),
+        (b"<!doctype html>\n<html><title>Sign in</title>", "text/html", ["<title>Sign in</title>"]),
+        (b"", "text/plain", []),
+        (b"x y " * 5000, "text/plain", [("x y " * 5000)[:LONGEST_QUOTE] + "\u2026"]),
+    ],
+)  # fmt: skip
+def test_a_refusal_is_quoted_with_the_words_of_its_body(body: bytes, media_type: str, lines: list[str]) -> None:
+    assert refused(body, media_type) == lines
+
+
+def test_a_refusal_is_quoted_with_what_its_header_asks_for() -> None:
+    assert refused(b"", "text/plain", ("WWW-Authenticate", 'Basic realm="x"')) == ['WWW-Authenticate: Basic realm="x"']
+    assert refused(b"", "text/plain", ("Retry-After", "30"), status=429) == ["Retry-After: 30"]
+    assert refused(b"", "text/plain", ("Location", "/mcp/"), status=307) == ["Location: /mcp/"]
+    assert refused(b'{"error": "x"}', "application/json", status=200) == []
+
+
+def test_a_quoted_refusal_hides_secrets() -> None:
+    secret = "s3cr3t-Wq8ZkL0pXv7Rt2Yb"
+    for body in (f'{{"error": "bad token {secret}", "access_token": "{secret}"}}', f"no access_token={secret}"):
+        vault = Vault()
+        vault.learn(secret, "access_token")
+        answer = Response(400, "No", (("WWW-Authenticate", f'Bearer error="{secret}"'),), body.encode())
+        said = refusal(shown_of(given.exchange(vault, 1, "mcp", POSTED, answer)))
+        assert len(said) == 2
+        assert_no_leak("\n".join(said), [secret])
+
+
+@pytest.mark.parametrize("form", [0, 1])
+def test_the_symptom_is_quoted_beside_the_cause(form: int) -> None:
+    """What stopped the flow follows from a finding in an earlier step: both exchanges stand on the card, once each."""
+    cause = given.finding(step="challenge", exchange=1, explains=("shown-later",), summary="It began.")
+    symptom = given.finding(rule="shown-later", exchange=3, summary="It shows.")
+    made = render(given.report(given.failed_trace(), [cause, symptom]))
+    said = [read_markup(made["text/html"]).words, made["text/plain"]][form]
+    card = said.partition("urther finding")[0]
+    in_order(card, "It began.", "evidence", "#1 ", "#3 ")
+    assert card.count("#3 ") == 1
+
+
+def test_a_further_finding_with_the_same_cause_says_what_broke() -> None:
+    words = {"cause": "stale-key", "summary": "The key set changed."}
+    lead = given.finding(**{"explains": ("token-rejected",), **words})
+    further = replace(lead, rule="token-rejected", explains=())
+    made = render(given.report(given.failed_trace(), [lead, further]))
+    in_order(
+        made["text/plain"].partition("further findings")[2],
+        "The MCP server refused the access token.",
+        "follows from the probable cause",
+    )
+
+
+@pytest.mark.parametrize("form", [0, 1])
+def test_a_failure_for_which_no_line_speaks_has_no_known_cause(form: int) -> None:
+    said = both(given.failed_trace(), rule="server-metadata-missing", cause="")[form]
+    in_order(said, "no known cause", "confidence", "speak for no cause in particular")
+    assert "probable cause" not in said
 
 
 def both(trace: Trace, **changes: object) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import re
 from dataclasses import replace
@@ -342,6 +343,33 @@ def test_the_configuration_has_its_three_sections() -> None:
 def test_a_capability_is_read_to_the_letter(changes: dict[str, object], said: str) -> None:
     made = render(given.config(server=given.SERVER_METADATA | changes))
     assert said in made["text/plain"]
+
+
+def signed(**claims: object) -> dict[str, object]:
+    parts = (json.dumps(part).encode() for part in ({"alg": "ES256"}, claims))
+    return {
+        "signed_metadata": ".".join(base64.urlsafe_b64encode(part).rstrip(b"=").decode() for part in parts) + ".c2ln"
+    }
+
+
+@pytest.mark.parametrize("form", ["text/plain", "text/html"])
+def test_signed_metadata_is_read_and_said_not_to_be_verified(form: str) -> None:
+    """RFC 8414 2.1 and RFC 9728 3.2: its values go before those beside it, so one has to see both."""
+    more = signed(
+        issuer="https://evil.example", token_endpoint=f"{given.ISSUER}/token", client_secret="s3cret-5Kq81Lz0"
+    )
+    shown = render(given.config(server=given.SERVER_METADATA | more))[form]
+    said = flat(shown) if form == "text/html" else shown
+    in_order(said, "Signed metadata (read, not verified)", "issuer", "https://evil.example", given.ISSUER)
+    assert "s3cret-5Kq81Lz0" not in said
+    assert more["signed_metadata"] not in said
+
+
+@pytest.mark.parametrize("value", ["nothing", 7, None, ["a.b.c"]])
+def test_signed_metadata_that_is_none_says_so(value: object) -> None:
+    shown = render(given.config(server=given.SERVER_METADATA | {"signed_metadata": value}))["text/plain"]
+    assert "signed_metadata: no JWT that can be read" in shown
+    assert "Signed metadata" not in render(given.config())["text/plain"]
 
 
 def test_an_undiscovered_configuration_says_what_to_call() -> None:

@@ -23,6 +23,21 @@ asked_wrongly(
     who="user",
     edits={"authorize": {"params": {"code_challenge": None, "code_challenge_method": None}}},
 )
+
+
+@answers(
+    "endpoint-query-dropped",
+    SERVER_METADATA,
+    phase="authorize",
+    summary="The authorization endpoint has a query of its own, and the authorization request does not keep it.",
+    trips="endpoint-query-lost",
+    who="user",
+    edits={"authorize": {"params": {"tenant": None}}},
+)
+def _(asked: Asked, answer: Answer) -> Answer:
+    return answer.patched(authorization_endpoint=f"{answer.json['authorization_endpoint']}?tenant=acme")
+
+
 asked_wrongly(
     "challenge-padded",
     phase="authorize",

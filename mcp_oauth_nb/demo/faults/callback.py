@@ -208,3 +208,15 @@ def _(asked: Asked, answer: Answer) -> Answer:
 )
 def _(asked: Asked, answer: Answer) -> Answer:
     return answer.relocated(error="server_error")
+
+
+@answers(
+    "state-sent-twice",
+    CONSENT,
+    phase="callback",
+    summary="The redirect carries two values of state, of which the last is the right one.",
+    trips="response-parameter-repeated",
+    who="authorization server",
+)
+def _(asked: Asked, answer: Answer) -> Answer:
+    return answer.with_header("location", answer.header("location").replace("?", "?state=another&", 1))

@@ -1,8 +1,8 @@
 """The requirements of MCP authorization and of the RFCs under it: a contract that holds both ways.
 
-Each requirement names the rules that decide it, or the reason why captured HTTP cannot; a requirement whose rules all
-look at probes is decided by a probe only. Each rule is named by a requirement, or stands in `BEYOND` with the reason
-why it exists all the same.
+Each requirement names the rules that decide it, and says where an ordinary flow is not enough for them and only a probe
+decides it; or it names the reason why captured HTTP cannot decide it. Each rule is named by a requirement, or stands in
+`BEYOND` with the reason why it exists all the same.
 """
 
 from __future__ import annotations

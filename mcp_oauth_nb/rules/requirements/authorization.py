@@ -143,7 +143,8 @@ ROWS = (
         "authorization server",
         "- M M M",
         "A proxy with one client id at its upstream asks the user for consent to each client that registered with it.",
-        unobservable="whether a page asks for consent shows to a person in a browser only",
+        unobservable="a consent page, and which client it is about, shows to a person in a browser only; that none "
+        "came before the upstream shows only where every hop was captured, and then not what was agreed to before",
     ),
     Requirement(
         "AZ-21",
@@ -151,5 +152,6 @@ ROWS = (
         "- S S S",
         "The browser is sent on by itself to a trusted redirect URI only.",
         rules=("unregistered-redirect-taken", "plain-redirect-registered", "unknown-client-redirected"),
+        probe_only=True,
     ),
 )

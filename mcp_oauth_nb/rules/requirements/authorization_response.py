@@ -52,14 +52,14 @@ ROWS = (
         "authorization server",
         "m m m m",
         "The query of the redirect URI carries either a code or an error.",
-        rules=("code-missing", "code-and-error"),
+        rules=("code-missing", "code-and-error", "response-parameter-repeated"),
     ),
     Requirement(
         "AR-08",
         "authorization server",
         "s s s s",
         "A code lives for ten minutes at most.",
-        unobservable="only waiting for ten minutes would show how long a code lives",
+        rules=("code-lives-long",),
     ),
     Requirement(
         "AR-09",

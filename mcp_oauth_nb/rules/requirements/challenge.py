@@ -91,6 +91,7 @@ ROWS = (
         "M M M M",
         "An invalid or expired token is answered 401.",
         rules=("invalid-token-status",),
+        probe_only=True,
     ),
     Requirement(
         "CH-14",
@@ -98,6 +99,7 @@ ROWS = (
         "s s s s",
         "The 401 to a bad token says `invalid_token`.",
         rules=("invalid-token-unnamed",),
+        probe_only=True,
     ),
     Requirement(
         "CH-15",
@@ -105,6 +107,7 @@ ROWS = (
         "M M M M",
         "A malformed authorization request is answered 400.",
         rules=("malformed-authorization-status",),
+        probe_only=True,
     ),
     Requirement(
         "CH-16",

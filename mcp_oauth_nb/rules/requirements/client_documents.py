@@ -11,6 +11,7 @@ ROWS = (
         "- - M M",
         "A client id that names a document is an https URL with a path.",
         rules=("client-document-url",),
+        probe_only=True,
     ),
     Requirement(
         "CIMD-02",
@@ -18,6 +19,7 @@ ROWS = (
         "- - m m",
         "That URL has no fragment, user name or dot segment, and better no query.",
         rules=("client-document-url",),
+        probe_only=True,
     ),
     Requirement(
         "CIMD-03",
@@ -25,6 +27,7 @@ ROWS = (
         "- - M M",
         "The document holds client_id, client_name and redirect_uris.",
         rules=("client-document-incomplete",),
+        probe_only=True,
     ),
     Requirement(
         "CIMD-04",
@@ -32,6 +35,7 @@ ROWS = (
         "- - M M",
         "The client_id in the document is its URL, letter by letter.",
         rules=("client-document-id",),
+        probe_only=True,
     ),
     Requirement(
         "CIMD-05",
@@ -39,6 +43,7 @@ ROWS = (
         "- - mn mn",
         "The document holds no secret, and no way to authenticate that needs a shared one.",
         rules=("client-document-secret",),
+        probe_only=True,
     ),
     Requirement(
         "CIMD-06",
@@ -46,6 +51,7 @@ ROWS = (
         "- - D D",
         "The document is answered 200 as JSON, without a redirect.",
         rules=("client-document-missing", "client-document-media-type"),
+        probe_only=True,
     ),
     Requirement(
         "CIMD-07",
@@ -67,6 +73,7 @@ ROWS = (
         "- - M M",
         "The authorization server checks the document: its client_id, its members, and the redirect URI in use.",
         rules=("client-document-unchecked",),
+        probe_only=True,
     ),
     Requirement(
         "CIMD-10",
@@ -88,5 +95,6 @@ ROWS = (
         "- - s s",
         "The document stays under 5 kB.",
         rules=("client-document-size",),
+        probe_only=True,
     ),
 )

@@ -46,6 +46,7 @@ ROWS = (
         "M M M M",
         "The MCP endpoint checks the Origin header, and answers 403 to a foreign one.",
         rules=("origin-unchecked",),
+        probe_only=True,
     ),
     Requirement(
         "GEN-07",

@@ -94,7 +94,8 @@ ROWS = (
         "client",
         "- - - M",
         "A client is prepared for its redirect URIs to be refused, and tells the user.",
-        unobservable="what a client shows to its user does not travel over HTTP",
+        unobservable="a refusal can be captured, but a client that gives up at it and one that tells the user send the "
+        "same: nothing",
     ),
     Requirement(
         "REG-14",

@@ -25,6 +25,7 @@ ROWS = (
         "M M M M",
         "The server validates the access token before it answers.",
         rules=("invalid-token-status", "token-not-demanded", "unprotected-twin", "stream-not-protected"),
+        probe_only=True,
     ),
     Requirement(
         "RS-04",
@@ -67,6 +68,7 @@ ROWS = (
         "- M M M",
         "A protocol version that is invalid or not supported is answered with 400.",
         rules=("version-not-refused",),
+        probe_only=True,
     ),
     Requirement(
         "RS-10",
@@ -137,6 +139,7 @@ ROWS = (
         "- - - M",
         "A method that the server does not know is answered with 404 and error -32601.",
         rules=("unknown-method-answer",),
+        probe_only=True,
     ),
     Requirement(
         "RS-20",
@@ -144,6 +147,7 @@ ROWS = (
         "- - - S",
         "GET and DELETE at the endpoint are answered with 405.",
         rules=("get-delete-answered",),
+        probe_only=True,
     ),
     Requirement(
         "RS-21",
@@ -165,6 +169,7 @@ ROWS = (
         "MN MN MN MN",
         "A session id is never taken for authentication.",
         rules=("session-is-enough",),
+        probe_only=True,
     ),
     Requirement(
         "RS-24",
@@ -179,6 +184,7 @@ ROWS = (
         "M M M -",
         "GET with the token opens an event stream, or is answered with 405.",
         rules=("stream-refused",),
+        probe_only=True,
     ),
     Requirement(
         "RS-26",

@@ -113,7 +113,8 @@ ROWS = (
         "client",
         "- m m m",
         "The client ignores unknown members, and prefers signed ones where it supports them.",
-        unobservable="what a client makes of a member it does not use leaves no trace on the wire",
+        unobservable="what a client makes of a member leaves no trace on the wire; dbg.config shows the signed "
+        "ones, read and not verified",
     ),
     Requirement(
         "PRM-18",

@@ -24,6 +24,7 @@ class Requirement:
         says: the duty in one sentence.
         rules: the rules that decide it from what was captured.
         unobservable: why captured HTTP cannot decide it; empty where rules do.
+        probe_only: whether an ordinary flow leaves it open, because its rules read what probes have asked alone.
     """
 
     id: str
@@ -32,6 +33,7 @@ class Requirement:
     says: str
     rules: tuple[str, ...] = ()
     unobservable: str = ""
+    probe_only: bool = False
 
     def level(self, version: str) -> str:
         """The level in a protocol version, without the star."""

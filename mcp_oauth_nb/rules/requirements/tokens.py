@@ -52,7 +52,7 @@ ROWS = (
         "authorization server",
         "m m m m",
         "A token comes with 200 as JSON with access_token and token_type.",
-        rules=("token-refused", "token-answer-invalid"),
+        rules=("token-refused", "token-answer-invalid", "token-and-error"),
     ),
     Requirement(
         "TK-08",
@@ -73,14 +73,14 @@ ROWS = (
         "authorization server",
         "s s s s",
         "The lifetime of a token is told as a JSON number of seconds.",
-        rules=("token-expiry-missing",),
+        rules=("token-expiry-missing", "token-expiry-unusable"),
     ),
     Requirement(
         "TK-11",
         "authorization server",
         "m m m m",
         "The scope is told where it differs from the one that was asked for.",
-        rules=("scope-narrowed",),
+        rules=("scope-narrowed", "token-scope-malformed"),
     ),
     Requirement(
         "TK-12",
@@ -102,6 +102,7 @@ ROWS = (
         "m m m m",
         "A code works once.",
         rules=("code-works-twice",),
+        probe_only=True,
     ),
     Requirement(
         "TK-15",
