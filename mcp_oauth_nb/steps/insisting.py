@@ -101,8 +101,10 @@ def _step_up(flow: Flow, bearer: Challenge) -> Wants:
     wanted = [*earlier, *(one for one in challenged if one not in earlier)]
     if not flow.profile.adds_earlier_scopes and not flow.settings.auto:
         wanted = challenged
+    if not challenged:
+        return Stopped("the challenge with insufficient_scope names no scope to ask for")
     before = (earlier, (flow.step_up_scope or "").split())
-    if not challenged or any(set(wanted) == set(one) for one in before):
+    if any(set(wanted) == set(one) for one in before):
         return Stopped("the scope of the challenge was granted or asked for before: asking again would not end")
     return (yield from _authorize_again(flow.learn(step_up_scope=" ".join(wanted))))
 

@@ -230,6 +230,10 @@ class TestStepUp:
         begun.sends("POST", URL, json={"method": method}, headers={"Authorization": "Bearer wider"})
         assert begun.gets(403, b"", self.SCOPE).stops("would not end", tokens={"access_token": "wider"}).rounds == 2
 
+    def test_a_challenge_without_a_scope_says_nothing_to_ask_for(self) -> None:
+        unnamed = (("WWW-Authenticate", 'Bearer error="insufficient_scope"'),)
+        play(mcp, at("2025-11-25", "tokens")).gets(403, b"", unnamed).stops("names no scope")
+
     def test_the_opening_gives_up_too(self) -> None:
         flow = at("2025-11-25", "tokens").learn(rounds=3)
         play(mcp, flow).gets(403, b"", self.SCOPE).stops("3 authorization requests")
