@@ -190,6 +190,7 @@ class Debugger(Varier):
             clock=time.time,
             client_key=client_key(client),
             dpop_key=new_key() if dpop else None,
+            step_timeout_s=wire.timeout_s,
         )
         if document_url is not None and document_url == listener.beside(LOCAL_PATH):
             listener.publish(LOCAL_PATH, json.dumps(document_for(settings, document_url)).encode())

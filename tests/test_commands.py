@@ -128,6 +128,14 @@ class TestOtherOptions:
         assert json.loads(last["request"]["body"])["params"]["arguments"] == {"a": 2, "b": 40}
         assert '"42"' in last["response"]["body"]
 
+    @pytest.mark.parametrize("given", [("nosuch",), ("add", "--tool-arguments", '{"a": "x"}')])
+    def test_a_tool_that_fails_fails_the_login(
+        self, server: DemoServer, tmp_path: Path, given: tuple[str, ...]
+    ) -> None:
+        found = Login(server, tmp_path, "--auth-mode", "headless", "--verify-call-tool", *given)
+        assert (found.code, found.told["status"], found.told["failing_step"]) == (1, "failed", "mcp")
+        assert found.told["findings"][0]["rule"] == "tool-failed"
+
     @pytest.mark.parametrize("protocol", ["2025-11-25", "2026-07-28"])
     def test_a_tool_that_wants_a_person_leaves_the_login_incomplete(self, server, tmp_path, protocol: str) -> None:
         given = ("--auth-mode", "headless", "--protocol", protocol, "--verify-call-tool", "connect")

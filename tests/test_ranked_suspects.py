@@ -140,9 +140,16 @@ def test_a_client_that_the_token_endpoint_does_not_know(server: DemoServer) -> N
 
 def test_a_scope_that_the_token_lacks(server: DemoServer) -> None:
     wanted = 'Bearer error="insufficient_scope", scope="mcp:admin"'
-    with Recorder(server.url, apart=True, amend=at("mcp", challenges(403, wanted))) as recorder:
+    refusing = at("mcp", challenges(403, wanted))
+    with Recorder(
+        server.url,
+        apart=True,
+        amend=lambda one, answer: refusing(one, answer) if one.kind == "prompts/list" else answer,
+    ) as recorder:
         dbg = debugger(recorder.url)
-        before = dbg.run()
+        dbg.run()
+        dbg.mcp("prompts/list")  # a call of the user's own: nobody authorizes again for it by himself
+        before = dbg.diagnose()
         dbg.authorize(params={"scope": "mcp:tools mcp:admin"})
         dbg.callback()
     assert ranking(before) == [("scope-never-asked", "likely"), ("scope-unknown-to-authorization-server", "possible")]

@@ -117,7 +117,7 @@ def test_an_old_refresh_token_was_used_again(server: DemoServer) -> None:
 
 def test_the_token_has_another_scope_than_the_only_one_there_is(server: DemoServer) -> None:
     report = amended(server, "mcp", challenges(403, 'Bearer error="insufficient_scope", scope="mcp:other"'))
-    assert told(report) == ("insufficient-scope", "scope-never-asked", "client")
+    assert told(report) == ("insufficient-scope", "scope-unknown-to-authorization-server", "MCP server")
 
 
 # --- the token endpoint refuses ---------------------------------------------------------------------------------------

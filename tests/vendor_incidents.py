@@ -475,9 +475,9 @@ _MCP = {
         DESCOPE,
         {"mcp": bearer(403, 'error="insufficient_scope"', 'scope="mcp:admin"')},
         "mcp",
-        "scope-never-asked",
-        CLIENT,
-        caused_in="authorize",
+        "insufficient-scope",
+        USER,
+        OPEN,
     ),
     "authkit: overloaded, in json": Incident(
         AUTHKIT, {"mcp": says(503, {"error": "overloaded"})}, "mcp", "mcp-server-crashes", MCP

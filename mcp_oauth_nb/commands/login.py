@@ -33,7 +33,7 @@ def add_options(login: argparse.ArgumentParser) -> None:
     add("--step-timeout", type=milliseconds, default=30_000.0, metavar="MS")
     add("--callback-timeout", type=milliseconds, default=300_000.0, metavar="MS", help="how long to wait for a person")
     add("--verify-tools", action="store_true", help="then open a session and list the tools")
-    add("--verify-call-tool", metavar="NAME", help="then also call this tool")
+    add("--verify-call-tool", metavar="NAME", help="then also call this tool, which must not fail")
     add("--tool-arguments", metavar="JSON", help="the arguments for it, as an object (default: none)")
     add("--debug-out", metavar="FILE", help="the masked report; the masked exchanges where it ends in .json")
     add("--credentials-out", metavar="FILE", help="the tokens, in JSON, for the owner's eyes only")

@@ -19,6 +19,7 @@ from mcp_oauth_nb.protocol.device import Device
 from mcp_oauth_nb.protocol.elicitation import InputNeeded
 from mcp_oauth_nb.protocol.grants import Enterprise, Grant
 from mcp_oauth_nb.protocol.issuer import IssuerCheck
+from mcp_oauth_nb.protocol.mirroring import Mirrored
 from mcp_oauth_nb.protocol.pkce import Pkce
 from mcp_oauth_nb.protocol.profiles import Profile
 from mcp_oauth_nb.records import origin_of
@@ -172,6 +173,7 @@ class Settings:
         client_key: the key of a client that authenticates with one.
         dpop_key: the key that tokens are to be bound to; None where DPoP is not wanted.
         api_url: the API to try the token at, for a flow without MCP.
+        step_timeout_s: the deadline of one request, in seconds; waiting between two tries of it counts as well.
         choices: what a plain OAuth 2.0 API leaves to its client; what MCP has decided unless given.
     """
 
@@ -200,6 +202,7 @@ class Settings:
     dpop_key: PrivateKey | None = None
     choices: Choices = AS_IN_MCP
     api_url: str | None = None
+    step_timeout_s: float = 30.0
 
     def __repr__(self) -> str:
         return f"<Settings {origin_of(self.url)} {self.profile.version}>"
@@ -359,18 +362,29 @@ class Tokens(_Fact):
 
 @dataclass(frozen=True, repr=False)
 class Session(_Fact):
-    """What the MCP server agreed to. `id` is None where the server keeps no session."""
+    """What the MCP server agreed to.
+
+    Attributes:
+        protocol_version: the version in force; empty where the server named none.
+        id: the session id; None where the server keeps no session.
+        tools: the names of the tools that were listed.
+        more_tools: the list goes on behind the pages that were fetched.
+        mirrored: by tool, the arguments that headers repeat (MCP 2026-07-28).
+    """
 
     protocol_version: str
     id: str | None = None
     server_name: str = ""
     tools: tuple[str, ...] = ()
     exchange: int = 0
+    more_tools: bool = False
+    mirrored: Mapping[str, Mirrored] = field(default_factory=dict)
 
     def shown(self) -> Pairs:
         pairs = [("protocol version", self.protocol_version), ("server", self.server_name or "(unnamed)")]
         pairs.append(("session", self.id or "(none)"))
-        pairs.append(("tools", ", ".join(self.tools) or "(none listed)"))
+        more = " (and more: the list goes on)" if self.more_tools else ""
+        pairs.append(("tools", (", ".join(self.tools) or "(none listed)") + more))
         return tuple(pairs)
 
 

@@ -37,13 +37,17 @@ class Event:
 
 def events(body: bytes) -> Iterator[Event]:
     """The finished events of an event stream."""
+    return (event for event, has_data in _blocks(body) if has_data)
+
+
+def _blocks(body: bytes) -> Iterator[tuple[Event, bool]]:
+    """What stands before each blank line, and whether it has ``data``: id and waiting time count also without any."""
     text = body.decode("utf-8", "replace").removeprefix("\ufeff")
     data: list[str] = []
     name, identifier, retry_ms = "", None, None
     for line in _LINE_END.split(text)[:-1]:
         if not line:
-            if data:
-                yield Event("\n".join(data), name or "message", identifier, retry_ms)
+            yield Event("\n".join(data), name or "message", identifier, retry_ms), bool(data)
             data, name = [], ""
             continue
         key, _, value = line.partition(":")
@@ -56,6 +60,17 @@ def events(body: bytes) -> Iterator[Event]:
             identifier = value
         elif key == "retry" and value.isascii() and value.isdigit() and len(value) < 10:
             retry_ms = int(value)
+
+
+def where_to_resume(response: Response) -> Event | None:
+    """The last event of a stream, which names the id to resume behind; None where a stream cannot be resumed.
+
+    An empty id takes back the one before it, and one that no header can carry cannot be sent back (HTML standard).
+    """
+    if response.media_type != EVENT_STREAM or response.status != 200:
+        return None
+    *_, last = (None, *(event for event, _ in _blocks(response.body)))
+    return last if last is not None and last.id and last.id.isprintable() else None
 
 
 def messages(response: Response) -> tuple[Mapping[str, Any], ...]:

@@ -99,6 +99,15 @@ LATEST = LATEST_HANDSHAKE.version
 OLDEST = PROFILES["2025-03-26"]
 
 
+KNOWN_VERSIONS = ("2024-11-05", *(version for version in PROFILES if version != "draft"))
+"""What a server may agree to: the versions with a profile, and the one before authorization was written down."""
+
+
+def is_per_request(version: str) -> bool:
+    """Whether every request of a version is complete in itself; False for a version that is not known."""
+    return version in PROFILES and PROFILES[version].conversation == "per request"
+
+
 def spoken(version: str) -> str:
     """The version as it goes over the wire."""
     return MODERN.version if version == "draft" else version

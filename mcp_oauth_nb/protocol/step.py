@@ -153,7 +153,10 @@ class AwaitRedirect:
 
 @dataclass(frozen=True)
 class Pause:
-    """Let so many seconds pass, while a person does something at `url`. Nothing is handed back for it."""
+    """Let so many seconds pass, while a person does something at `url`, or a server where there is no URL.
+
+    Nothing is handed back for it.
+    """
 
     seconds: float
     url: str = field(default="", repr=False)

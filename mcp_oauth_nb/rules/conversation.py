@@ -6,11 +6,12 @@ the two a request belongs to is told by the request itself.
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from mcp_oauth_nb.protocol.profiles import MODERN
+from mcp_oauth_nb.protocol.jsonrpc import messages
+from mcp_oauth_nb.protocol.mirroring import NAMED, Mirrored, argument_text, mirrored_arguments, plain_text
+from mcp_oauth_nb.protocol.profiles import KNOWN_VERSIONS, is_per_request
 from mcp_oauth_nb.protocol.spec import Spec
 from mcp_oauth_nb.records import Exchange
 from mcp_oauth_nb.rules.authorization import sender
@@ -21,8 +22,6 @@ from mcp_oauth_nb.rules.words import MCP_SERVER, came, quoted, shown
 
 TYPES = ("application/json", "text/event-stream")
 META = "io.modelcontextprotocol/"
-NAMED = {"tools/call": "name", "prompts/get": "name", "resources/read": "uri"}
-"""Methods whose subject is repeated in the header ``Mcp-Name``."""
 
 
 def posted(case: Case) -> list[Exchange]:
@@ -43,11 +42,14 @@ def meta(exchange: Exchange) -> Mapping[str, Any]:
 
 
 def is_modern(case: Case, exchange: Exchange) -> bool:
-    """Whether a request is one that must be complete in itself (MCP 2026-07-28)."""
+    """Whether a request is one that must be complete in itself (MCP 2026-07-28).
+
+    A version that nobody published tells nothing of it: then the one in force does.
+    """
     if sent_json(exchange).get("method") == "initialize":
         return False
     told = exchange.request.header("mcp-protocol-version") or text(meta(exchange).get(f"{META}protocolVersion"))
-    return (told or case.version) >= MODERN.version
+    return is_per_request(told if told in KNOWN_VERSIONS else case.version)
 
 
 def modern(case: Case) -> list[Exchange]:
@@ -208,7 +210,8 @@ def _who(exchange: Exchange) -> Who:
     level=MUST,
     who="client",
     summary="The headers of a request do not repeat what its body asks for.",
-    fix="Repeat the method in Mcp-Method, and the tool, prompt or resource in Mcp-Name.",
+    fix="Repeat the method in Mcp-Method, the tool, prompt or resource in Mcp-Name, and every argument that the tool's "
+    "schema marks with x-mcp-header in its Mcp-Param header.",
     spec=Spec("MCP 2026-07-28", "Standard Request Headers"),
     over=MODERN_REQUESTS,
     explains=("mcp-error",),
@@ -219,16 +222,39 @@ def _(case: Case, exchange: Exchange) -> Iterator[Seen]:
     subject = text(params.get(NAMED.get(method, ""))) if isinstance(params, dict) else None
     for header, wanted in (("Mcp-Method", method), ("Mcp-Name", subject)):
         told = exchange.request.header(header)
-        if wanted is not None and (told is None or plain(told) != wanted):
-            seen = quoted(plain(told)) if told is not None else "no such header"
+        if wanted is not None and (told is None or plain_text(told) != wanted):
+            seen = quoted(plain_text(told)) if told is not None else "no such header"
             yield Seen(exchange, f"header:{header}", quoted(wanted), seen, who=sender(exchange, header))
+    if method == "tools/call" and isinstance(params, dict):
+        yield from _arguments_not_repeated(case, exchange, params)
 
 
-def plain(header: str) -> str:
-    """The value of a header that may be written in base64 between its marks."""
-    if not (header.startswith("=?base64?") and header.endswith("?=")):
-        return header
-    try:
-        return base64.b64decode(header[9:-2], validate=True).decode("utf-8", "replace")
-    except ValueError:
-        return header
+def _arguments_not_repeated(case: Case, exchange: Exchange, params: Mapping[str, Any]) -> Iterator[Seen]:
+    """Arguments that the tool's schema, as listed before, wants in a header, and that stand there otherwise."""
+    listed = [
+        mirrored for at, tool, mirrored in case.once(_declared) if tool == params.get("name") and at < exchange.id
+    ]
+    for path, header in listed[-1].items() if listed else ():
+        wanted, told = argument_text(params.get("arguments"), path), exchange.request.header(header)
+        if (told is None and wanted is None) or (told is not None and wanted == plain_text(told)):
+            continue
+        expected = quoted(wanted) if wanted is not None else "no such header, as the argument is absent"
+        seen = quoted(plain_text(told)) if told is not None else "no such header"
+        yield Seen(exchange, f"header:{header}", expected, seen, who=sender(exchange, header))
+
+
+def _declared(case: Case) -> list[tuple[int, str, Mirrored]]:
+    """What the lists of tools say of headers: by exchange and tool, which argument each header repeats."""
+    found: list[tuple[int, str, Mirrored]] = []
+    for one in sorted(posted(case), key=lambda sent: sent.id):
+        if sent_json(one).get("method") != "tools/list" or one.response is None:
+            continue
+        results = [message.get("result") for message in messages(one.response)]
+        tools = [tool for result in results if isinstance(result, dict) for tool in _list(result.get("tools"))]
+        named = [tool for tool in tools if isinstance(tool, dict) and isinstance(tool.get("name"), str)]
+        found += [(one.id, tool["name"], mirrored_arguments(tool.get("inputSchema"))) for tool in named]
+    return found
+
+
+def _list(value: object) -> list[Any]:
+    return value if isinstance(value, list) else []

@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from mcp_oauth_nb.protocol.jsonrpc import EVENT_STREAM, messages
+from mcp_oauth_nb.protocol.profiles import MODERN
 from mcp_oauth_nb.protocol.spec import Spec
 from mcp_oauth_nb.records import Exchange
 from mcp_oauth_nb.rules.conversation import is_modern
-from mcp_oauth_nb.rules.evidence import sent_json
-from mcp_oauth_nb.rules.resource import answered_with_token, error_of
-from mcp_oauth_nb.rules.rule import MUST, Case, Seen, Selector, rule
+from mcp_oauth_nb.rules.evidence import at_least, sent_json, text
+from mcp_oauth_nb.rules.resource import answered_with_token, error_of, stopped_at
+from mcp_oauth_nb.rules.rule import MUST, SHOULD, Case, Seen, Selector, rule
 from mcp_oauth_nb.rules.words import MCP_SERVER, came, quoted, shown
 
 RESULT_TYPES = ("complete", "input_required")
 NOT_FOUND = -32601
+_OF_AUTHORIZATION = re.compile(
+    r"(?i)\b40[13]\b|unauthori[sz]ed|unauthenticated|forbidden|invalid_token|insufficient_scope|(?:access|bearer) token"
+    r"|\btoken (?:is |was |has )?(?:expired|invalid|missing|revoked|rejected)|(?:expired|invalid|missing) token\b"
+)
+"""What a tool says of a refused or missing token."""
 _STREAM = (b"data:", b"event:", b"id:", b":")
 
 
@@ -106,9 +113,10 @@ def _(case: Case, found: tuple[Exchange, Mapping[str, Any]]) -> Iterator[Seen]:
 
 
 def _discoveries(case: Case) -> list[Exchange]:
-    """Openings without a handshake, where the version was given and not found out by asking."""
+    """Openings without a handshake, except those that found out by asking that the server wants one."""
     asked = [one for one in answered_with_token(case) if sent_json(one).get("method") == "server/discover"]
-    return asked if "protocol told" not in case.trace.settings else []
+    told_by_asking = "protocol told" in case.trace.settings and not at_least(case, MODERN.version)
+    return [] if told_by_asking else asked
 
 
 @rule(
@@ -127,3 +135,44 @@ def _(case: Case, exchange: Exchange) -> Iterator[Seen]:
     code = (error_of(exchange) or {}).get("code")
     if code == NOT_FOUND:
         yield Seen(exchange, "body:/error/code", "a result", f"{came(exchange)}, error {NOT_FOUND}")
+
+
+def _tool_results(case: Case) -> list[tuple[Exchange, Mapping[str, Any]]]:
+    """What the calls of tools were answered with."""
+    found: list[tuple[Exchange, Mapping[str, Any]]] = []
+    for one in _answered(case):
+        if sent_json(one).get("method") == "tools/call" and one.response is not None:
+            results = (message.get("result") for message in messages(one.response))
+            found += [(one, result) for result in results if isinstance(result, dict)]
+    return found
+
+
+@rule(
+    "tool-failed",
+    step="mcp",
+    level=SHOULD,
+    who="user",
+    summary="The token is good, and the tool answered that it failed.",
+    fix="Read what the tool says: its arguments may be wrong, or what it needs behind the MCP server.",
+    spec=Spec("MCP 2025-11-25", "Error Handling"),
+    over=Selector(_tool_results, "no tool has answered a call yet"),
+)
+def _(case: Case, found: tuple[Exchange, Mapping[str, Any]]) -> Iterator[Seen]:
+    exchange, result = found
+    if result.get("isError") is not True:
+        return
+    level, said = MUST if stopped_at(case, exchange) else None, _said(result)
+    seen = f"isError: true, {quoted(said, 200) if said else 'no text'}"
+    if _OF_AUTHORIZATION.search(said[:5000]):
+        fix = "Refuse with 401 and a challenge, or with 403 where a right is missing: a client acts on nothing else."
+        summary = "An authorization failure is hidden in the result of a tool."
+        yield Seen(exchange, "body:/result/content", "401 or 403", seen, summary, fix, MCP_SERVER, level=level)
+    else:
+        yield Seen(exchange, "body:/result/isError", "a result without isError", seen, level=level)
+
+
+def _said(result: Mapping[str, Any]) -> str:
+    """The text of a tool's result."""
+    content = result.get("content")
+    parts = content if isinstance(content, list) else []
+    return "\n".join(text(part.get("text")) or "" for part in parts if isinstance(part, dict)).strip()

@@ -14,6 +14,7 @@ from mcp_oauth_nb.protocol.spec import Spec
 from mcp_oauth_nb.records import Exchange
 from mcp_oauth_nb.rules.authorization import sender
 from mcp_oauth_nb.rules.evidence import (
+    OPENINGS,
     challenges,
     is_edited,
     sent_json,
@@ -37,6 +38,8 @@ _REFUSAL = re.compile(
     r"|(the )?(access |bearer )?token (has |is |was )?(expired|invalid|revoked|missing|not (valid|active)))"
 )
 """How a message begins that refuses who asks."""
+HEADER_MISMATCH = -32020
+"""JSON-RPC code of a request whose headers do not repeat its body, which is its client's mistake (MCP 2026-07-28)."""
 
 
 def requests(case: Case) -> list[Exchange]:
@@ -194,7 +197,7 @@ def _told(bearer: Challenge | None) -> str:
     over=WITH_TOKEN,
 )
 def _(case: Case, exchange: Exchange) -> Iterator[Seen]:
-    if exchange.status != 403 or _allowed_later(case, exchange):
+    if exchange.status != 403 or allowed_later(case, exchange):
         return
     bearer = challenges(exchange).bearer()
     seen = f"{came(exchange)}{_told(bearer)}"
@@ -216,14 +219,39 @@ def _(case: Case, exchange: Exchange) -> Iterator[Seen]:
     )
 
 
-def _allowed_later(case: Case, exchange: Exchange) -> bool:
+def resumes(exchange: Exchange) -> bool:
+    """Whether a request asks for the rest of an event stream (MCP resumability)."""
+    return exchange.request.method == "GET" and exchange.request.header("last-event-id") is not None
+
+
+def _is_resumed(case: Case, exchange: Exchange) -> bool:
+    """Whether an event stream without the answer was taken up again: then the last piece of it is to be judged."""
+    if exchange.response is None or exchange.response.media_type != EVENT_STREAM or exchange.status != 200:
+        return False
+    later = (one for one in case.answered(exchange.step) if one.id > exchange.id and one.request.url == case.url)
+    return any(resumes(one) and one.status == 200 for one in later) and error_of(exchange) is None
+
+
+def stopped_at(case: Case, exchange: Exchange) -> bool:
+    """Whether a step went no further than this exchange."""
+    run = case.runs.get(exchange.step)
+    return run is not None and not run.achieved and run.exchanges[-1:] == (exchange.id,)
+
+
+def allowed_later(case: Case, exchange: Exchange) -> bool:
     """Whether the same operation succeeded later in the step: the client stepped up, and nothing is left to mend."""
-    return case.once(_last_success).get((exchange.step, operation(exchange)), 0) > exchange.id
+    return case.once(_last_success).get((exchange.step, _asked(exchange)), 0) > exchange.id
+
+
+def _asked(exchange: Exchange) -> Operation | None:
+    """The operation that a request is for; the ways to open a conversation are one and the same."""
+    asked = operation(exchange)
+    return Operation(OPENINGS[0], "") if asked is not None and asked.method in OPENINGS else asked
 
 
 def _last_success(case: Case) -> dict[tuple[str, Operation | None], int]:
     """By step and operation: the last exchange in which it succeeded."""
-    sent = [(one, operation(one)) for one in case.answered("mcp", "call")]
+    sent = [(one, _asked(one)) for one in case.answered("mcp", "call")]
     return {(one.step, asked): one.id for one, asked in sent if asked and (one.status or 0) // 100 == 2}
 
 
@@ -243,14 +271,18 @@ def _(case: Case, exchange: Exchange) -> Iterator[Seen]:
         return
     if exchange.status == 404 and exchange.request.header("mcp-session-id"):
         return
-    method = shown(sent_json(exchange).get("method"))
+    is_post = exchange.request.method == "POST"
+    if _is_resumed(case, exchange) or not (is_post or (resumes(exchange) and exchange.status == 200)):
+        return
+    method = shown(sent_json(exchange).get("method")) if is_post else "a resumed request"
     error = error_of(exchange)
     if error is not None:
         if error.get("code") != URL_ELICITATION:
             code, said = shown(error.get("code")).removeprefix("the number "), shown(error.get("message"))
             summary = f"The MCP server answered {method} with a JSON-RPC error."
             seen = f"{exchange.status} with JSON-RPC error {code}: {said}"
-            who: Who = "client" if is_edited(exchange, "method") or is_edited(exchange, "params") else MCP_SERVER
+            edited = is_edited(exchange, "method") or is_edited(exchange, "params")
+            who: Who = "client" if edited or error.get("code") == HEADER_MISMATCH else MCP_SERVER
             yield Seen(exchange, "body:/error", "a result", seen, summary, who=who)
         return
     if response.status // 100 == 2 and any(isinstance(one.get("result"), dict) for one in messages(response)):

@@ -6,18 +6,16 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from mcp_oauth_nb.protocol.jsonrpc import messages
-from mcp_oauth_nb.protocol.profiles import LATEST, PROFILES, spoken
+from mcp_oauth_nb.protocol.profiles import KNOWN_VERSIONS, LATEST
 from mcp_oauth_nb.protocol.spec import Spec
 from mcp_oauth_nb.records import Exchange
 from mcp_oauth_nb.rules.authorization import sender
 from mcp_oauth_nb.rules.evidence import is_edited, sent_json, text, without_version_questions
-from mcp_oauth_nb.rules.resource import answered_with_token, is_notification, requests
+from mcp_oauth_nb.rules.resource import allowed_later, answered_with_token, is_notification, requests, stopped_at
 from mcp_oauth_nb.rules.rule import MAY, MUST, SHOULD, Case, Seen, Selector, rule, since
 from mcp_oauth_nb.rules.words import MCP_SERVER, came, shown
 
 META_VERSION = "io.modelcontextprotocol/protocolVersion"
-KNOWN_VERSIONS = ("2024-11-05", *(version for version in PROFILES if spoken(version) == version))
-"""What a server may agree to: the versions with a profile, and the one before authorization was written down."""
 
 
 @rule(
@@ -101,7 +99,7 @@ def _meta_version(exchange: Exchange) -> str | None:
     explains=("mcp-error", "notification-status"),
 )
 def _(case: Case, exchange: Exchange) -> Iterator[Seen]:
-    if exchange.status == 404:
+    if exchange.status == 404 and not allowed_later(case, exchange):
         edited = is_edited(exchange, "mcp-session-id")
         yield Seen(exchange, "status", "200", came(exchange), who="user" if edited else None)
 
@@ -131,7 +129,9 @@ def _(case: Case, found: tuple[Exchange, Mapping[str, Any]]) -> Iterator[Seen]:
     if version not in KNOWN_VERSIONS:
         seen = shown(version) if "protocolVersion" in found[1] else "no protocolVersion"
         wanted = case.version or LATEST
-        yield Seen(found[0], "body:/result/protocolVersion", wanted, seen)
+        # Where the client went no further, this is what stopped it.
+        level = MUST if stopped_at(case, found[0]) else None
+        yield Seen(found[0], "body:/result/protocolVersion", wanted, seen, level=level)
 
 
 @rule(

@@ -1,9 +1,4 @@
-"""Requests to the MCP server itself, with the token: the opening, the tools, and one tool called by name.
-
-Two refusals are not the end. With 403 insufficient_scope the server asks for more: the client authorizes again for the
-scope of the challenge. With 401 for a token that worked before, something has changed behind the server: the client
-discovers afresh. Both are bounded by the number of authorization requests in the whole flow, so that nothing loops.
-"""
+"""Requests to the MCP server itself, with the token: the opening, the tools, and one tool called by name."""
 
 from __future__ import annotations
 
@@ -11,125 +6,89 @@ from collections.abc import Callable, Generator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from mcp_oauth_nb.protocol.challenge import Challenge, parse_challenges
 from mcp_oauth_nb.protocol.elicitation import InputNeeded, needed
-from mcp_oauth_nb.protocol.flow import Challenged, Flow, Outcome, Session, need
+from mcp_oauth_nb.protocol.flow import Flow, Outcome, Session, Tokens, need
 from mcp_oauth_nb.protocol.jsonrpc import answer
-from mcp_oauth_nb.protocol.profiles import spoken
+from mcp_oauth_nb.protocol.mirroring import mirrored_arguments
+from mcp_oauth_nb.protocol.profiles import KNOWN_VERSIONS, spoken
 from mcp_oauth_nb.protocol.spec import Spec
-from mcp_oauth_nb.protocol.step import Step, Stopped, Want, Wants, step
+from mcp_oauth_nb.protocol.step import Send, Step, Stopped, Wants, step
 from mcp_oauth_nb.records import Exchange
-from mcp_oauth_nb.steps.authorization import authorize, callback, pkce
-from mcp_oauth_nb.steps.discovery import resource_metadata, server_metadata
-from mcp_oauth_nb.steps.messages import later_call, opening
-from mcp_oauth_nb.steps.registration import register
+from mcp_oauth_nb.steps.insisting import WITH_TOKEN, ask, ask_to_open, send_once
+from mcp_oauth_nb.steps.messages import METHOD_NOT_FOUND, later_call, opening, ours_in_meta
 from mcp_oauth_nb.steps.sending import send_to_resource
-from mcp_oauth_nb.steps.tokens import REPLAY_REFUSED, token
+from mcp_oauth_nb.steps.tokens import REPLAY_REFUSED
 from mcp_oauth_nb.steps.words import answered, brief, unanswered
 
-WITH_TOKEN = "the URL you typed, with the access token"
-MOST_AUTHORIZATIONS = 3
-"""Authorization requests in one flow, the first one included (MCP: a few tries, then give up)."""
-
-Asked = Generator[Want, Exchange, tuple[Flow, Exchange, str]]
-"""Ends with the flow, the last answer, and why it was not tried again (empty where it succeeded)."""
+NEW_SESSION = "the session was answered with 404: a new one is opened, with the access token"
+MOST_PAGES = 20
+"""Pages of a list of tools that are fetched."""
+LIST_ID, CALL_ID, ONE_ID, NEXT_PAGE_ID = 2, 3, 10, 11
+"""Ids of the requests in a conversation, which begins with 1; every further page of the list has the next one."""
 
 
 @step(title="Authenticated MCP request", spec=Spec("MCP 2025-11-25", "Access Token Usage"))
 def mcp(flow: Flow) -> Wants:
     """Open the conversation with the token, list the tools, and call the one tool that the settings name, if any."""
-    flow, opened = yield from opening(flow, need(flow.tokens, "access token", "dbg.token()"), WITH_TOKEN)
+    need(flow.tokens, "access token", "dbg.token()")
+    rounds = flow.rounds
+    flow, opened, given_up = yield from ask_to_open(flow)
     session = _session(flow, opened)
     if session is None:
-        return Stopped(_refused(opened, 1))
+        return Stopped(given_up or _refused(opened, 1), None if flow.rounds == rounds else flow)
+    if session.protocol_version not in ("", *KNOWN_VERSIONS) and not flow.lenient:
+        chosen = brief(repr(session.protocol_version))
+        return Stopped(f"the server chose protocol version {chosen}, which is not spoken here")
+    flow = yield from _begun(flow, session)
+    listed = yield from _list_tools(flow)
+    if isinstance(listed, Stopped) or flow.settings.tool is None:
+        return listed
+    return (yield from _call_tool(listed, flow.settings.tool.name, flow.settings.tool.params))
+
+
+def _begun(flow: Flow, session: Session) -> Generator[Send, Exchange, Flow]:
+    """Go on in a session that was opened; where there is a handshake, this is its last message."""
     flow = flow.learn(session=session)
     if flow.profile.conversation == "handshake":
         told = later_call(flow, flow.tokens, session, "notifications/initialized", None, None, WITH_TOKEN)
         flow, _ = yield from send_to_resource(flow, flow.tokens, told)
-    flow, listed, given_up = yield from ask(flow, "tools/list", {}, 2)
-    if (wanted := _needed(listed, 2, "tools/list", {})) is not None:
-        return Stopped(wanted.told, flow.learn(input_needed=wanted))
-    tools = _tools(listed)
-    if tools is None:
-        return Stopped(given_up or _refused(listed, 2), flow)
-    flow = flow.learn(session=replace(session, tools=tools))
-    tool = flow.settings.tool
-    if tool is not None:
-        flow, called, given_up = yield from ask(flow, "tools/call", tool.params, 3)
-        if (wanted := _needed(called, 3, "tools/call", tool.params)) is not None:
-            return Stopped(wanted.told, flow.learn(input_needed=wanted))
-        if not _has_result(called, 3):
-            return Stopped(given_up or _refused(called, 3), flow)
-    return flow.learn(input_needed=None)
+    return flow
 
 
-def ask(flow: Flow, method: str, params: Mapping[str, Any], request_id: int) -> Asked:
-    """Send a request, and again after a step-up or a fresh discovery, as long as the server says what it wants."""
+def _list_tools(flow: Flow) -> Wants:
+    """The tools, page by page: a server may cut the list anywhere (MCP pagination)."""
+    params: dict[str, Any] = {}
+    seen: list[str] = []
     while True:
-        worked = bool(flow.session)
-        call = later_call(flow, flow.tokens, flow.session, method, params, request_id, WITH_TOKEN)
-        flow, exchange = yield from send_to_resource(flow, flow.tokens, call, request_id)
-        bearer = _challenge(exchange)
-        if exchange.status == 403 and bearer is not None and bearer.get("error") == "insufficient_scope":
-            result = yield from _step_up(flow, bearer)
-        elif exchange.status == 401 and bearer is not None and worked:
-            result = yield from _discover_again(flow, exchange)
-        else:
-            return flow, exchange, ""
-        if isinstance(result, Stopped):
-            return result.flow or flow, exchange, result.reason
-        flow = result
+        request_id = NEXT_PAGE_ID + len(seen) - 1 if seen else LIST_ID
+        flow, listed, given_up = yield from ask(flow, "tools/list", params, request_id)
+        if (wanted := _needed(listed, request_id, "tools/list", params)) is not None:
+            return Stopped(wanted.told, flow.learn(input_needed=wanted))
+        result = _result(listed, request_id)
+        if result is None:
+            return Stopped(given_up or _refused(listed, request_id), flow)
+        cursor = result.get("nextCursor")
+        goes_on = isinstance(cursor, str) and bool(cursor)
+        session = need(flow.session, "MCP session", "dbg.mcp()")
+        flow = flow.learn(session=replace(_with_tools(session, result), more_tools=goes_on), input_needed=None)
+        # A cursor that came before would lead round and round.
+        if not isinstance(cursor, str) or not goes_on or cursor in seen or len(seen) == MOST_PAGES - 1:
+            return flow
+        seen.append(cursor)
+        params = {"cursor": cursor}
 
 
-def _step_up(flow: Flow, bearer: Challenge) -> Wants:
-    """Authorize again for the challenged scope; from 2026-07-28 on together with what was asked for before."""
-    asked = flow.authorization or (flow.tokens if flow.settings.grant != "authorization_code" else None)
-    earlier = ((asked.scope if asked else None) or "").split()
-    challenged = (bearer.get("scope") or "").split()
-    wanted = [*earlier, *(one for one in challenged if one not in earlier)]
-    if not flow.profile.adds_earlier_scopes and not flow.settings.auto:
-        wanted = challenged
-    before = (earlier, (flow.step_up_scope or "").split())
-    if not challenged or any(set(wanted) == set(one) for one in before):
-        return Stopped("the scope of the challenge was granted or asked for before: asking again would not end")
-    return (yield from _authorize_again(flow.learn(step_up_scope=" ".join(wanted))))
-
-
-def _discover_again(flow: Flow, refused: Exchange) -> Wants:
-    """A token that worked is refused: read the metadata again, register where that leads elsewhere, and authorize."""
-    lines = refused.response.header_lines("www-authenticate") if refused.response else ()
-    challenged = Challenged(401, parse_challenges(lines), refused.id)
-    issuer = flow.server_metadata.text("issuer") if flow.server_metadata else None
-    current: Flow | Stopped = flow.learn(challenge=challenged, step_up_scope=None)
-    for one in (resource_metadata, server_metadata):
-        assert isinstance(current, Flow)
-        current = yield from one.run(current)
-        if isinstance(current, Stopped):
-            return Stopped(current.reason)  # half a discovery must not stand beside the tokens of the one before
-    assert isinstance(current, Flow)
-    if current.server_metadata is not None and current.server_metadata.text("issuer") != issuer:
-        current = yield from register.run(current)
-        if isinstance(current, Stopped):
-            return current
-    return (yield from _authorize_again(current))
-
-
-def _authorize_again(flow: Flow) -> Wants:
-    if flow.rounds >= MOST_AUTHORIZATIONS:
-        return Stopped(f"{flow.rounds} authorization requests were made for one operation: it is given up")
-    current: Flow | Stopped = flow
-    for one in (pkce, authorize, callback, token) if flow.settings.grant == "authorization_code" else (token,):
-        assert isinstance(current, Flow)
-        current = yield from one.run(current)
-        if isinstance(current, Stopped):
-            return current
-    return current
-
-
-def _challenge(exchange: Exchange) -> Challenge | None:
-    if exchange.response is None:
-        return None
-    return parse_challenges(exchange.response.header_lines("www-authenticate")).bearer()
+def _call_tool(flow: Flow, name: str, params: Mapping[str, Any]) -> Wants:
+    """Call the tool that the user named. A tool that answers that it failed has not shown that it can be called."""
+    flow, called, given_up = yield from ask(flow, "tools/call", params, CALL_ID)
+    if (wanted := _needed(called, CALL_ID, "tools/call", params)) is not None:
+        return Stopped(wanted.told, flow.learn(input_needed=wanted))
+    result = _result(called, CALL_ID)
+    if result is None:
+        return Stopped(given_up or _refused(called, CALL_ID), flow)
+    if result.get("isError") is True:
+        return Stopped(f"the tool {brief(name)} answered that it failed", flow)
+    return flow.learn(input_needed=None)
 
 
 def call_step(method: str, params: Mapping[str, Any]) -> Step:
@@ -139,21 +98,47 @@ def call_step(method: str, params: Mapping[str, Any]) -> Step:
 
 
 def _one(method: str, params: Mapping[str, Any]) -> Callable[[Flow], Wants]:
-    """Just this one request: somebody who tries things out wants to see the refusal, not a second authorization."""
+    """Just this one request: somebody who tries things out wants to see the refusal, not a second authorization.
+
+    Only a session that has ended since is begun anew: a server may end one at any time (MCP session management).
+    """
 
     def run(flow: Flow) -> Wants:
         tokens = need(flow.tokens, "access token", "dbg.token()")
         session = need(flow.session, "MCP session", "dbg.mcp()")
-        call = later_call(flow, tokens, session, method, params, 10, WITH_TOKEN)
-        after, exchange = yield from send_to_resource(flow, tokens, call, 10)
-        if (wanted := _needed(exchange, 10, method, params)) is not None:
+        after, exchange = yield from send_once(flow, tokens, method, params, ONE_ID)
+        if session.id and _has_ended(exchange):
+            again = yield from _open_anew(after, tokens, session)
+            if isinstance(again, Stopped):
+                return again
+            after, exchange = yield from send_once(again, tokens, method, params, ONE_ID)
+        if (wanted := _needed(exchange, ONE_ID, method, params)) is not None:
             outcome = Outcome(f"{method}: input required", exchange.id)
             return Stopped(wanted.told, after.learn(called=outcome, input_needed=wanted))
-        if not _has_result(exchange, 10):
-            return Stopped(_refused(exchange, 10), None if after is flow else after)
-        return after.learn(called=Outcome(f"{method} answered", exchange.id), input_needed=None)
+        if not _has_result(exchange, ONE_ID):
+            return Stopped(_refused(exchange, ONE_ID), None if after is flow else after)
+        replaced = ", ".join(ours_in_meta(after, params))
+        details = (("replaced in _meta", f"{replaced}: this client says them itself"),) if replaced else ()
+        return after.learn(called=Outcome(f"{method} answered", exchange.id, details), input_needed=None)
 
     return run
+
+
+def _has_ended(exchange: Exchange) -> bool:
+    """Whether a server says that it does not know the session, and not the method, nor one that the user made up."""
+    error = _error(exchange, ONE_ID)
+    made_up = any(part.lower() == "headers.mcp-session-id" for part in exchange.edited)
+    return exchange.status == 404 and error.get("code") != METHOD_NOT_FOUND and not made_up
+
+
+def _open_anew(flow: Flow, tokens: Tokens, ended: Session) -> Wants:
+    """A new session in the place of one that has ended, with the tools that were listed (MCP session management)."""
+    flow, opened = yield from opening(flow.learn(session=None), tokens, NEW_SESSION)
+    session = _session(flow, opened)
+    if session is None:
+        return Stopped(_refused(opened, 1))
+    session = replace(session, tools=ended.tools, more_tools=ended.more_tools, mirrored=ended.mirrored)
+    return (yield from _begun(flow, session))
 
 
 @step(title="MCP request after revocation", spec=Spec("RFC 7009", "2"), probe=True)
@@ -201,13 +186,13 @@ def _name(info: object) -> str:
     return name if isinstance(name, str) else ""
 
 
-def _tools(exchange: Exchange) -> tuple[str, ...] | None:
-    result = _result(exchange, 2)
-    if result is None:
-        return None
+def _with_tools(session: Session, result: Mapping[str, Any]) -> Session:
+    """The session with the tools of one more page."""
     listed = result.get("tools")
-    tools = listed if isinstance(listed, list) else []
-    return tuple(str(tool.get("name", "")) for tool in tools if isinstance(tool, dict))
+    tools = [tool for tool in listed if isinstance(tool, dict)] if isinstance(listed, list) else []
+    names = [str(tool.get("name", "")) for tool in tools]
+    schemas = zip(names, (mirrored_arguments(tool.get("inputSchema")) for tool in tools), strict=True)
+    return replace(session, tools=(*session.tools, *names), mirrored={**session.mirrored, **dict(schemas)})
 
 
 def _result(exchange: Exchange, request_id: int) -> Mapping[str, Any] | None:
@@ -228,10 +213,16 @@ def _has_result(exchange: Exchange, request_id: int) -> bool:
 
 
 def _refused(exchange: Exchange, request_id: int) -> str:
-    error = (answer(exchange.response, request_id) or {}).get("error") if exchange.response else None
-    if isinstance(error, dict):
+    error = _error(exchange, request_id)
+    if error:
         return f"expected a result, got {exchange.status} with JSON-RPC error {brief(error.get('code'))}"
     return _failed(exchange) or f"expected a JSON-RPC result, got {answered(exchange)}"
+
+
+def _error(exchange: Exchange, request_id: int) -> Mapping[str, Any]:
+    """The JSON-RPC error that answers a request; empty where there is none."""
+    error = (answer(exchange.response, request_id) or {}).get("error") if exchange.response else None
+    return error if isinstance(error, dict) else {}
 
 
 def _failed(exchange: Exchange) -> str:

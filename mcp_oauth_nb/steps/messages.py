@@ -7,13 +7,14 @@ and name in headers as well.
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Generator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from mcp_oauth_nb.protocol.flow import Era, Flow, Session, Tokens
 from mcp_oauth_nb.protocol.grants import EXTENSIONS
-from mcp_oauth_nb.protocol.jsonrpc import answer, request
+from mcp_oauth_nb.protocol.jsonrpc import EVENT_STREAM, answer, request
+from mcp_oauth_nb.protocol.mirroring import NAMED, argument_headers, header_text
 from mcp_oauth_nb.protocol.profiles import LATEST_HANDSHAKE, MODERN, PROFILES, Profile, spoken
 from mcp_oauth_nb.protocol.step import Call, Send
 from mcp_oauth_nb.records import Exchange
@@ -22,11 +23,13 @@ from mcp_oauth_nb.steps.sending import authorization, send_to_resource
 ACCEPT = ("Accept", "application/json, text/event-stream")
 CLIENT_INFO = {"name": "mcp-oauth-nb", "version": "0.1.0"}
 META = "io.modelcontextprotocol/"
+OF_CLIENT = (f"{META}protocolVersion", f"{META}clientInfo", f"{META}clientCapabilities")
+"""What a client says of itself in ``_meta`` of every request."""
 UNSUPPORTED_VERSION = (-32022, -32004)
 """JSON-RPC code of "unsupported protocol version", and the number it had before release."""
 MODERN_CODES = (*UNSUPPORTED_VERSION, -32020, -32021, -32001, -32003, -32602)
-NAMED = {"tools/call": "name", "prompts/get": "name", "resources/read": "uri"}
-"""Methods whose subject is repeated in the header ``Mcp-Name``."""
+"""What a server of the modern protocol says with status 400; with any other status the codes mean something else."""
+METHOD_NOT_FOUND = -32601
 
 Opened = Generator[Send, Exchange, tuple[Flow, Exchange]]
 
@@ -36,19 +39,24 @@ def opening(flow: Flow, tokens: Tokens | None, why: str) -> Opened:
 
     A client that speaks both sends the modern request first and falls back to ``initialize`` when a server refuses it
     without any word of the modern protocol. A 401 tells nothing about the version: it stays open until the token.
+    A modern server that lacks ``server/discover`` is asked for its tools in its place.
     """
-    if not flow.settings.auto or flow.era is not None:
-        flow, exchange = yield from send_to_resource(flow, tokens, opening_call(flow, flow.profile, tokens, why), 1)
+    open_yet = flow.settings.auto and flow.era is None
+    profile = MODERN if open_yet else flow.profile
+    flow, exchange = yield from send_to_resource(flow, tokens, opening_call(flow, profile, tokens, why), 1)
+    era = _told_by(exchange) if open_yet else flow.era
+    if open_yet and era is not None:
+        flow = flow.learn(era=era)
+        if era.profile is not MODERN or not (_is_success(exchange) or _lacks_discovery(exchange)):
+            again = opening_call(flow, era.profile, tokens, why)
+            flow, exchange = yield from send_to_resource(flow, tokens, again, 1)
+    if flow.profile.conversation == "handshake":
         return _negotiated(flow, exchange), exchange
-    flow, exchange = yield from send_to_resource(flow, tokens, opening_call(flow, MODERN, tokens, why), 1)
-    era = _told_by(exchange)
-    if era is None:
-        return flow, exchange
-    flow = flow.learn(era=era)
-    if era.profile is MODERN and exchange.status is not None and exchange.status // 100 == 2:
-        return flow, exchange
-    flow, exchange = yield from send_to_resource(flow, tokens, opening_call(flow, era.profile, tokens, why), 1)
-    return _negotiated(flow, exchange), exchange
+    if _lacks_discovery(exchange):
+        instead = later_call(flow, tokens, None, "tools/list", {}, 1, why)
+        instead = replace(instead, handshake=tokens is not None)
+        flow, exchange = yield from send_to_resource(flow, tokens, instead, 1)
+    return flow, exchange
 
 
 def opening_call(flow: Flow, profile: Profile, tokens: Tokens | None, why: str) -> Call:
@@ -79,7 +87,9 @@ def later_call(
     headers = [ACCEPT, *authorization(flow, tokens)]
     if profile.version_header:
         negotiated = session.protocol_version if session else ""
-        headers.append((profile.version_header, negotiated or profile.version))
+        # A version that no header can carry is a finding already, and goes on only where the user says so.
+        is_sendable = bool(negotiated) and header_text(negotiated) == negotiated
+        headers.append((profile.version_header, negotiated if is_sendable else profile.version))
     if session and session.id:
         headers.append(("Mcp-Session-Id", session.id))
     body = request(method, params, request_id)
@@ -101,42 +111,64 @@ def _complete(
     version = spoken(profile.version)
     extension = EXTENSIONS.get(flow.settings.grant)
     capabilities: dict[str, Any] = {"extensions": {extension: {}}} if extension else {}
-    meta = {
-        f"{META}protocolVersion": version,
-        f"{META}clientInfo": CLIENT_INFO,
-        f"{META}clientCapabilities": capabilities,
-    }
+    meta: dict[str, Any] = dict(zip(OF_CLIENT, (version, CLIENT_INFO, capabilities), strict=True))
     headers = [ACCEPT, *authorization(flow, tokens), (profile.version_header, version), ("Mcp-Method", method)]
     subject = params.get(NAMED.get(method, ""))
     if isinstance(subject, str):
         headers.append(("Mcp-Name", header_text(subject)))
+        mirrored = flow.session.mirrored if flow.session and method == "tools/call" else {}
+        headers += argument_headers(mirrored.get(subject, {}), params.get("arguments"))
+    given = params.get("_meta")
+    meta = {**given, **meta} if isinstance(given, Mapping) else meta
     body = request(method, {**params, "_meta": meta}, request_id)
     return Call("POST", flow.settings.url, tuple(headers), json=body, why=why, handshake=handshake)
 
 
-def header_text(value: str) -> str:
-    """A value as a header may carry it: as it is when plainly visible ASCII, else base64 between its marks."""
-    plain = value.isascii() and value.isprintable() and value == value.strip() and not value.startswith("=?")
-    if plain and value:
-        return value
-    return f"=?base64?{base64.b64encode(value.encode('utf-8', 'replace')).decode()}?="
+def ours_in_meta(flow: Flow, params: Mapping[str, Any]) -> tuple[str, ...]:
+    """Members of the user's own ``_meta`` in whose place stands what the client has to say there itself."""
+    given = params.get("_meta")
+    if flow.profile.conversation != "per request" or not isinstance(given, Mapping):
+        return ()
+    return tuple(name for name in OF_CLIENT if name in given)
+
+
+def resuming_call(flow: Flow, event_id: str, why: str) -> Call:
+    """Ask for what an event stream had still to say behind an event (MCP 2025-11-25, Resumability and Redelivery)."""
+    like = later_call(flow, flow.tokens, flow.session, "", None, None, why)
+    headers = tuple(pair for pair in like.headers if pair != ACCEPT)
+    return Call("GET", like.url, (("Accept", EVENT_STREAM), *headers, ("Last-Event-ID", event_id)), why=why)
 
 
 def _told_by(exchange: Exchange) -> Era | None:
     """What the answer to a modern request says about the server's era; None where it says nothing."""
     if exchange.response is None or exchange.failure is not None or exchange.status in (401, 403):
         return None
-    message = answer(exchange.response, 1) or {}
-    error = message.get("error")
-    code = error.get("code") if isinstance(error, dict) else None
-    status = exchange.response.status
-    if status // 100 == 2 and "result" in message:
+    error, status = _error(exchange), exchange.response.status
+    code = error.get("code")
+    if status // 100 == 2 and "result" in (answer(exchange.response, 1) or {}):
         return Era(MODERN, "server/discover was answered", exchange.id)
-    if code in UNSUPPORTED_VERSION and isinstance(error, dict):
+    if _lacks_discovery(exchange):
+        return Era(MODERN, f"server/discover was refused with {status} and {METHOD_NOT_FOUND}", exchange.id)
+    if status == 400 and code in UNSUPPORTED_VERSION:
         return _supported(error, exchange.id)
-    if code in MODERN_CODES or status // 100 not in (2, 4):
+    if (status == 400 and code in MODERN_CODES) or status // 100 not in (2, 4):
         return None
     return Era(LATEST_HANDSHAKE, f"a request without handshake was refused with {status}", exchange.id)
+
+
+def _lacks_discovery(exchange: Exchange) -> bool:
+    """Whether a server of the modern protocol does not know ``server/discover``: 404 with a word of JSON-RPC."""
+    return exchange.status == 404 and _error(exchange).get("code") == METHOD_NOT_FOUND
+
+
+def _is_success(exchange: Exchange) -> bool:
+    return exchange.status is not None and exchange.status // 100 == 2
+
+
+def _error(exchange: Exchange) -> Mapping[str, Any]:
+    """The JSON-RPC error that answers the opening request; empty where there is none."""
+    error = (answer(exchange.response, 1) or {}).get("error") if exchange.response else None
+    return error if isinstance(error, dict) else {}
 
 
 def _supported(error: Mapping[str, Any], exchange: int) -> Era | None:

@@ -264,7 +264,10 @@ class Running:
     def _pause(self, want: Pause) -> None:
         """Wait for a person at another device, who is told of it at the first pause; `stop` ends the waiting."""
         driver = self._driver
-        if self._paused_s is None and want.url:
+        if not want.url:  # nobody is waited for but a server
+            driver.stop.wait(want.seconds)
+            return
+        if self._paused_s is None:
             if callable(driver.browser) and not driver.person and is_openable(want.url):
                 driver.browser(want.url)
             elif driver.announce is not None:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mcp_oauth_nb.protocol.jsonrpc import Event, answer, events, holds_answer, messages, request
+from mcp_oauth_nb.protocol.jsonrpc import Event, answer, events, holds_answer, messages, request, where_to_resume
 from mcp_oauth_nb.records import Response
 
 ANSWER = {"jsonrpc": "2.0", "id": 1, "result": {"ok": True}}
@@ -123,3 +123,23 @@ def test_any_lines_of_data_come_back(lines, end):
 
 def test_a_repr_shows_no_data():
     assert "s3cr3t" not in repr(Event("s3cr3t", "s3cr3t", "s3cr3t"))
+
+
+@pytest.mark.parametrize(
+    ("body", "id_", "retry_ms"),
+    [
+        (b"id: e1\nretry: 10\ndata:\n\n", "e1", 10),
+        (b"id: e1\n\n", "e1", None),
+        (b"id: e1\ndata: {}\n\ndata: {}\n\n", "e1", None),
+        (b"id: e1\ndata: {}\n\nid: unfinished\ndata: {}\n", "e1", None),
+    ],
+)
+def test_where_a_stream_is_resumed(body, id_, retry_ms):
+    last = where_to_resume(response(body, "text/event-stream"))
+    assert (last.id, last.retry_ms) == (id_, retry_ms)
+
+
+@pytest.mark.parametrize("body", [b"", b"data: {}\n\n", b"id: e1\n", b"id: e1\n\nid:\n\n", b"id: a\x1bb\n\n"])
+def test_where_it_cannot_be_resumed(body):
+    assert where_to_resume(response(body, "text/event-stream")) is None
+    assert where_to_resume(response(b"id: e1\n\n")) is None

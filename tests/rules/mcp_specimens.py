@@ -156,6 +156,7 @@ BREAKING: dict[str, Trace] = {
     "mcp-media-type": asked(initialized(), notified(), listed(headers=PLAIN_TEXT)),
     "response-misdirected": asked(initialized(), notified(), listed(body=result(7, tools=[])), achieved=False),
     "result-type-missing": speaking(modern("tools/list", body=result(1, tools=[]))),
+    "tool-failed": speaking(modern("tools/call", body=result(1, isError=True, resultType="complete"), **TOOL)),
     "discover-missing": speaking(
         modern("server/discover", body={**rpc_error(-32601), "id": 1}, status=404), achieved=False
     ),
@@ -166,7 +167,9 @@ _READ = with_token(OURS, *opened_with(OURS), scope="mcp:tools")
 _MODERN = speaking(modern("server/discover"), modern("tools/list", 2), modern("tools/call", 3, **TOOL))
 CLEAN: dict[str, Trace] = {
     **dict.fromkeys(BREAKING, _READ),
-    **dict.fromkeys(("meta-missing", "method-header-differs", "result-type-missing", "discover-missing"), _MODERN),
+    **dict.fromkeys(
+        ("meta-missing", "method-header-differs", "result-type-missing", "tool-failed", "discover-missing"), _MODERN
+    ),
     "token-only-posted": asked(*opened_with(ACCESS), stream(), stream("DELETE")),
     "token-of-another-server": asked(mcp_request(rpc("initialize"), 401, token=OURS), achieved=False),
     "version-header-demanded": asked(initialized(), notified(version=None), listed(version=None)),

@@ -5,11 +5,25 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from factories import ACCESS, URL, initialized, listed, mcp_request, notified, result, rpc, rpc_error
+from factories import (
+    ACCESS,
+    SSE,
+    URL,
+    initialized,
+    listed,
+    mcp_request,
+    notified,
+    result,
+    rpc,
+    rpc_error,
+    sse,
+    texchange,
+)
 
-from mcp_oauth_nb.records import Trace
+from mcp_oauth_nb.protocol.mirroring import plain_text
+from mcp_oauth_nb.records import Exchange, Headers, Response, Trace
 from mcp_oauth_nb.rules import diagnose, judge
-from mcp_oauth_nb.rules.conversation import accepts_both, plain
+from mcp_oauth_nb.rules.conversation import accepts_both
 from mcp_oauth_nb.rules.rule import Finding
 from mcp_oauth_nb.rules.token_claims import scopes_in, seconds
 from rules.mcp_specimens import AT_NOON, OURS, TOOL, asked, issued_as, modern, opened_with, speaking, stream, with_token
@@ -38,7 +52,7 @@ def test_both_kinds_of_answer_are_accepted(header: str | None, fits: bool) -> No
     [("echo", "echo"), ("=?base64?w6Q=?=", "\u00e4"), ("=?base64?%%%?=", "=?base64?%%%?="), ("=?base64?", "=?base64?")],
 )
 def test_a_header_in_base64_is_read(header: str, text: str) -> None:
-    assert plain(header) == text
+    assert plain_text(header) == text
 
 
 @pytest.mark.parametrize(
@@ -128,8 +142,122 @@ def test_headers_repeat_the_body_also_in_base64() -> None:
     assert missing["method-header-differs"].part == "header:Mcp-Name"
 
 
+REGION = {"type": "string", "x-mcp-header": "Region"}
+MARKED = {"name": "echo", "inputSchema": {"properties": {"region": REGION, "text": {"type": "string"}}}}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sent", "seen"),
+    [
+        ({"region": "eu"}, "eu", None),
+        ({"region": "ä"}, "=?base64?w6Q=?=", None),
+        ({"text": "x"}, None, None),
+        ({"region": "eu"}, None, "no such header"),
+        ({"region": "eu"}, "us", '"us"'),
+        ({}, "eu", '"eu"'),
+    ],
+)
+def test_headers_repeat_the_arguments_that_the_schema_marks(arguments, sent: str | None, seen: str | None) -> None:
+    told = (("Mcp-Method", "tools/call"), ("Mcp-Name", "echo"), *((("mcp-param-region", sent),) if sent else ()))
+    listing = modern("tools/list", body=result(1, resultType="complete", tools=[MARKED, {"name": 5}, "x"]))
+    call = modern("tools/call", 2, told=told, name="echo", arguments=arguments)
+    finding = found(speaking(listing, call)).get("method-header-differs")
+    assert (finding.observed if finding else None) == seen
+    if finding:
+        assert (finding.part, finding.who) == ("header:Mcp-Param-Region", "client")
+    assert "method-header-differs" not in found(speaking(call, listing))
+
+
+def test_a_header_mismatch_is_the_clients_mistake() -> None:
+    refused = modern("tools/call", body={**rpc_error(-32020), "id": 1}, status=400, **TOOL)
+    assert found(speaking(refused, achieved=False))["mcp-error"].who == "client"
+
+
+@pytest.mark.parametrize("version", ["2026-11-01", "banana"])
+def test_a_version_that_nobody_published_does_not_make_a_request_complete_in_itself(version: str) -> None:
+    later = (notified(version=version), listed(version=version))
+    findings = found(asked(initialized(sse(result(protocolVersion=version))), *later))
+    assert list(findings) == ["version-unsupported"]
+    assert findings["version-unsupported"].level == "SHOULD"
+    assert "meta-missing" in found(asked(listed(version="2026-07-28", session=None)))
+
+
+def test_a_version_that_ended_the_conversation_is_why() -> None:
+    opened = initialized(sse(result(protocolVersion="banana")))
+    findings = found(asked(opened, achieved=False)).values()
+    assert [(one.rule, one.level, one.who) for one in findings] == [("version-unsupported", "MUST", "MCP server")]
+
+
+def resumed(status: int = 200, body: bytes = b"", headers: Headers = SSE) -> Exchange:
+    """A request for the rest of an event stream."""
+    sent = (("Accept", "text/event-stream"), ("Authorization", f"Bearer {ACCESS}"), ("Last-Event-ID", "e1"))
+    return texchange("mcp", URL, status, body, method="GET", sent_headers=sent, headers=headers)
+
+
+class TestResumedStreams:
+    CUT = listed(body=b"id: e1\ndata:\n\n", headers=SSE)
+
+    def rules(self, *sent: Exchange, achieved: bool = True) -> dict[str, Finding]:
+        return found(asked(initialized(), notified(), self.CUT, *sent, achieved=achieved))
+
+    def test_a_stream_that_was_resumed_leaves_nothing_to_mend(self) -> None:
+        assert self.rules(resumed(body=sse(result(2, tools=[])))) == {}
+        assert self.rules(resumed(body=b"id: e2\n\n"), resumed(body=sse(result(2, tools=[])))) == {}
+
+    def test_one_that_never_answers_is_told_once(self) -> None:
+        findings = self.rules(resumed(body=b"id: e2\n\n"), achieved=False)
+        assert list(findings) == ["mcp-error"]
+        assert findings["mcp-error"].observed == "an event stream without the answer"
+
+    def test_a_server_that_does_not_resume_it(self) -> None:
+        findings = self.rules(resumed(405, headers=()), achieved=False)
+        assert list(findings) == ["mcp-error"]
+        assert "tools/list" in findings["mcp-error"].summary
+
+    def test_a_stream_that_stands_alone_needs_no_answer(self) -> None:
+        for answer in (stream(), replace(stream(), response=Response(200, "", SSE, b": hello\n\n"))):
+            assert "mcp-error" not in found(asked(*opened_with(ACCESS), answer))
+
+
+class TestFailedTools:
+    def called(self, said: str, *, achieved: bool) -> Finding:
+        body = result(1, isError=True, resultType="complete", content=[{"type": "text", "text": said}, 5])
+        return found(speaking(modern("tools/call", body=body, **TOOL), achieved=achieved))["tool-failed"]
+
+    def test_the_tool_says_why(self) -> None:
+        finding = self.called("division by zero", achieved=True)
+        assert (finding.level, finding.who) == ("SHOULD", "user")
+        assert "division by zero" in finding.observed
+        assert self.called("x", achieved=False).level == "MUST"
+
+    @pytest.mark.parametrize("said", ["401 Unauthorized", "the token has expired", "Missing token", "access token?"])
+    def test_an_authorization_failure_is_not_for_a_result(self, said: str) -> None:
+        finding = self.called(said, achieved=True)
+        assert (finding.who, finding.expected) == ("MCP server", "401 or 403")
+
+    @pytest.mark.parametrize("said", ["unexpected token < in JSON", "4011 rows", "no authority"])
+    def test_not_every_token_is_one_of_oauth(self, said: str) -> None:
+        assert self.called(said, achieved=True).who == "user"
+
+
+def test_a_session_that_was_begun_anew_leaves_nothing_to_mend() -> None:
+    sent = (initialized(), notified(), listed(404), initialized(), notified(), listed())
+    assert "session-lost" not in found(asked(*sent))
+
+
+def test_a_refused_opening_is_allowed_by_any_later_opening() -> None:
+    challenged = (("WWW-Authenticate", 'Bearer error="insufficient_scope", scope="mcp:tools mcp:write"'),)
+    refused = modern("server/discover", body=b"", status=403)
+    assert refused.response is not None
+    refused = replace(refused, response=replace(refused.response, headers=challenged))
+    assert "insufficient-scope" in found(speaking(refused, achieved=False))
+    assert "insufficient-scope" not in found(asked(refused, *opened_with(ACCESS)))
+
+
 def test_a_server_that_was_asked_which_version_it_speaks_may_lack_the_discovery() -> None:
     trace = speaking(modern("server/discover", body={**rpc_error(-32601), "id": 1}, status=404), achieved=False)
     told = replace(trace, settings={**trace.settings, "protocol told": "not told yet"})
     assert "discover-missing" in found(trace)
     assert "discover-missing" not in found(told)
+    modern_all_the_same = replace(trace, settings={**trace.settings, "protocol told": "server/discover was refused"})
+    assert "discover-missing" in found(modern_all_the_same)

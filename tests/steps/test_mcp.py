@@ -8,8 +8,10 @@ import pytest
 from playbook import play
 
 from mcp_oauth_nb.errors import NotYet
-from mcp_oauth_nb.protocol.flow import ToolCall
-from mcp_oauth_nb.steps.mcp import call_step, mcp, revoked
+from mcp_oauth_nb.protocol.flow import Session, Tokens, ToolCall
+from mcp_oauth_nb.protocol.profiles import PROFILES
+from mcp_oauth_nb.steps.insisting import MOST_RESUMPTIONS
+from mcp_oauth_nb.steps.mcp import MOST_PAGES, call_step, mcp, revoked
 
 from .flows import URL, known
 
@@ -121,6 +123,12 @@ class TestMcp:
         begun.sends("POST", URL, json={"method": "tools/call", "params": params}, answer_id=3)
         begun.gets(200, CALLED).learns(session={"tools": ("echo", "add")})
 
+    def test_a_tool_that_failed_was_not_called_with_success(self) -> None:
+        flow = known("tokens", tool=ToolCall("echo"))
+        begun = play(mcp, flow).gets(200, INITIALIZED).gets(202).gets(200, LISTED)
+        begun.gets(200, {"id": 3, "result": {"isError": True, "content": []}})
+        assert begun.stops("the tool echo answered that it failed", session={"tools": ("echo", "add")})
+
     def test_the_tool_refused(self) -> None:
         flow = known("tokens", tool=ToolCall("echo"))
         begun = play(mcp, flow).gets(200, INITIALIZED).gets(202).gets(200, LISTED)
@@ -140,7 +148,133 @@ class TestCall:
         begun.gets(200, {"id": 10, "result": {}}).learns(called={"summary": "resources/list answered"})
 
     def test_refused(self) -> None:
-        play(call_step("x", {}), known("session")).gets(404).stops("got 404")
+        play(call_step("x", {}), known("session")).gets(500).stops("got 500")
+
+    def test_a_session_that_has_ended_is_begun_anew(self) -> None:
+        begun = play(call_step("tools/list", {}), known("session")).gets(404)
+        begun.sends("POST", URL, json={"method": "initialize"}, headers=TOKEN | {"Mcp-Session-Id": None})
+        begun.gets(200, INITIALIZED, SESSION)
+        renewed = {"Mcp-Session-Id": "s-1"}
+        begun.sends("POST", URL, json={"method": "notifications/initialized"}, headers=renewed).gets(202)
+        begun.sends("POST", URL, json={"method": "tools/list"}, headers=renewed, answer_id=10)
+        begun.gets(200, {"id": 10, "result": {}})
+        begun.learns(session={"id": "s-1", "tools": ("echo",)}, called={"summary": "tools/list answered"})
+
+    def test_a_second_404_is_the_end(self) -> None:
+        begun = play(call_step("x", {}), known("session")).gets(404).gets(200, INITIALIZED, SESSION).gets(202)
+        assert begun.gets(404).stops("got 404", session={"id": "s-1"})
+        play(call_step("x", {}), known("session")).gets(404).gets(500).stops("got 500")
+
+    def test_no_session_and_an_unknown_method_are_no_end_of_one(self) -> None:
+        alone = known("session", facts={"session": Session("2025-11-25")})
+        play(call_step("x", {}), alone).gets(404).stops("got 404")
+        unknown = {"id": 10, "error": {"code": -32601}}
+        play(call_step("x", {}), known("session")).gets(404, unknown).stops("-32601")
+
+
+class TestPages:
+    def begun(self):
+        return play(mcp, known("tokens")).gets(200, INITIALIZED).gets(202)
+
+    def page(self, number: int, cursor: object = None, *names: str):
+        listed = {"tools": [{"name": name} for name in names], "nextCursor": cursor}
+        return {"id": number, "result": listed}
+
+    def test_all_pages_are_fetched(self) -> None:
+        begun = self.begun().sends("POST", URL, json={"params": {}}, answer_id=2).gets(200, self.page(2, "p2", "a"))
+        begun.sends("POST", URL, json={"method": "tools/list", "params": {"cursor": "p2"}}, answer_id=11)
+        begun.gets(200, self.page(11, "p3", "b")).sends("POST", URL, json={"params": {"cursor": "p3"}}, answer_id=12)
+        begun.gets(200, self.page(12, None, "c")).learns(session={"tools": ("a", "b", "c"), "more_tools": False})
+
+    @pytest.mark.parametrize("cursor", ["", 5, None, ["x"]])
+    def test_what_is_no_cursor(self, cursor: object) -> None:
+        self.begun().gets(200, self.page(2, cursor, "a")).learns(session={"tools": ("a",), "more_tools": False})
+
+    def test_a_cursor_that_came_before_leads_round(self) -> None:
+        begun = self.begun().gets(200, self.page(2, "p2", "a")).gets(200, self.page(11, "p2", "b"))
+        learned = begun.learns(session={"tools": ("a", "b"), "more_tools": True})
+        assert dict(learned.session.shown())["tools"] == "a, b (and more: the list goes on)"
+
+    def test_a_list_without_end_is_left_and_said(self) -> None:
+        begun = self.begun().gets(200, self.page(2, "c2", "a"))
+        for number in range(MOST_PAGES - 1):
+            begun.gets(200, self.page(11 + number, f"further {number}", "a"))
+        begun.learns(session={"tools": ("a",) * MOST_PAGES, "more_tools": True})
+
+    def test_a_page_that_is_refused_keeps_what_came(self) -> None:
+        begun = self.begun().gets(200, self.page(2, "p2", "a")).gets(500)
+        assert begun.stops("got 500", session={"tools": ("a",), "more_tools": True})
+
+
+class TestResumption:
+    BEGUN = b"id: e1\nretry: 2500\ndata:\n\n"
+
+    def begun(self, version: str = "2025-11-25", **settings):
+        begun = play(mcp, known("tokens", profile=PROFILES[version], **settings))
+        opened = INITIALIZED | {"result": {"protocolVersion": version}}
+        return begun.gets(200, opened, SESSION).gets(202).sends("POST", URL, json={"method": "tools/list"})
+
+    def test_a_stream_is_resumed_behind_its_last_event(self) -> None:
+        begun = self.begun().gets(200, self.BEGUN, STREAM).pauses(2.5)
+        headers = TOKEN | {"Accept": "text/event-stream", "Last-Event-ID": "e1", "Mcp-Session-Id": "s-1"}
+        begun.sends("GET", URL, headers=headers | {"MCP-Protocol-Version": "2025-11-25"}, answer_id=2)
+        begun.gets(200, b"id: e2\ndata: {}\n\n", STREAM).pauses(1).sends("GET", URL, headers={"Last-Event-ID": "e2"})
+        begun.gets(200, stream(LISTED), STREAM).learns(session={"tools": ("echo", "add")})
+
+    def test_only_so_often(self) -> None:
+        begun = self.begun().gets(200, b"id: e1\nretry: 1\n\n", STREAM)
+        for _ in range(MOST_RESUMPTIONS):
+            begun.pauses(0.001).sends("GET", URL).gets(200, b"id: e1\nretry: 1\n\n", STREAM)
+        assert begun.stops("got 200 text/event-stream", session={"id": "s-1"})
+
+    def test_no_longer_than_the_deadline_of_a_request(self) -> None:
+        begun = self.begun(step_timeout_s=4.0).gets(200, self.BEGUN, STREAM).pauses(2.5).gets(200, self.BEGUN, STREAM)
+        assert begun.stops("got 200 text/event-stream", session={"id": "s-1"})
+
+    def test_a_server_that_does_not_resume(self) -> None:
+        begun = self.begun().gets(200, self.BEGUN, STREAM).pauses(2.5).sends("GET", URL).gets(405)
+        assert begun.stops("got 405", session={"id": "s-1"})
+
+    def test_a_stream_without_an_id_cannot_be_resumed(self) -> None:
+        assert self.begun().gets(200, b"data: {}\n\n", STREAM).stops("got 200", session={"id": "s-1"})
+
+    def test_without_a_handshake_nothing_is_resumed(self) -> None:
+        begun = play(mcp, known("tokens", profile=PROFILES["2026-07-28"])).gets(200, {"id": 1, "result": {}})
+        assert begun.gets(200, self.BEGUN, STREAM).stops("got 200", session={"id": None})
+
+
+class TestVersionChosen:
+    @pytest.mark.parametrize("chosen", ["banana", "2026-11-01", "DRAFT-2026-v1", "2025-11-25 ", "2025-11-25\r\nX: 1"])
+    def test_one_that_is_not_spoken_ends_it(self, chosen: str) -> None:
+        begun = play(mcp, known("tokens")).gets(200, INITIALIZED | {"result": {"protocolVersion": chosen}})
+        begun.stops(repr(chosen))
+
+    @pytest.mark.parametrize("chosen", ["2024-11-05", "2025-03-26", "2026-07-28"])
+    def test_one_that_was_published_does_not(self, chosen: str) -> None:
+        begun = play(mcp, known("tokens")).gets(200, INITIALIZED | {"result": {"protocolVersion": chosen}})
+        begun.sends("POST", URL, headers={"MCP-Protocol-Version": chosen})
+
+    @pytest.mark.parametrize(
+        ("chosen", "sent"), [("banana", "banana"), ("a\r\nX: 1", "2025-11-25"), ("", "2025-11-25")]
+    )
+    def test_who_goes_on_all_the_same_sends_what_a_header_can_carry(self, chosen: str, sent: str) -> None:
+        begun = play(mcp, known("tokens", on_violation="continue"))
+        begun.gets(200, INITIALIZED | {"result": {"protocolVersion": chosen}})
+        begun.sends("POST", URL, headers={"MCP-Protocol-Version": sent})
+
+
+class TestGivenToken:
+    SCOPE = (("WWW-Authenticate", 'Bearer error="insufficient_scope", scope="mcp:admin"'),)
+
+    @pytest.mark.parametrize(("status", "headers"), [(403, SCOPE), (401, ())])
+    def test_nobody_is_there_to_authorize_again(self, status: int, headers) -> None:
+        flow = known(facts={"tokens": Tokens("the-access-token")})
+        begun = play(mcp, flow).gets(200, INITIALIZED).gets(202).gets(status, b"", headers)
+        assert begun.stops("its access token was given", session={"tools": ()})
+
+    def test_at_the_opening(self) -> None:
+        flow = known(facts={"tokens": Tokens("the-access-token")})
+        play(mcp, flow).gets(403, b"", self.SCOPE).stops("its access token was given")
 
 
 class TestRevoked:

@@ -9,10 +9,10 @@ from playbook import play
 
 from mcp_oauth_nb.protocol.challenge import parse_challenges
 from mcp_oauth_nb.protocol.flow import Challenged, Flow, Session, ToolCall
+from mcp_oauth_nb.protocol.mirroring import header_text
 from mcp_oauth_nb.protocol.profiles import MODERN, PROFILES
 from mcp_oauth_nb.steps.discovery import challenge, resource_metadata, server_metadata
 from mcp_oauth_nb.steps.mcp import call_step, mcp
-from mcp_oauth_nb.steps.messages import header_text
 
 from .flows import ISSUER, PRM, REDIRECT, URL, known, server_document
 
@@ -74,6 +74,43 @@ class TestPerRequest:
     def test_names_in_headers(self, value: str, sent: str) -> None:
         assert header_text(value) == sent
 
+    def test_arguments_that_the_schema_marks_are_repeated_in_headers(self) -> None:
+        region = {"type": "string", "x-mcp-header": "Region"}
+        tools = [{"name": "run", "inputSchema": {"properties": {"region": region}}}, {"name": "other"}]
+        tool = ToolCall("run", {"region": "eu", "q": 1})
+        begun = play(mcp, at("2026-07-28", "tokens", tool=tool)).gets(200, DISCOVERED)
+        begun.gets(200, {"id": 2, "result": {"tools": tools}}).sends("POST", URL, headers={"Mcp-Param-Region": "eu"})
+        learned = begun.gets(200, CALLED).learns()
+        for name, arguments, sent in (
+            ("run", {"region": "ü"}, "=?base64?w7w=?="),
+            ("run", {}, None),
+            ("other", {}, None),
+        ):
+            called = play(call_step("tools/call", {"name": name, "arguments": arguments}), learned)
+            called.sends("POST", URL, headers={"Mcp-Name": name, "Mcp-Param-Region": sent})
+
+    def test_the_users_own_members_of_meta_are_sent_as_well(self) -> None:
+        given = {"progressToken": 1, f"{META}clientInfo": {"name": "mine"}}
+        called = play(call_step("tools/call", {"name": "echo", "_meta": given}), at("2026-07-28", "session"))
+        sent = called._want.call.json["params"]["_meta"]
+        assert sent["progressToken"] == 1
+        assert sent[f"{META}clientInfo"]["name"] == "mcp-oauth-nb"
+        learned = called.gets(200, {"id": 10, "result": {}}).learns()
+        assert f"{META}clientInfo" in dict(learned.called.shown())["replaced in _meta"]
+
+    @pytest.mark.parametrize("auto", [True, False])
+    def test_a_server_without_discovery_is_asked_for_its_tools(self, auto: bool) -> None:
+        flow = automatic("tokens") if auto else at("2026-07-28", "tokens")
+        begun = play(mcp, flow).sends("POST", URL, json={"method": "server/discover"}).gets(404, refused(-32601))
+        begun.sends("POST", URL, json={"method": "tools/list"}, headers=TOKEN | {"Mcp-Method": "tools/list"})
+        begun.gets(200, LISTED | {"id": 1}).sends("POST", URL, json={"method": "tools/list"}).gets(200, LISTED)
+        assert begun.learns(session={"tools": ("echo",), "id": None}).profile is MODERN
+
+    def test_without_a_token_too(self) -> None:
+        begun = play(challenge, automatic()).gets(404, refused(-32601))
+        begun.sends("POST", URL, json={"method": "tools/list"}, headers={"Authorization": None})
+        assert begun.gets(401, b"", CHALLENGE).learns(challenge={"status": 401}).profile is MODERN
+
 
 class TestBeforeResourceMetadata:
     def test_nothing_is_asked_for_it(self) -> None:
@@ -124,6 +161,16 @@ class TestTelling:
         assert learned.profile.version == "2025-11-25"
         assert str(status) in learned.era.why
 
+    @pytest.mark.parametrize("status", [200, 404, 422])
+    @pytest.mark.parametrize("code", [-32602, -32020, -32022, -32001])
+    def test_codes_of_the_modern_protocol_count_with_400_only(self, code: int, status: int) -> None:
+        begun = play(mcp, automatic("tokens")).gets(status, refused(code))
+        begun.sends("POST", URL, json={"method": "initialize"})
+
+    @pytest.mark.parametrize("code", [-32602, -32020, -32021])
+    def test_a_modern_server_that_lacks_something_is_not_asked_in_the_old_way(self, code: int) -> None:
+        play(mcp, automatic("tokens")).gets(400, refused(code)).stops(str(code))
+
     def test_the_newest_version_that_both_know(self) -> None:
         listed = refused(-32022, supported=["2025-06-18", "2025-11-25", "2099-01-01"])
         begun = play(challenge, automatic()).gets(400, listed).sends("POST", URL, json={"method": "initialize"})
@@ -172,6 +219,25 @@ class TestStepUp:
         assert rows["scope of the step-up"] == rows["scope requested"] == scope
         assert "insufficient_scope" in rows["scope chosen because"]
 
+    @pytest.mark.parametrize("version", ["2025-11-25", "2026-07-28"])
+    def test_the_opening_is_repeated_as_well(self, version: str) -> None:
+        begun = play(mcp, at(version, "tokens").learn(rounds=1)).gets(403, b"", self.SCOPE)
+        begun.opens(f"{ISSUER}/authorize")
+        state = dict(begun._want.call.params)["state"]
+        begun.opened().awaits(REDIRECT).arrives(f"{REDIRECT}?code=second&state={state}&iss={ISSUER}")
+        begun.gets(200, {"access_token": "wider"})
+        method = "initialize" if version == "2025-11-25" else "server/discover"
+        begun.sends("POST", URL, json={"method": method}, headers={"Authorization": "Bearer wider"})
+        assert begun.gets(403, b"", self.SCOPE).stops("would not end", tokens={"access_token": "wider"}).rounds == 2
+
+    def test_a_challenge_without_a_scope_says_nothing_to_ask_for(self) -> None:
+        unnamed = (("WWW-Authenticate", 'Bearer error="insufficient_scope"'),)
+        play(mcp, at("2025-11-25", "tokens")).gets(403, b"", unnamed).stops("names no scope")
+
+    def test_the_opening_gives_up_too(self) -> None:
+        flow = at("2025-11-25", "tokens").learn(rounds=3)
+        play(mcp, flow).gets(403, b"", self.SCOPE).stops("3 authorization requests")
+
     def test_gives_up_after_three_authorizations(self) -> None:
         flow = at("2025-11-25", "session", tool=ToolCall("echo")).learn(session=None, rounds=3)
         begun = play(mcp, flow).gets(200, {"id": 1, "result": {"protocolVersion": "2025-11-25"}}).gets(202)
@@ -200,6 +266,16 @@ class TestMovedServer:
         begun.gets(200, server_document(issuer=other, registration_endpoint=f"{other}/register"))
         begun.sends("POST", f"{other}/register").gets(201, {"client_id": "at-the-new-one"})
         begun.opens(f"{ISSUER}/authorize", {"client_id": "at-the-new-one"})
+
+    def test_so_does_a_refusal_without_a_challenge(self) -> None:
+        flow = at("2026-07-28", "session", tool=ToolCall("echo")).learn(session=None, rounds=1)
+        begun = play(mcp, flow).gets(200, DISCOVERED).gets(200, LISTED).gets(401)
+        begun.sends("GET", f"{PRM}/mcp").gets(200, {"resource": URL, "authorization_servers": [ISSUER]})
+
+    def test_a_version_is_not_told_anew_by_it(self) -> None:
+        flow = automatic("session", tool=ToolCall("echo")).learn(session=None, rounds=1)
+        begun = play(mcp, flow).gets(200, DISCOVERED).gets(200, LISTED).gets(401).gets(404).gets(404)
+        begun.stops("no protected resource metadata", session={"tools": ("echo",)})
 
     def test_a_token_that_never_worked_does_not(self) -> None:
         play(mcp, at("2026-07-28", "tokens")).gets(401, b"", CHALLENGE).stops("got 401")

@@ -109,7 +109,7 @@ ROWS = (
         "RS-15",
         "client",
         "- - - M",
-        "The headers Mcp-Method and Mcp-Name repeat what the body asks for.",
+        "The headers Mcp-Method, Mcp-Name and Mcp-Param repeat what the body asks for.",
         rules=("method-header-differs",),
     ),
     Requirement(

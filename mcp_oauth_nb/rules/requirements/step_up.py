@@ -10,7 +10,7 @@ ROWS = (
         "MCP server",
         "- - S S",
         "Too little scope is told by 403 with error=insufficient_scope, scope and resource_metadata.",
-        rules=("insufficient-scope", "scope-challenge-incomplete"),
+        rules=("insufficient-scope", "scope-challenge-incomplete", "tool-failed"),
     ),
     Requirement(
         "SU-02",
