@@ -13,7 +13,7 @@ from mcp_oauth_nb.errors import BadSetting
 from mcp_oauth_nb.fragments import SHORTEST_FRAGMENT, looks_random
 from mcp_oauth_nb.jose import PrivateKey, read_key
 from mcp_oauth_nb.protocol.client_document import LOCAL, url_problems
-from mcp_oauth_nb.protocol.flow import WAYS, Client, ToolCall
+from mcp_oauth_nb.protocol.flow import AUTH_METHODS, WAYS, Client, ToolCall
 from mcp_oauth_nb.protocol.grants import GRANTS, Enterprise
 from mcp_oauth_nb.protocol.profiles import AUTO, PROFILES
 from mcp_oauth_nb.protocol.step import Override
@@ -94,6 +94,25 @@ def check_registration(registration: object, client_metadata_url: object, url: s
         wrong.append("white space or a control character")
     if wrong:  # the URL itself is not repeated: it may hold a password
         raise BadSetting("client_metadata_url", " and ".join(wrong), expected)
+
+
+def check_way(registration: object, client: object, client_metadata_url: object, client_auth_method: object) -> None:
+    """A way to a client id that is demanded must be open, and what only one of them takes must not be lost."""
+    if registration == "preregistered" and client is None:
+        raise BadSetting(
+            "client", "none", "a client for registration='preregistered'", "Debugger(url, client=Client('id'))"
+        )
+    if registration == "cimd" and client_metadata_url is None:
+        expected = "the URL of a document for registration='cimd'"
+        raise BadSetting("client_metadata_url", "none", expected, "Debugger(url, client_metadata_url='https://...')")
+    if client_auth_method is None:
+        return
+    if client_auth_method not in AUTH_METHODS:
+        raise BadSetting("client_auth_method", brief(client_auth_method), "one of " + ", ".join(AUTH_METHODS))
+    if client is not None or registration in ("preregistered", "cimd"):
+        expected = "it with a client that is registered dynamically only"
+        mend = "A client of your own says it itself: Client('id', secret=getpass(), auth_method=...)."
+        raise BadSetting("client_auth_method", f"{client_auth_method} with another client", expected, mend)
 
 
 def check_grant(grant: object, assertion: object, enterprise: object, client: object, registration: object) -> None:

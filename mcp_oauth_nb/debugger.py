@@ -23,6 +23,7 @@ from mcp_oauth_nb.arguments import (
     check_registration,
     check_target,
     check_texts,
+    check_way,
     client_key,
     one_line_each,
     tool_call,
@@ -32,7 +33,7 @@ from mcp_oauth_nb.errors import BadSetting
 from mcp_oauth_nb.jose import new_key, secret_parts
 from mcp_oauth_nb.protocol.client_document import LOCAL_PATH, document_for
 from mcp_oauth_nb.protocol.elicitation import InputNeeded
-from mcp_oauth_nb.protocol.flow import Client, Flow, Registration, Settings, Tokens, need
+from mcp_oauth_nb.protocol.flow import AuthMethod, Client, Flow, Registration, Settings, Tokens, need
 from mcp_oauth_nb.protocol.grants import Enterprise, Grant
 from mcp_oauth_nb.protocol.profiles import AUTO, MODERN, PROFILES
 from mcp_oauth_nb.protocol.step import Edits, Override
@@ -58,6 +59,8 @@ class Debugger(Varier):
             (client ID metadata document), ``"dcr"`` (dynamic client registration).
         client: a pre-registered ``Client(id, secret=...)`` or ``Client(id, private_key=...)``; None registers one
             dynamically.
+        client_auth_method: how a client that is registered dynamically is to authenticate: ``"none"``,
+            ``"client_secret_basic"`` or ``"client_secret_post"``; None takes the first of them that the server lists.
         client_metadata_url: the https URL of your client ID metadata document; plain http on this machine, for local
             tests. ``"local"`` serves the document from this process, beside the redirect URI, for an authorization
             server on the same machine.
@@ -105,6 +108,7 @@ class Debugger(Varier):
         protocol: str = AUTO,
         registration: Registration = "auto",
         client: Client | None = None,
+        client_auth_method: AuthMethod | None = None,
         client_metadata_url: str | None = None,
         authorization_server: str | None = None,
         initial_access_token: str | None = None,
@@ -135,6 +139,7 @@ class Debugger(Varier):
         check_target(url, protocol, client, browser, on_violation, redirect_uri)
         check_redirect(redirect_uri, allow_remote_redirect)
         check_registration(registration, client_metadata_url, url)
+        check_way(registration, client, client_metadata_url, client_auth_method)
         check_flags(path_scoped_issuer=path_scoped_issuer)
         check_texts(scope=scope, resource=resource, access_token=access_token, software_statement=software_statement)
         check_grant(grant, assertion, enterprise, client, registration)
@@ -172,6 +177,7 @@ class Debugger(Varier):
             profile=MODERN if protocol == AUTO else PROFILES[protocol],
             auto=protocol == AUTO,
             registration=registration,
+            client_auth_method=client_auth_method,
             client_metadata_url=document_url,
             authorization_server=authorization_server,
             path_scoped_issuer=path_scoped_issuer,

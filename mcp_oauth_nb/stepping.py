@@ -262,6 +262,7 @@ class Stepper(TokenHolder):
             "redirect_uri": settings.redirect_uri,
             "left out": ", ".join(name for name in ("scope", "resource") if getattr(settings, name) == ""),
             "registration": settings.registration if settings.registration != "auto" else None,
+            "client_auth_method": settings.client_auth_method,
             "browser": "a function" if callable(self._driver.browser) else self._driver.browser,
             "on_violation": settings.on_violation,
             "verify": "" if self._verify is True else "off" if self._verify is False else "own CA bundle",

@@ -20,7 +20,7 @@ from mcp_oauth_nb.redact import mask_text, redact
 from mcp_oauth_nb.rules.evidence import form
 from mcp_oauth_nb.vault import TAG
 
-AS_THEY_ARE = ("grant", "scope", "resource", "registration", "on_violation")
+AS_THEY_ARE = ("grant", "scope", "resource", "registration", "client_auth_method", "on_violation")
 """Settings that a trace holds under the name of the argument."""
 FOLLOW = "follow"
 PARTS = ("params", "form", "headers", "json")
