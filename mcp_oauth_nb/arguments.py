@@ -110,9 +110,9 @@ def check_way(registration: object, client: object, client_metadata_url: object,
     if client_auth_method not in AUTH_METHODS:
         raise BadSetting("client_auth_method", brief(client_auth_method), "one of " + ", ".join(AUTH_METHODS))
     if client is not None or registration in ("preregistered", "cimd"):
-        expected = "it with a client that is registered dynamically only"
+        expected = "it for a client that is registered dynamically"
         mend = "A client of your own says it itself: Client('id', secret=getpass(), auth_method=...)."
-        raise BadSetting("client_auth_method", f"{client_auth_method} with another client", expected, mend)
+        raise BadSetting("client_auth_method", f"{client_auth_method!r} beside another client", expected, mend)
 
 
 def check_grant(grant: object, assertion: object, enterprise: object, client: object, registration: object) -> None:
@@ -124,7 +124,7 @@ def check_grant(grant: object, assertion: object, enterprise: object, client: ob
         seen = f"{'one' if assertion else 'none'} with grant {grant!r}"
         raise BadSetting("assertion", seen, "a JWT with grant='jwt_bearer', and none with another grant")
     if isinstance(enterprise, Enterprise) != (grant == "enterprise") or not isinstance(enterprise, Enterprise | None):
-        seen = f"a {type(enterprise).__name__} with grant {grant!r}"
+        seen = f"{'none' if enterprise is None else f'a {type(enterprise).__name__}'} with grant {grant!r}"
         raise BadSetting("enterprise", seen, "Enterprise(...) with grant='enterprise', and none with another grant")
     if grant == "authorization_code":
         return

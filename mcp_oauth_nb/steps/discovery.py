@@ -23,7 +23,7 @@ from mcp_oauth_nb.protocol.wellknown import (
 )
 from mcp_oauth_nb.records import Exchange
 from mcp_oauth_nb.steps.messages import later_call, opening
-from mcp_oauth_nb.steps.words import answered, unanswered
+from mcp_oauth_nb.steps.words import answered, brief, unanswered
 
 NO_TOKEN = "the URL you typed; no token is sent, to see the challenge"
 
@@ -175,7 +175,8 @@ def _issuer(flow: Flow) -> tuple[str | None, str]:
     issuers = published.texts("authorization_servers")
     wanted = flow.settings.authorization_server
     if wanted is not None and wanted not in issuers:
-        return None, "the authorization server of the settings is not among `authorization_servers`"
+        listed = brief(", ".join(issuers)) or "none"
+        return None, f"the authorization server of the settings is not among `authorization_servers`: {listed}"
     if not issuers:
         return None, "the protected resource metadata names no authorization server"
     return wanted or issuers[0], "authorization_servers in the protected resource metadata"
