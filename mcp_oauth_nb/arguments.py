@@ -11,7 +11,7 @@ from typing import Any
 
 from mcp_oauth_nb.errors import BadSetting
 from mcp_oauth_nb.fragments import SHORTEST_FRAGMENT, looks_random
-from mcp_oauth_nb.jose import PrivateKey, read_key
+from mcp_oauth_nb.jose import PROOF_ALGORITHMS, PrivateKey, read_key
 from mcp_oauth_nb.protocol.client_document import LOCAL, url_problems
 from mcp_oauth_nb.protocol.flow import AUTH_METHODS, WAYS, Client, ToolCall
 from mcp_oauth_nb.protocol.grants import GRANTS, Enterprise
@@ -138,10 +138,12 @@ def check_grant(grant: object, assertion: object, enterprise: object, client: ob
 
 def check_dpop(dpop: object, access_token: object) -> None:
     """A token from elsewhere is not bound to a key that is made here."""
-    if not isinstance(dpop, bool):
-        raise BadSetting("dpop", brief(dpop), "True or False")
+    if not isinstance(dpop, bool) and dpop not in PROOF_ALGORITHMS:
+        raise BadSetting("dpop", brief(dpop), "True, False, or one of " + ", ".join(PROOF_ALGORITHMS))
     if dpop and access_token:
-        raise BadSetting("dpop", "True with access_token", "no token yet: one from elsewhere is bound to another key")
+        raise BadSetting(
+            "dpop", f"{dpop!r} with access_token", "no token yet: one from elsewhere is bound to another key"
+        )
 
 
 def check_flags(**given: object) -> None:

@@ -6,6 +6,7 @@ stands in `stepping`. A report is worked out when it is looked at, so that a run
 
 from __future__ import annotations
 
+import functools
 import json
 import secrets
 import time
@@ -30,7 +31,7 @@ from mcp_oauth_nb.arguments import (
     vault_to_share,
 )
 from mcp_oauth_nb.errors import BadSetting
-from mcp_oauth_nb.jose import new_key, secret_parts
+from mcp_oauth_nb.jose import PROOF_ALGORITHMS, new_key, secret_parts
 from mcp_oauth_nb.protocol.client_document import LOCAL_PATH, document_for
 from mcp_oauth_nb.protocol.elicitation import InputNeeded
 from mcp_oauth_nb.protocol.flow import AuthMethod, Client, Flow, Registration, Settings, Tokens, need
@@ -92,7 +93,8 @@ class Debugger(Varier):
             (with `enterprise`).
         assertion: the JWT for the grant ``"jwt_bearer"``, such as the token of a workload (RFC 7523 2.1).
         enterprise: an ``Enterprise(...)`` with the identity provider and the user's ID token.
-        dpop: bind tokens to a key that this debugger makes and keeps in memory (RFC 9449).
+        dpop: bind tokens to a key that this debugger makes and keeps in memory (RFC 9449); it is of an algorithm that
+            the servers list, or of the one that is named: ``dpop="PS256"``.
         same_tags_as: another debugger (or its report or trace): one secret then has the same tag in both, so that
             `compare` and every reader can tell that two runs carry the same one. That, and nothing else of a secret, is
             what it gives away. The key of the tags stays in memory.
@@ -129,7 +131,7 @@ class Debugger(Varier):
         grant: Grant = "authorization_code",
         assertion: str | None = None,
         enterprise: Enterprise | None = None,
-        dpop: bool = False,
+        dpop: bool | str = False,
         path_scoped_issuer: bool = False,
         same_tags_as: Any = None,
     ) -> None:
@@ -172,6 +174,7 @@ class Debugger(Varier):
             browser=browser,
             callback_timeout_s=seconds("callback_timeout_s", callback_timeout_s),
         )
+        keys = functools.cache(new_key)
         settings = Settings(
             url=url,
             profile=MODERN if protocol == AUTO else PROFILES[protocol],
@@ -195,7 +198,8 @@ class Debugger(Varier):
             enterprise=enterprise,
             clock=time.time,
             client_key=client_key(client),
-            dpop_key=new_key() if dpop else None,
+            dpop_key=keys(PROOF_ALGORITHMS[0] if dpop is True else dpop) if dpop else None,
+            dpop_keys=keys if dpop is True else None,
             step_timeout_s=wire.timeout_s,
         )
         if document_url is not None and document_url == listener.beside(LOCAL_PATH):

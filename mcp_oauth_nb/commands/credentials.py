@@ -8,6 +8,7 @@ from typing import Any
 from mcp_oauth_nb.commands.options import from_environment, from_file
 from mcp_oauth_nb.commands.terminal import prompt
 from mcp_oauth_nb.errors import BadSetting
+from mcp_oauth_nb.jose import PROOF_ALGORITHMS
 from mcp_oauth_nb.protocol.flow import AUTH_METHODS, Client
 from mcp_oauth_nb.protocol.grants import GRANTS, Enterprise
 
@@ -37,6 +38,8 @@ def add_credentials(login: argparse.ArgumentParser) -> None:
     add("--id-token-env", metavar="NAME", help="the variable with the user's ID token")
     add("--idp-client-secret-env", metavar="NAME", help="the variable with the client secret at the provider")
     add("--dpop", action="store_true", help="bind tokens to a key that is made for this run")
+    algorithm = "the same, with a key for this algorithm (default: one that the servers list)"
+    add("--dpop-algorithm", metavar="ALG", choices=PROOF_ALGORITHMS, help=algorithm)
 
 
 def grant_of(options: argparse.Namespace) -> str:
@@ -67,7 +70,7 @@ def credentials_of(options: argparse.Namespace) -> dict[str, Any]:
         "software_statement": from_environment("--software-statement-env", options.software_statement_env),
         "assertion": from_environment("--assertion-env", options.assertion_env),
         "enterprise": _enterprise(options),
-        "dpop": options.dpop,
+        "dpop": options.dpop_algorithm or options.dpop,
     }
 
 

@@ -175,6 +175,7 @@ class Settings:
         clock: tells the time in seconds since 1970; what is signed is dated by it.
         client_key: the key of a client that authenticates with one.
         dpop_key: the key that tokens are to be bound to; None where DPoP is not wanted.
+        dpop_keys: gives the key for another algorithm, the same one every time; None where the user chose one.
         api_url: the API to try the token at, for a flow without MCP.
         step_timeout_s: the deadline of one request, in seconds; waiting between two tries of it counts as well.
         choices: what a plain OAuth 2.0 API leaves to its client; what MCP has decided unless given.
@@ -204,6 +205,7 @@ class Settings:
     clock: Callable[[], float] = float
     client_key: PrivateKey | None = None
     dpop_key: PrivateKey | None = None
+    dpop_keys: Callable[[str], PrivateKey] | None = None
     choices: Choices = AS_IN_MCP
     api_url: str | None = None
     step_timeout_s: float = 30.0

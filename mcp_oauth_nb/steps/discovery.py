@@ -9,6 +9,7 @@ from mcp_oauth_nb.protocol.challenge import Challenges, parse_challenges
 from mcp_oauth_nb.protocol.flow import Challenged, Document, Era, Flow, Issuer, Session, need
 from mcp_oauth_nb.protocol.jsonrpc import answer
 from mcp_oauth_nb.protocol.profiles import OLDEST
+from mcp_oauth_nb.protocol.proofs import proof_problem
 from mcp_oauth_nb.protocol.resource import resource_match
 from mcp_oauth_nb.protocol.spec import Spec
 from mcp_oauth_nb.protocol.step import Call, Send, Stopped, Wants, step
@@ -210,6 +211,8 @@ def _judged_server(flow: Flow, found: Document) -> Flow | Stopped:
     must_be_told = uses_pkce and flow.profile.requires_s256_advertised and not flow.lenient
     if must_be_told and "S256" not in found.texts("code_challenge_methods_supported"):
         return Stopped("PKCE with S256 is not advertised, so that a client must refuse to go on", learned)
+    if (problem := proof_problem(learned)) and not flow.lenient:
+        return Stopped(problem, learned)
     return learned
 
 
