@@ -61,7 +61,7 @@ class Debugger(Varier):
         client: a pre-registered ``Client(id, secret=...)`` or ``Client(id, private_key=...)``; None registers one
             dynamically.
         client_auth_method: how a client that is registered dynamically is to authenticate: ``"none"``,
-            ``"client_secret_basic"`` or ``"client_secret_post"``; None takes the first of them that the server lists.
+            ``"client_secret_basic"`` or ``"client_secret_post"``; None takes what the server lists.
         client_metadata_url: the https URL of your client ID metadata document; plain http on this machine, for local
             tests. ``"local"`` serves the document from this process, beside the redirect URI, for an authorization
             server on the same machine.

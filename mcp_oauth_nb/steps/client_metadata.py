@@ -34,14 +34,15 @@ def _method(flow: Flow, metadata: Document) -> tuple[str, str]:
     """A public client where the server has them, else one with a secret (RFC 8414 2).
 
     Left out, the list stands for client_secret_basic. But most clients of MCP register as public ones whatever is
-    listed, and servers that publish no list expect it of them.
+    listed, and servers that publish no list expect it of them. Among methods with a secret the server's order counts:
+    some list first what they test, and fail with the other.
     """
     if flow.settings.client_auth_method is not None:
         return flow.settings.client_auth_method, "as the settings say"
     listed = metadata.texts("token_endpoint_auth_methods_supported")
     if not listed:
         return "none", "the metadata lists no methods"
-    found = next((method for method in AUTH_METHODS if method in listed), None)
+    found = "none" if "none" in listed else next((method for method in listed if method in AUTH_METHODS), None)
     if found is None:
         return "none", "the metadata lists no method that a client without a key has"
     return found, "listed in the metadata" if found == "none" else "listed in the metadata, which has no none"

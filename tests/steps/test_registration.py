@@ -60,7 +60,7 @@ def published(**members):
         (["client_secret_post"], "client_secret_post", "listed in the metadata, which has no none"),
         (
             ["client_secret_post", "client_secret_basic"],
-            "client_secret_basic",
+            "client_secret_post",
             "listed in the metadata, which has no none",
         ),
         (["private_key_jwt"], "none", "the metadata lists no method that a client without a key has"),
