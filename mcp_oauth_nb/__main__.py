@@ -16,6 +16,7 @@ from collections.abc import Callable
 
 from mcp_oauth_nb.commands import audit, check, handing, login, practice, report, single
 from mcp_oauth_nb.commands.terminal import INCOMPLETE, complain, progress
+from mcp_oauth_nb.commands.usage import usage
 from mcp_oauth_nb.errors import BadSetting, McpOAuthError, NotOurs
 
 Run = Callable[[argparse.Namespace], int]
@@ -43,7 +44,9 @@ def main(arguments: list[str] | None = None) -> int:
     run: Run = options.run
     try:
         return run(options)
-    except (BadSetting, NotOurs) as error:
+    except BadSetting as error:
+        return complain(usage(error))
+    except NotOurs as error:
         return complain(str(error))
     except McpOAuthError as error:
         progress(str(error))

@@ -11,9 +11,9 @@ from typing import Any
 
 from mcp_oauth_nb.errors import BadSetting
 from mcp_oauth_nb.fragments import SHORTEST_FRAGMENT, looks_random
-from mcp_oauth_nb.jose import PrivateKey, read_key
+from mcp_oauth_nb.jose import PROOF_ALGORITHMS, PrivateKey, read_key
 from mcp_oauth_nb.protocol.client_document import LOCAL, url_problems
-from mcp_oauth_nb.protocol.flow import WAYS, Client, ToolCall
+from mcp_oauth_nb.protocol.flow import AUTH_METHODS, WAYS, Client, ToolCall
 from mcp_oauth_nb.protocol.grants import GRANTS, Enterprise
 from mcp_oauth_nb.protocol.profiles import AUTO, PROFILES
 from mcp_oauth_nb.protocol.step import Override
@@ -96,6 +96,25 @@ def check_registration(registration: object, client_metadata_url: object, url: s
         raise BadSetting("client_metadata_url", " and ".join(wrong), expected)
 
 
+def check_way(registration: object, client: object, client_metadata_url: object, client_auth_method: object) -> None:
+    """A way to a client id that is demanded must be open, and what only one of them takes must not be lost."""
+    if registration == "preregistered" and client is None:
+        raise BadSetting(
+            "client", "none", "a client for registration='preregistered'", "Debugger(url, client=Client('id'))"
+        )
+    if registration == "cimd" and client_metadata_url is None:
+        expected = "the URL of a document for registration='cimd'"
+        raise BadSetting("client_metadata_url", "none", expected, "Debugger(url, client_metadata_url='https://...')")
+    if client_auth_method is None:
+        return
+    if client_auth_method not in AUTH_METHODS:
+        raise BadSetting("client_auth_method", brief(client_auth_method), "one of " + ", ".join(AUTH_METHODS))
+    if client is not None or registration in ("preregistered", "cimd"):
+        expected = "it for a client that is registered dynamically"
+        mend = "A client of your own says it itself: Client('id', secret=getpass(), auth_method=...)."
+        raise BadSetting("client_auth_method", f"{client_auth_method!r} beside another client", expected, mend)
+
+
 def check_grant(grant: object, assertion: object, enterprise: object, client: object, registration: object) -> None:
     """What a grant needs must be there, and what only another one takes must not."""
     if not isinstance(grant, str) or grant not in GRANTS:
@@ -105,7 +124,7 @@ def check_grant(grant: object, assertion: object, enterprise: object, client: ob
         seen = f"{'one' if assertion else 'none'} with grant {grant!r}"
         raise BadSetting("assertion", seen, "a JWT with grant='jwt_bearer', and none with another grant")
     if isinstance(enterprise, Enterprise) != (grant == "enterprise") or not isinstance(enterprise, Enterprise | None):
-        seen = f"a {type(enterprise).__name__} with grant {grant!r}"
+        seen = f"{'none' if enterprise is None else f'a {type(enterprise).__name__}'} with grant {grant!r}"
         raise BadSetting("enterprise", seen, "Enterprise(...) with grant='enterprise', and none with another grant")
     if grant == "authorization_code":
         return
@@ -119,10 +138,12 @@ def check_grant(grant: object, assertion: object, enterprise: object, client: ob
 
 def check_dpop(dpop: object, access_token: object) -> None:
     """A token from elsewhere is not bound to a key that is made here."""
-    if not isinstance(dpop, bool):
-        raise BadSetting("dpop", brief(dpop), "True or False")
+    if not isinstance(dpop, bool) and dpop not in PROOF_ALGORITHMS:
+        raise BadSetting("dpop", brief(dpop), "True, False, or one of " + ", ".join(PROOF_ALGORITHMS))
     if dpop and access_token:
-        raise BadSetting("dpop", "True with access_token", "no token yet: one from elsewhere is bound to another key")
+        raise BadSetting(
+            "dpop", f"{dpop!r} with access_token", "no token yet: one from elsewhere is bound to another key"
+        )
 
 
 def check_flags(**given: object) -> None:

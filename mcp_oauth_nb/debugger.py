@@ -6,6 +6,7 @@ stands in `stepping`. A report is worked out when it is looked at, so that a run
 
 from __future__ import annotations
 
+import functools
 import json
 import secrets
 import time
@@ -23,16 +24,17 @@ from mcp_oauth_nb.arguments import (
     check_registration,
     check_target,
     check_texts,
+    check_way,
     client_key,
     one_line_each,
     tool_call,
     vault_to_share,
 )
 from mcp_oauth_nb.errors import BadSetting
-from mcp_oauth_nb.jose import new_key, secret_parts
+from mcp_oauth_nb.jose import PROOF_ALGORITHMS, new_key, secret_parts
 from mcp_oauth_nb.protocol.client_document import LOCAL_PATH, document_for
 from mcp_oauth_nb.protocol.elicitation import InputNeeded
-from mcp_oauth_nb.protocol.flow import Client, Flow, Registration, Settings, Tokens, need
+from mcp_oauth_nb.protocol.flow import AuthMethod, Client, Flow, Registration, Settings, Tokens, need
 from mcp_oauth_nb.protocol.grants import Enterprise, Grant
 from mcp_oauth_nb.protocol.profiles import AUTO, MODERN, PROFILES
 from mcp_oauth_nb.protocol.step import Edits, Override
@@ -58,6 +60,8 @@ class Debugger(Varier):
             (client ID metadata document), ``"dcr"`` (dynamic client registration).
         client: a pre-registered ``Client(id, secret=...)`` or ``Client(id, private_key=...)``; None registers one
             dynamically.
+        client_auth_method: how a client that is registered dynamically is to authenticate: ``"none"``,
+            ``"client_secret_basic"`` or ``"client_secret_post"``; None takes what the server lists.
         client_metadata_url: the https URL of your client ID metadata document; plain http on this machine, for local
             tests. ``"local"`` serves the document from this process, beside the redirect URI, for an authorization
             server on the same machine.
@@ -89,7 +93,8 @@ class Debugger(Varier):
             (with `enterprise`).
         assertion: the JWT for the grant ``"jwt_bearer"``, such as the token of a workload (RFC 7523 2.1).
         enterprise: an ``Enterprise(...)`` with the identity provider and the user's ID token.
-        dpop: bind tokens to a key that this debugger makes and keeps in memory (RFC 9449).
+        dpop: bind tokens to a key that this debugger makes and keeps in memory (RFC 9449); it is of an algorithm that
+            the servers list, or of the one that is named: ``dpop="PS256"``.
         same_tags_as: another debugger (or its report or trace): one secret then has the same tag in both, so that
             `compare` and every reader can tell that two runs carry the same one. That, and nothing else of a secret, is
             what it gives away. The key of the tags stays in memory.
@@ -105,6 +110,7 @@ class Debugger(Varier):
         protocol: str = AUTO,
         registration: Registration = "auto",
         client: Client | None = None,
+        client_auth_method: AuthMethod | None = None,
         client_metadata_url: str | None = None,
         authorization_server: str | None = None,
         initial_access_token: str | None = None,
@@ -125,7 +131,7 @@ class Debugger(Varier):
         grant: Grant = "authorization_code",
         assertion: str | None = None,
         enterprise: Enterprise | None = None,
-        dpop: bool = False,
+        dpop: bool | str = False,
         path_scoped_issuer: bool = False,
         same_tags_as: Any = None,
     ) -> None:
@@ -135,6 +141,7 @@ class Debugger(Varier):
         check_target(url, protocol, client, browser, on_violation, redirect_uri)
         check_redirect(redirect_uri, allow_remote_redirect)
         check_registration(registration, client_metadata_url, url)
+        check_way(registration, client, client_metadata_url, client_auth_method)
         check_flags(path_scoped_issuer=path_scoped_issuer)
         check_texts(scope=scope, resource=resource, access_token=access_token, software_statement=software_statement)
         check_grant(grant, assertion, enterprise, client, registration)
@@ -167,11 +174,13 @@ class Debugger(Varier):
             browser=browser,
             callback_timeout_s=seconds("callback_timeout_s", callback_timeout_s),
         )
+        keys = functools.cache(new_key)
         settings = Settings(
             url=url,
             profile=MODERN if protocol == AUTO else PROFILES[protocol],
             auto=protocol == AUTO,
             registration=registration,
+            client_auth_method=client_auth_method,
             client_metadata_url=document_url,
             authorization_server=authorization_server,
             path_scoped_issuer=path_scoped_issuer,
@@ -189,7 +198,8 @@ class Debugger(Varier):
             enterprise=enterprise,
             clock=time.time,
             client_key=client_key(client),
-            dpop_key=new_key() if dpop else None,
+            dpop_key=keys(PROOF_ALGORITHMS[0] if dpop is True else dpop) if dpop else None,
+            dpop_keys=keys if dpop is True else None,
             step_timeout_s=wire.timeout_s,
         )
         if document_url is not None and document_url == listener.beside(LOCAL_PATH):

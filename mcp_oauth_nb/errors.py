@@ -43,9 +43,15 @@ class NotYet(McpOAuthError):
 
 
 class BadSetting(McpOAuthError, ValueError):
-    """An argument that cannot work: names the argument, what was seen, what is expected, and the mend."""
+    """An argument that cannot work: names the argument, what was seen, what is expected, and the mend.
+
+    The parts are attributes as well, for who has other words for the arguments; in a copy they are empty.
+    """
+
+    name = seen = expected = mend = ""
 
     def __init__(self, name: str, seen: str, expected: str, mend: str = "") -> None:
+        self.name, self.seen, self.expected, self.mend = name, seen, expected, mend
         super().__init__(f"{name}: got {seen}; expected {expected}." + (f" {mend}" if mend else ""))
 
 

@@ -7,9 +7,11 @@ shows any part of it.
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import json
 import re
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal
 
@@ -17,7 +19,12 @@ from mcp_oauth_nb.errors import BadSetting
 
 ALGORITHMS = ("ES256", "ES384", "ES512", "PS256", "PS384", "PS512", "RS256", "RS384", "RS512")
 """What a client may sign with: asymmetric only, because the server must not need to know the key."""
+PROOF_ALGORITHMS = tuple("ES256 PS256 RS256 EdDSA Ed25519 ES384 PS384 RS384 ES512 PS512 RS512".split())
+"""What a DPoP proof may be signed with, the usual ones first: asymmetric only (RFC 9449 4.2)."""
+_CURVES = {"ES256": "P-256", "ES384": "P-384", "ES512": "P-521"}
 INSTALL = "pip install mcp-oauth-nb[jose]"
+RSA_BITS = 2048
+"""The least that RFC 7518 3.3 allows, and what a key takes a fraction of a second for."""
 _PUBLIC_MEMBERS = ("kty", "crv", "x", "y", "n", "e")
 _PRIVATE_MEMBERS = ("d", "p", "q", "dp", "dq", "qi", "k")
 
@@ -59,10 +66,9 @@ class PrivateKey:
 
     def sign(self, header: Mapping[str, Any], claims: Mapping[str, Any]) -> str:
         """A signed JWT in its compact form (RFC 7515 7.1)."""
-        signed = _joserfc("jwt").encode(
-            {**header, "alg": self.algorithm}, dict(claims), self._key, algorithms=[self.algorithm], default_type=None
-        )
-        return str(signed)
+        head, allowed = {**header, "alg": self.algorithm}, [self.algorithm]
+        with _unwarned() if self.algorithm == "EdDSA" else contextlib.nullcontext():
+            return str(_joserfc("jwt").encode(head, dict(claims), self._key, algorithms=allowed, default_type=None))
 
 
 def read_key(text: str, algorithm: str) -> PrivateKey:
@@ -85,13 +91,18 @@ def read_key(text: str, algorithm: str) -> PrivateKey:
     return made
 
 
-def new_key() -> PrivateKey:
-    """A fresh ES256 key pair.
+def new_key(algorithm: str = "ES256") -> PrivateKey:
+    """A fresh key pair for one of `PROOF_ALGORITHMS`.
 
     Raises:
         BadSetting: joserfc is not installed.
     """
-    return PrivateKey(_joserfc("jwk").ECKey.generate_key("P-256"), "ES256")
+    jwk = _joserfc("jwk")
+    if algorithm in _CURVES:
+        return PrivateKey(jwk.ECKey.generate_key(_CURVES[algorithm]), algorithm)
+    if algorithm in ("EdDSA", "Ed25519"):
+        return PrivateKey(jwk.OKPKey.generate_key("Ed25519"), algorithm)
+    return PrivateKey(jwk.RSAKey.generate_key(RSA_BITS), algorithm)
 
 
 def check_signature(token: str, header: Mapping[str, Any], keys: Sequence[object]) -> Signature:
@@ -154,6 +165,14 @@ def secret_parts(text: str) -> Iterator[str]:
                 yield member[1]
         return
     yield from (line.strip() for line in text.splitlines() if line.strip() and not line.startswith("-----"))
+
+
+@contextlib.contextmanager
+def _unwarned() -> Iterator[None]:
+    """Joserfc warns of the name EdDSA, which RFC 9864 replaces and by which most servers know the algorithm."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
 
 
 def _joserfc(module: str) -> Any:

@@ -21,6 +21,7 @@ from mcp_oauth_nb.link import AuthorizationLink
 from mcp_oauth_nb.mime import Bundle
 from mcp_oauth_nb.protocol.flow import Flow
 from mcp_oauth_nb.protocol.grants import Grant
+from mcp_oauth_nb.protocol.proofs import proof_key
 from mcp_oauth_nb.protocol.step import Edits, Override, Step
 from mcp_oauth_nb.records import Request, Trace
 from mcp_oauth_nb.rules import judge
@@ -253,7 +254,8 @@ class Stepper(TokenHolder):
             "client_id": settings.client.client_id if settings.client else None,
             "grant": settings.grant if settings.grant != "authorization_code" else None,
             "identity provider": settings.enterprise.idp_token_endpoint if settings.enterprise else None,
-            "dpop": "key made for this run, ES256" if settings.dpop_key else None,
+            "dpop": f"key made for this run, {key.algorithm}" if (key := proof_key(self._flow)) else None,
+            "dpop algorithm chosen": key.algorithm if key and settings.dpop_keys is None else None,
             "issuer chosen": settings.authorization_server,
             "path_scoped_issuer": "tried as well" if settings.path_scoped_issuer else None,
             "client_metadata_url": settings.client_metadata_url,
@@ -262,6 +264,7 @@ class Stepper(TokenHolder):
             "redirect_uri": settings.redirect_uri,
             "left out": ", ".join(name for name in ("scope", "resource") if getattr(settings, name) == ""),
             "registration": settings.registration if settings.registration != "auto" else None,
+            "client_auth_method": settings.client_auth_method,
             "browser": "a function" if callable(self._driver.browser) else self._driver.browser,
             "on_violation": settings.on_violation,
             "verify": "" if self._verify is True else "off" if self._verify is False else "own CA bundle",

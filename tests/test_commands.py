@@ -118,6 +118,17 @@ class TestGrants:
         asked = next(one for one in reversed(found.seen) if one.path == "/token")
         assert "dpop" in asked.header_names
 
+    def test_dpop_with_an_algorithm(self, server: DemoServer, tmp_path: Path) -> None:
+        found = Login(server, tmp_path, "--auth-mode", "headless", "--dpop-algorithm", "EdDSA")
+        asked = json.loads(found.exchanges.read_text())
+        assert found.told["steps"]["token"] in ("passed", "warned")
+        assert any("DPoP" in dict(one["request"]["headers"]) for one in asked)
+
+    def test_a_way_to_authenticate(self, server: DemoServer, tmp_path: Path) -> None:
+        found = Login(server, tmp_path, "--auth-mode", "headless", "--client-auth-method", "client_secret_post")
+        assert found.code == 0
+        assert "client_secret" in found.form("/token")
+
 
 class TestOtherOptions:
     def test_a_tool_with_arguments(self, server: DemoServer, tmp_path: Path) -> None:

@@ -553,7 +553,9 @@ class TestSettings:
             ("access_token", [5, b"token", ["x"]]),
             ("redirect_uri", [5, "", "callback", "http://127.0.0.1/#x", "http://a b/", "http://x\n/", "://x"]),
             ("browser", ["firefox", 5, ["follow"]]),
-            ("headers", ["X: y", 5, [("X", "y")], {"X": "a\nb"}, {"X\r\n": "a"}]),
+            ("headers", ["X: y", 5, [("X", "y")], {"X": "a\nb"}, {"X\r\n": "a"}, {"a b": "x"}, {5: "x"}]),
+            ("registration", ["magic", "preregistered", "cimd"]),
+            ("client_auth_method", ["basic", "private_key_jwt", 5, True]),
             ("verify", ["/no/such/file", 5, None]),
             ("step_timeout_s", [0, -1, "30", None, float("nan"), float("inf"), True]),
             ("callback_timeout_s", [0, -1, "30", None, float("nan"), float("inf"), True]),
@@ -566,8 +568,22 @@ class TestSettings:
             with pytest.raises(BadSetting) as caught:
                 Debugger(ELSEWHERE, **{setting: value})
             assert setting.partition("_")[0] in str(caught.value) or "json=" in str(caught.value)
+            assert caught.value.name
             assert "expected" in str(caught.value)
         gc.collect()
+
+    @pytest.mark.parametrize(
+        "settings",
+        [
+            {"client": Client("id")},
+            {"registration": "preregistered", "client": Client("id")},
+            {"registration": "cimd", "client_metadata_url": "https://app.example/client.json"},
+        ],
+    )
+    def test_a_way_to_authenticate_is_for_clients_that_are_registered(self, settings: dict[str, Any]) -> None:
+        with pytest.raises(BadSetting, match="client_auth_method"):
+            Debugger(ELSEWHERE, client_auth_method="none", **settings)
+        assert Debugger(ELSEWHERE, **settings)
 
     @pytest.mark.parametrize(
         "arguments", [{"client_id": ""}, {"client_id": 5}, {"client_id": "x", "auth_method": "jwt"}]

@@ -37,7 +37,7 @@ def assert_told(finding: Finding, report: Report) -> None:
 def test_a_defect_is_diagnosed(server: Second, name: str) -> None:
     defect = DEFECTS[name]
     with Recorder(server.url, apart=True, amend=defect.amend()) as recorder:
-        report = met(Debugger(recorder.url, browser="follow", step_timeout_s=10), defect)
+        report = met(Debugger(recorder.url, client_auth_method="none", browser="follow", step_timeout_s=10), defect)
     found, led = leading(report, defect.led.rule), defect.led
     assert (found.rule, found.cause, found.who, found.caused_in) == (led.rule, led.cause, led.who, led.caused_in)
     if name in MERELY_WARNED:
@@ -50,7 +50,7 @@ def test_a_defect_is_diagnosed(server: Second, name: str) -> None:
 @pytest.mark.parametrize("protocol", ["auto", "2025-06-18", "2025-11-25", "2026-07-28"])
 def test_untouched_nothing_fails(server: Second, protocol: str) -> None:
     with Recorder(server.url, apart=True, amend=lambda _, answer: answer) as recorder:
-        dbg = Debugger(recorder.url, browser="follow", protocol=protocol, step_timeout_s=10)
+        dbg = Debugger(recorder.url, client_auth_method="none", browser="follow", protocol=protocol, step_timeout_s=10)
         dbg.run()
         dbg.refresh()
         report = dbg.replay()
@@ -64,7 +64,9 @@ def test_a_session_that_is_forgotten_at_once(server: Second) -> None:
         return says(404)(answer) if asked.header("mcp-session-id") else answer
 
     with Recorder(server.url, apart=True, amend=forget) as recorder:
-        report = Debugger(recorder.url, browser="follow", protocol="2025-11-25", step_timeout_s=10).run()
+        report = Debugger(
+            recorder.url, client_auth_method="none", browser="follow", protocol="2025-11-25", step_timeout_s=10
+        ).run()
     assert report.failing_step == "mcp"
     assert (report.cause.rule, report.cause.cause) == ("session-lost", "sessions-not-shared")
     assert report.cause.who == "MCP server"
@@ -73,7 +75,7 @@ def test_a_session_that_is_forgotten_at_once(server: Second) -> None:
 def test_its_own_defect_shows_through_the_proxy(server: Second) -> None:
     """Its revocation endpoint asks public clients for a secret."""
     with Recorder(server.url, apart=True, amend=lambda _, answer: answer) as recorder:
-        dbg = Debugger(recorder.url, browser="follow", step_timeout_s=10)
+        dbg = Debugger(recorder.url, client_auth_method="none", browser="follow", step_timeout_s=10)
         dbg.run()
         dbg.revoke()
     assert (dbg.diagnose().cause.rule, dbg.diagnose().cause.who) == ("revocation-refused", AS)
@@ -83,7 +85,7 @@ def test_each_error_code_has_a_fix_of_its_own(server: Second) -> None:
     fixes = {}
     for name in (name for name in DEFECTS if name.startswith("authorize-") and "_" in name):
         with Recorder(server.url, apart=True, amend=DEFECTS[name].amend()) as recorder:
-            report = Debugger(recorder.url, browser="follow", step_timeout_s=10).run()
+            report = Debugger(recorder.url, client_auth_method="none", browser="follow", step_timeout_s=10).run()
         assert name.removeprefix("authorize-") in report.cause.observed
         fixes.setdefault(report.cause.fix, []).append(name)
     assert [names for names in fixes.values() if len(names) > 1] == []

@@ -6,17 +6,18 @@ import json
 import shutil
 import subprocess
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, ClassVar
 from urllib.parse import parse_qsl
 
 import pytest
 from factories import jwt
 from joserfc import jwk
-from keys import JWK, claims_of
+from keys import JWK, claims_of, header_of
 from leaks import assert_no_leak, shown
 
 from mcp_oauth_nb import BadSetting, Client, Debugger, Enterprise, FlowRunner, diagnose
 from mcp_oauth_nb.demo import DemoServer
+from mcp_oauth_nb.evidence.restore import settings_of
 from mcp_oauth_nb.protocol.grants import ID_JAG, TOKEN_EXCHANGE
 from mcp_oauth_nb.records import Request, Response
 from mcp_oauth_nb.wire.http import Sent
@@ -38,14 +39,25 @@ JAG = jwt(
     iat=1767225600,
 )
 ENTERPRISE = Enterprise(IDP, "idp-client", ID_TOKEN, idp_client_secret="idp-s3cret-Wq19-value")
+FOREIGN = "dpop-algorithms-foreign"
 ACCESS = "at-Jw81kd93Kfl20dkWPq"
 
 
 class Servers:
     """Stands in for the wire: an MCP server, its authorization server and an identity provider."""
 
-    def __init__(self, *, token_type: str = "Bearer", nonce: str = "", **metadata: Any) -> None:
+    def __init__(
+        self,
+        *,
+        token_type: str = "Bearer",
+        nonce: str = "",
+        algorithms: str = "",
+        published: list[str] | None = None,
+        refuses_proofs: bool = False,
+        **metadata: Any,
+    ) -> None:
         self.token_type, self.nonce, self.metadata = token_type, nonce, metadata
+        self.algorithms, self.published, self.refuses_proofs = algorithms, published, refuses_proofs
         self.requests: list[Request] = []
 
     def send(self, request: Request, *, answer_id: object = None, opening: bool = False) -> Sent:
@@ -58,7 +70,8 @@ class Servers:
 
     def _answer(self, request: Request) -> tuple[int, tuple[tuple[str, str], ...], Any]:
         if "oauth-protected-resource" in request.url:
-            return 200, (), {"resource": URL, "authorization_servers": [ISSUER], "scopes_supported": ["a"]}
+            taken = {} if self.published is None else {"dpop_signing_alg_values_supported": self.published}
+            return 200, (), {"resource": URL, "authorization_servers": [ISSUER], "scopes_supported": ["a"], **taken}
         if "oauth-authorization-server" in request.url:
             published = {"issuer": ISSUER, "token_endpoint": f"{ISSUER}/token", "response_types_supported": []}
             return 200, (), published | self.metadata
@@ -69,6 +82,8 @@ class Servers:
     def _token(self, request: Request) -> tuple[int, tuple[tuple[str, str], ...], Any]:
         if form_of(request)["grant_type"] == TOKEN_EXCHANGE:
             return 200, (), {"access_token": JAG, "issued_token_type": ID_JAG, "token_type": "N_A"}
+        if self.refuses_proofs:
+            return 400, (), {"error": "invalid_dpop_proof"}
         if self._lacks_nonce(request):
             return 400, (("DPoP-Nonce", self.nonce),), {"error": "use_dpop_nonce"}
         return 200, (), {"access_token": ACCESS, "token_type": self.token_type, "expires_in": 60}
@@ -77,7 +92,8 @@ class Servers:
         scheme = request.header("authorization") or ""
         if not scheme:
             where = "https://mcp.example.com/.well-known/oauth-protected-resource/mcp"
-            return 401, (("WWW-Authenticate", f'Bearer resource_metadata="{where}", scope="a"'),), {}
+            dpop = f', DPoP algs="{self.algorithms}"' if self.algorithms else ""
+            return 401, (("WWW-Authenticate", f'Bearer resource_metadata="{where}", scope="a"{dpop}'),), {}
         if self._lacks_nonce(request):
             challenge = ("WWW-Authenticate", 'DPoP error="use_dpop_nonce"')
             return 401, (challenge, ("DPoP-Nonce", self.nonce)), {}
@@ -220,6 +236,82 @@ class TestFlows:
         assert {"grant", "dpop"}.isdisjoint(Debugger(URL).trace.settings)
 
 
+def proofs(servers: Servers) -> list[str]:
+    """The algorithms of all proofs that were sent, all of them with one key."""
+    sent = [header_of(value) for one in servers.requests if (value := one.header("dpop"))]
+    assert len({json.dumps(one["jwk"], sort_keys=True) for one in sent}) <= 1
+    return [one["alg"] for one in sent]
+
+
+class TestAlgorithmOfProofs:
+    """What the servers list decides, unless the user does."""
+
+    USUAL: ClassVar[dict[str, Any]] = {"grant": "client_credentials", "client": CONFIDENTIAL}
+
+    @pytest.mark.parametrize(
+        ("listed", "algorithm"),
+        [
+            (["ES256", "RS256"], "ES256"),
+            (["RS256", "PS256"], "PS256"),
+            (["RS256"], "RS256"),
+            (["EdDSA"], "EdDSA"),
+            (["Ed25519", "ES256K"], "Ed25519"),
+            (["ES512", "HS256"], "ES512"),
+            ([], "ES256"),
+            ("PS256", "ES256"),
+        ],
+    )
+    def test_is_one_that_the_authorization_server_lists(self, listed: Any, algorithm: str) -> None:
+        servers = Servers(token_type="DPoP", dpop_signing_alg_values_supported=listed)
+        dbg = debugger(servers, dpop=True, **self.USUAL)
+        dbg.run()
+        assert all(run.achieved for run in dbg.trace.runs)
+        assert set(proofs(servers)) == {algorithm}
+        assert dbg.trace.settings["dpop"] == f"key made for this run, {algorithm}"
+        assert settings_of(dbg.trace).settings["dpop"] is True
+
+    @pytest.mark.parametrize(("challenged", "published"), [("PS256 RS256", None), ("", ["RS256", "ES384"])])
+    def test_is_one_that_the_mcp_server_takes_too(self, challenged: str, published: list[str] | None) -> None:
+        servers = Servers(
+            token_type="DPoP",
+            algorithms=challenged,
+            published=published,
+            dpop_signing_alg_values_supported=["ES256", "RS256"],
+        )
+        assert debugger(servers, dpop=True, **self.USUAL).run().status == "passed"
+        assert set(proofs(servers)) == {"RS256"}
+
+    @pytest.mark.parametrize(("listed", "who"), [(["ES256K"], "client"), (["HS256", "none"], "authorization server")])
+    def test_none_in_common_is_the_end_before_anybody_signs_in(self, listed: list[str], who: str) -> None:
+        servers = Servers(dpop_signing_alg_values_supported=listed)
+        report = debugger(servers, dpop=True, **self.USUAL).run()
+        assert (report.failing_step, report.cause.rule, report.cause.who) == ("server_metadata", FOREIGN, who)
+        assert not proofs(servers)
+        debugger(servers, dpop=True, on_violation="continue", **self.USUAL).run()
+        assert set(proofs(servers)) == {"ES256"}
+
+    def test_two_servers_that_agree_on_none(self) -> None:
+        servers = Servers(algorithms="ES384", dpop_signing_alg_values_supported=["ES256"])
+        cause = debugger(servers, dpop=True, **self.USUAL).run().cause
+        assert (cause.rule, cause.expected, cause.observed) == (FOREIGN, "one of ES256", '["ES384"]')
+
+    @pytest.mark.parametrize("listed", [["ES256"], ["ES256K"], None])
+    def test_is_the_one_that_the_user_names(self, listed: list[str] | None) -> None:
+        servers = Servers(token_type="DPoP", dpop_signing_alg_values_supported=listed)
+        dbg = debugger(servers, dpop="PS256", **self.USUAL)
+        dbg.run()
+        assert all(run.achieved for run in dbg.trace.runs)
+        assert set(proofs(servers)) == {"PS256"}
+        assert settings_of(dbg.trace).settings["dpop"] == "PS256"
+
+    @pytest.mark.parametrize("listed", [["ES256"], ["PS256", "ES256"]])
+    def test_a_refused_one_that_is_not_listed_is_a_finding(self, listed: list[str]) -> None:
+        servers = Servers(refuses_proofs=True, dpop_signing_alg_values_supported=listed)
+        cause = debugger(servers, dpop="PS256", **self.USUAL).run().cause
+        unlisted = "PS256" not in listed
+        assert (cause.rule == "dpop-algorithm-unlisted", cause.who == "user") == (unlisted, unlisted)
+
+
 class TestScripts:
     def test_are_bash(self, case: Debugger) -> None:
         case.run()
@@ -287,6 +379,9 @@ class TestSettings:
             ({"grant": "enterprise", "client": CONFIDENTIAL, "enterprise": {"a": 1}}, "enterprise"),
             ({"enterprise": ENTERPRISE}, "enterprise"),
             ({"dpop": "yes"}, "dpop"),
+            ({"dpop": "HS256"}, "dpop"),
+            ({"dpop": ["ES256"]}, "dpop"),
+            ({"dpop": "PS256", "access_token": ACCESS}, "dpop"),
             ({"dpop": True, "access_token": ACCESS}, "dpop"),
             ({"client": Client("c", private_key="no-key-at-all")}, "private_key"),
             ({"client": Client("c", private_key=PEM, algorithm="ES384")}, "private_key"),

@@ -178,7 +178,12 @@ class TestUsage:
             ("login", "https://h/", "--allow-host", "http://x"),
             ("login", "https://h/", "--ca", "/nowhere.pem"),
             ("login", "https://h/", "--credentials-out", "/nowhere/at/all.json"),
+            ("login", "https://h/", "--registration", "cimd"),
+            ("login", "https://h/", "--client-auth-method", "none", "--client-id", "x"),
+            ("login", "https://h/", "--client-auth-method", "private_key_jwt"),
+            ("login", "https://h/", "--header", "a b: c"),
             ("metadata", "nothing"),
+            ("request", "GET", "https://h/", "--header", "a b: c"),
             ("request", "G T", "https://h/"),
             ("demo", "--fault", "no-such-fault"),
             ("demo", "--port", "99999"),
@@ -188,6 +193,29 @@ class TestUsage:
         done = run(*arguments)
         assert (done.returncode, done.stdout) == (2, "")
         assert done.stderr
+
+    @pytest.mark.parametrize(
+        ("more", "told"),
+        [
+            (("--redirect-url", "app.x:/cb"), "--redirect-url: .* --allow-remote-redirect takes it"),
+            (
+                ("--registration", "cimd"),
+                "--client-metadata-url: .* for --registration cimd. Give --client-metadata-url",
+            ),
+            (("--grant", "client_credentials"), "--client-id: .* Give --client-id ID"),
+            (("--grant", "jwt_bearer", "--client-id", "x"), "--assertion-env: got none .* --grant jwt_bearer"),
+            (("--grant", "enterprise", "--client-id", "x"), "--idp-token-endpoint: got none .* --id-token-env with"),
+            (("--private-key-file", __file__, "--client-id", "x"), "--private-key-file: got text that is none"),
+            (("--ca", "/nowhere.pem"), "--ca: got"),
+            (("--header", "a b: c"), "--header: got a name with ' ' in it"),
+            (("--allow-host", "http://x"), "--allow-host: got"),
+        ],
+    )
+    def test_is_told_in_the_options_that_were_typed(self, more: tuple[str, ...], told: str, capsys) -> None:
+        assert main(["login", "https://h/", *more]) == 2
+        line = capsys.readouterr().err
+        assert re.match(f"mcp-oauth-nb: {told}", line), line
+        assert not re.search(r"\w+=|Debugger\(|Client\(|getpass|dbg\.", line), line
 
     @pytest.mark.parametrize(
         "more",

@@ -29,6 +29,8 @@ FASTMCP_CLIENTS = {
     "public": Client("public", auth_method="none"),
     "confidential": Client("posting", SECRET, "client_secret_post"),
 }
+UNLISTED = "none"
+"""FastMCP takes public clients, but does not list them."""
 ADD = ("add", {"a": 2, "b": 40})
 
 
@@ -78,10 +80,19 @@ def test_demo(demos: dict[str, DemoServer], version: str, way: str) -> None:
 @pytest.mark.parametrize("version", VERSIONS)
 def test_fastmcp(second: Second, version: str, way: str) -> None:
     client = FASTMCP_CLIENTS[way]
-    dbg = Debugger(second.url, protocol=version, client=client, browser="follow", tool=ADD, step_timeout_s=20)
+    settings = {"client": client, "client_auth_method": UNLISTED if client is None else None}
+    dbg = Debugger(second.url, protocol=version, browser="follow", tool=ADD, step_timeout_s=20, **settings)
     if client is not None:
         second.register(client, redirect_of(dbg))
     assert_green(dbg, true=TRUE_OF_FASTMCP.get(version, ()))
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_fastmcp_gives_a_secret_to_a_client_that_goes_by_its_list(second: Second, version: str) -> None:
+    """It does so without Cache-Control, and lists no public clients, although it takes them."""
+    dbg = Debugger(second.url, protocol=version, browser="follow", tool=ADD, step_timeout_s=20)
+    assert_green(dbg, true=("registration-cacheable", *TRUE_OF_FASTMCP.get(version, ())))
+    assert dbg.client.auth_method == "client_secret_post"
 
 
 def redirect_of(dbg: Debugger) -> str:
@@ -94,7 +105,8 @@ def test_fastmcp_receives_what_a_correct_client_sends(second: Second, version: s
     """The same requests as at the demo server, but for the page of consent that it does not have."""
     client = FASTMCP_CLIENTS[way]
     with Recorder(second.url, apart=version != "2025-03-26") as recorder:
-        dbg = Debugger(recorder.url, protocol=version, client=client, browser="follow", step_timeout_s=20)
+        settings = {"client": client, "client_auth_method": UNLISTED if client is None else None}
+        dbg = Debugger(recorder.url, protocol=version, browser="follow", step_timeout_s=20, **settings)
         if client is not None:
             second.register(client, redirect_of(dbg))
         report = dbg.run()

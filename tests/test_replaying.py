@@ -194,6 +194,8 @@ def test_settings_come_back() -> None:
         "on_violation": "continue",
     }
     assert settings_of(Trace(settings={**told, "protocol told": ""})).settings["protocol"] == "auto"
+    again = settings_of(Trace(settings={**told, "dpop algorithm chosen": "PS256", "client_auth_method": "none"}))
+    assert (again.settings["dpop"], again.settings["client_auth_method"]) == ("PS256", "none")
     del told["protocol told"]
     assert settings_of(Trace(settings=told)).settings["protocol"] == "2026-07-28"
 

@@ -26,13 +26,13 @@ def url() -> Iterator[str]:
 @pytest.fixture(scope="module")
 def dbg(url: str) -> Debugger:
     """A debugger that went the whole way once."""
-    made = Debugger(url, browser="follow", step_timeout_s=20)
+    made = Debugger(url, client_auth_method="none", browser="follow", step_timeout_s=20)
     made.run(afterwards=True)
     return made
 
 
 def test_the_whole_flow_passes(url: str) -> None:
-    dbg = Debugger(url, browser="follow", step_timeout_s=20)
+    dbg = Debugger(url, client_auth_method="none", browser="follow", step_timeout_s=20)
     report = dbg.run()
     assert [run.step for run in dbg.trace.runs if run.achieved] == list(ROUTE)
     advice = [(finding.rule, finding.level) for finding in report.findings]
@@ -56,7 +56,7 @@ def test_its_defect_is_found_and_named(dbg: Debugger) -> None:
 
 
 def test_a_tool_can_be_called(url: str) -> None:
-    dbg = Debugger(url, browser="follow", step_timeout_s=20)
+    dbg = Debugger(url, client_auth_method="none", browser="follow", step_timeout_s=20)
     dbg.run()
     assert dbg.mcp("tools/call", {"name": "add", "arguments": {"a": 2, "b": 40}}).status in ("passed", "warned")
     assert b"42" in dbg.exchanges[-1].response.body
@@ -71,7 +71,7 @@ def test_nothing_that_is_shown_holds_a_secret(dbg: Debugger) -> None:
 
 def test_an_audit_says_what_is_wrong_with_it_and_nothing_else(url: str) -> None:
     """No check of Origin or resource, plain http registered, no iss, and refusals with the wrong status."""
-    audit = Debugger(url, browser="follow", step_timeout_s=20).audit()
+    audit = Debugger(url, client_auth_method="none", browser="follow", step_timeout_s=20).audit()
     found = {check.rule: check.outcome for check in audit.checks if check.outcome in ("failed", "warned")}
     assert found == {
         "revocation-refused": "failed",

@@ -190,7 +190,10 @@ class World:
 
     def _register(self, request: Request) -> Answer:
         sent = json.loads(request.body)
-        members = {"client_id": "3f1c9a52-6b0e-4b1f-9d7a-1c2e4f5a6b7c", **sent, **(self.vendor.registered or {})}
+        members = {"client_id": "3f1c9a52-6b0e-4b1f-9d7a-1c2e4f5a6b7c", **sent}
+        if sent.get("token_endpoint_auth_method") in ("client_secret_basic", "client_secret_post"):
+            members |= {"client_secret": "cs-4Hq8LzW2vNb7Tk5R", "client_secret_expires_at": 0}
+        members |= self.vendor.registered or {}
         kept = {name: value for name, value in members.items() if value is not None}
         return Answer.of_json(self.vendor.registration_status, kept, cache_control="no-store")
 

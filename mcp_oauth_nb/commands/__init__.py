@@ -1,1 +1,1 @@
-"""The command line: one file per command, and what they share (`options`, `terminal`, `files`, `told`)."""
+"""The command line: one file per command, and what they share (`options`, `terminal`, `files`, `told`, `usage`)."""

@@ -8,7 +8,8 @@ from typing import Any
 from mcp_oauth_nb.commands.options import from_environment, from_file
 from mcp_oauth_nb.commands.terminal import prompt
 from mcp_oauth_nb.errors import BadSetting
-from mcp_oauth_nb.protocol.flow import Client
+from mcp_oauth_nb.jose import PROOF_ALGORITHMS
+from mcp_oauth_nb.protocol.flow import AUTH_METHODS, Client
 from mcp_oauth_nb.protocol.grants import GRANTS, Enterprise
 
 AUTH_MODES = ("interactive", "headless", "client_credentials")
@@ -26,6 +27,8 @@ def add_credentials(login: argparse.ArgumentParser) -> None:
     add("--ask-client-secret", action="store_true", help="ask for the client secret with a prompt")
     add("--private-key-file", metavar="FILE", help="the client's private key, as PEM or JWK (private_key_jwt)")
     add("--private-key-algorithm", metavar="ALG", default="ES256", help="what it signs with (default: ES256)")
+    method = "how a client that is registered dynamically authenticates (default: as the metadata lists)"
+    add("--client-auth-method", choices=AUTH_METHODS, help=method)
     add("--client-metadata-url", metavar="URL", help="the client ID metadata document")
     add("--initial-access-token-env", metavar="NAME", help="the variable with what a closed registration wants")
     add("--software-statement-env", metavar="NAME", help="the variable with a statement for the registration")
@@ -35,6 +38,8 @@ def add_credentials(login: argparse.ArgumentParser) -> None:
     add("--id-token-env", metavar="NAME", help="the variable with the user's ID token")
     add("--idp-client-secret-env", metavar="NAME", help="the variable with the client secret at the provider")
     add("--dpop", action="store_true", help="bind tokens to a key that is made for this run")
+    algorithm = "the same, with a key for this algorithm (default: one that the servers list)"
+    add("--dpop-algorithm", metavar="ALG", choices=PROOF_ALGORITHMS, help=algorithm)
 
 
 def grant_of(options: argparse.Namespace) -> str:
@@ -59,12 +64,13 @@ def credentials_of(options: argparse.Namespace) -> dict[str, Any]:
     return {
         "grant": grant_of(options),
         "client": _client(options),
+        "client_auth_method": options.client_auth_method,
         "client_metadata_url": options.client_metadata_url,
         "initial_access_token": from_environment("--initial-access-token-env", options.initial_access_token_env),
         "software_statement": from_environment("--software-statement-env", options.software_statement_env),
         "assertion": from_environment("--assertion-env", options.assertion_env),
         "enterprise": _enterprise(options),
-        "dpop": options.dpop,
+        "dpop": options.dpop_algorithm or options.dpop,
     }
 
 

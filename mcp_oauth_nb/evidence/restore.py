@@ -20,7 +20,7 @@ from mcp_oauth_nb.redact import mask_text, redact
 from mcp_oauth_nb.rules.evidence import form
 from mcp_oauth_nb.vault import TAG
 
-AS_THEY_ARE = ("grant", "scope", "resource", "registration", "on_violation")
+AS_THEY_ARE = ("grant", "scope", "resource", "registration", "client_auth_method", "on_violation")
 """Settings that a trace holds under the name of the argument."""
 FOLLOW = "follow"
 PARTS = ("params", "form", "headers", "json")
@@ -66,6 +66,8 @@ def settings_of(trace: Trace) -> Restored:
     if "issuer chosen" in told:
         found["authorization_server"] = told["issuer chosen"]
     found |= {name: True for name in ("dpop", "path_scoped_issuer") if name in told}
+    if "dpop algorithm chosen" in told:
+        found["dpop"] = told["dpop algorithm chosen"]
     found |= {name.strip(): "" for name in told.get("left out", "").split(",") if name.strip()}
     if "client_metadata_url" in told:
         url = told["client_metadata_url"]

@@ -40,11 +40,16 @@ class Challenges:
     notes: tuple[str, ...] = field(default=(), repr=False)
 
     def bearer(self) -> Challenge | None:
-        """The challenge to act on: Bearer or DPoP with ``resource_metadata``, else the first Bearer, else None."""
+        """The challenge to act on; None where there is none.
+
+        Bearer or DPoP with ``resource_metadata``, else the first Bearer, else a DPoP that says why it refuses: a server
+        that takes bound tokens only has no other scheme to say it in (RFC 9449 7.1).
+        """
         offered = [item for item in self.items if item.scheme.lower() in ("bearer", "dpop")]
         pointing = [item for item in offered if item.get("resource_metadata")]
         bearers = [item for item in offered if item.scheme.lower() == "bearer"]
-        return next(iter(pointing + bearers), None)
+        refusing = [item for item in offered if item.get("error") not in (None, "use_dpop_nonce")]
+        return next(iter(pointing + bearers + refusing), None)
 
 
 @dataclass(repr=False)

@@ -32,7 +32,9 @@ _TELLING_MEMBERS = (
     "scopes_supported",
     "code_challenge_methods_supported",
 )
-AUTH_METHODS = ("none", "client_secret_basic", "client_secret_post")
+AuthMethod = Literal["none", "client_secret_basic", "client_secret_post"]
+AUTH_METHODS: tuple[AuthMethod, ...] = ("none", "client_secret_basic", "client_secret_post")
+"""How a client authenticates that has no key (RFC 7591 2)."""
 PRIVATE_KEY_JWT = "private_key_jwt"
 Registration = Literal["auto", "preregistered", "cimd", "dcr"]
 WAYS: tuple[Registration, ...] = ("auto", "preregistered", "cimd", "dcr")
@@ -159,6 +161,7 @@ class Settings:
         tool: the tool to call once tools are listed; None calls none.
         auto: the version is told from the server's answers; `profile` is the one to begin with.
         registration: how to get a client id: ``auto`` takes the first way that there is.
+        client_auth_method: how a client registered dynamically is to authenticate; None chooses by the metadata.
         client_metadata_url: the URL of our client ID metadata document, if there is one.
         authorization_server: the issuer to use where the resource names several; None takes the first.
         path_scoped_issuer: look for an issuer's metadata under the path of the MCP server, too.
@@ -172,6 +175,7 @@ class Settings:
         clock: tells the time in seconds since 1970; what is signed is dated by it.
         client_key: the key of a client that authenticates with one.
         dpop_key: the key that tokens are to be bound to; None where DPoP is not wanted.
+        dpop_keys: gives the key for another algorithm, the same one every time; None where the user chose one.
         api_url: the API to try the token at, for a flow without MCP.
         step_timeout_s: the deadline of one request, in seconds; waiting between two tries of it counts as well.
         choices: what a plain OAuth 2.0 API leaves to its client; what MCP has decided unless given.
@@ -187,6 +191,7 @@ class Settings:
     tool: ToolCall | None = None
     auto: bool = False
     registration: Registration = "auto"
+    client_auth_method: AuthMethod | None = None
     client_metadata_url: str | None = None
     authorization_server: str | None = None
     path_scoped_issuer: bool = False
@@ -200,6 +205,7 @@ class Settings:
     clock: Callable[[], float] = float
     client_key: PrivateKey | None = None
     dpop_key: PrivateKey | None = None
+    dpop_keys: Callable[[str], PrivateKey] | None = None
     choices: Choices = AS_IN_MCP
     api_url: str | None = None
     step_timeout_s: float = 30.0

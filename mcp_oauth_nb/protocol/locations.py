@@ -84,19 +84,38 @@ def resource_locations(url: str, named: str | None) -> tuple[Location, ...]:
         url: the MCP server's URL as typed.
         named: the URL that its challenge names, if it names one.
     """
-    parts = split(url)
     usual = resource_metadata_candidates(url)
     found = [Location(named, "resource", ("challenge",), (url,), _resource_places(1))] if named else []
     for place, one in enumerate(usual, 1):
+        if one.kind == "root":
+            found += _respelled(url)
         readers = () if named else _resource_places(place)
         identifiers = _distinct((one.identifier, url))
         found.append(Location(one.url, "resource", (one.kind,), identifiers, readers, CHALLENGED if named else ""))
-    if parts is not None and parts.path.strip("/"):
-        appended = parts.origin + parts.path.removesuffix("/") + PROTECTED_RESOURCE
-        found.append(Location(appended, "resource", ("append",), (url,)))
+    return _merged([*found, *_behind_the_path(url)])
+
+
+def _respelled(url: str) -> Iterable[Location]:
+    """The inserted URL of the same resource in fewer characters: without the trailing slash, without the query."""
+    parts = split(url)
+    if parts is None:
+        return
+    bare = parts.path.removesuffix("/")
+    for path, query, how in ((bare, parts.query, "slash"), (parts.path, "", "query")):
+        if bare and path + query != parts.path + parts.query:
+            inserted = parts.origin + PROTECTED_RESOURCE + path + query
+            yield Location(inserted, "resource", (f"path without {how}",), (parts.origin + path + query, url))
+
+
+def _behind_the_path(url: str) -> Iterable[Location]:
+    """Where a document stands that was appended instead of inserted, or inserted for the path with a slash."""
+    parts = split(url)
+    if parts is None or not parts.path.strip("/"):
+        return
+    yield Location(parts.origin + parts.path.removesuffix("/") + PROTECTED_RESOURCE, "resource", ("append",), (url,))
+    if not parts.path.endswith("/"):
         spelled, how = _other_slash(PROTECTED_RESOURCE, parts, parts.query)
-        found.append(Location(spelled, "resource", (f"path {how}",), (url,)))
-    return _merged(found)
+        yield Location(spelled, "resource", (f"path {how}",), (url,))
 
 
 def server_locations(url: str, issuers: Iterable[str]) -> tuple[Location, ...]:

@@ -9,6 +9,7 @@ side.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Generator, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -98,8 +99,10 @@ class Override:
                 seen = type(getattr(self, part)).__name__
                 raise BadSetting(f"{part}=", f"a {seen}", "a mapping of names to values, None to remove one")
         for name, value in self.headers.items():
-            if not all(_is_field_value(*pair) for pair in _values(str(name), value)):
-                raise BadSetting(f"headers[{name!r}]", "a line break or control character", "one line of visible text")
+            _check_name(name)
+            for _, text in _values(name, value):
+                if not _VALUE.fullmatch(text):
+                    raise BadSetting(f"headers[{name!r}]", _unfit(text), "one line of visible text")
         try:
             json.dumps(dict(self.json))
         except (TypeError, ValueError, RecursionError):
@@ -238,5 +241,22 @@ def _values(name: str, value: Any) -> list[tuple[str, str]]:
     return [(name, str(one)) for one in many]
 
 
-def _is_field_value(name: str, value: str) -> bool:
-    return bool(name) and not any((ord(c) < 32 and c != "\t") or ord(c) == 127 for c in name + value)
+_NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
+_VALUE = re.compile(r"([^\x00-\x20\x7f]([^\x00-\x08\x0a-\x1f\x7f]*[^\x00-\x20\x7f])?)?")
+"""Field names and values (RFC 9110 5.1 and 5.5); other text than ASCII is sent in UTF-8."""
+
+
+def _check_name(name: object) -> None:
+    """The name itself is not repeated: where it is none, it may be a secret in the wrong place."""
+    expected = "a name of letters, digits and hyphens, such as 'X-Api-Key'"
+    if not isinstance(name, str):
+        raise BadSetting("headers=", f"a name that is a {type(name).__name__}", expected)
+    if not _NAME.fullmatch(name):
+        wrong = _NAME.sub("", name)[:1]
+        raise BadSetting("headers=", f"a name with {wrong!r} in it" if wrong else "an empty name", expected)
+
+
+def _unfit(text: str) -> str:
+    if any((ord(c) < 32 and c != "\t") or ord(c) == 127 for c in text):
+        return "a line break or control character"
+    return "white space at its beginning or end"

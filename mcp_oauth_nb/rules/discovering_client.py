@@ -25,7 +25,7 @@ from mcp_oauth_nb.rules.evidence import (
     without_token,
 )
 from mcp_oauth_nb.rules.rule import MUST, SHOULD, Case, Seen, Selector, rule
-from mcp_oauth_nb.rules.words import origin, shown
+from mcp_oauth_nb.rules.words import origin, quoted, shown
 
 DISCOVERY = Spec("MCP 2025-11-25", "Protected Resource Metadata Discovery Requirements")
 
@@ -149,3 +149,28 @@ def _(case: Case, piece: tuple[Exchange, str, Exchange]) -> Iterator[Seen]:
     between = (one for one in case.exchanges("resource_metadata") if refused.id < one.id < request.id)
     if not any(one.request.url == url for one in between):
         yield Seen(request, "url", f"a request to {shown(url)} first", "an authorization request at once")
+
+
+def _chosen(case: Case) -> list[tuple[str, Exchange, tuple[str, ...]]]:
+    """The issuer that the user chose, with the document that lists those there are."""
+    chosen, found = case.trace.settings.get("issuer chosen"), resource_document(case)
+    if not chosen or found is None or "server_metadata" not in case.runs:
+        return []
+    return [(chosen, found[0], texts(found[1].get("authorization_servers")))]
+
+
+@rule(
+    "authorization-server-unlisted",
+    step="server_metadata",
+    level=MUST,
+    who="user",
+    summary="The authorization server that was chosen is none of those that the MCP server names.",
+    fix="Choose one of those that are listed, spelled as it is there, or leave authorization_server out.",
+    spec=Spec("RFC 9728", "7.6"),
+    over=Selector(_chosen, "no authorization server was chosen among those of known resource metadata"),
+)
+def _(case: Case, piece: tuple[str, Exchange, tuple[str, ...]]) -> Iterator[Seen]:
+    """Who is asked all the same is judged by what it answers."""
+    chosen, exchange, listed = piece
+    if chosen not in listed and not case.exchanges("server_metadata"):
+        yield Seen(exchange, "body:/authorization_servers", quoted(chosen), shown(list(listed)))

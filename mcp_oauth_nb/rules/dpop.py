@@ -7,13 +7,25 @@ from base64 import urlsafe_b64encode
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
+from mcp_oauth_nb.jose import PROOF_ALGORITHMS
+from mcp_oauth_nb.protocol.proofs import DPOP_ALGORITHMS, challenged_algorithms, common_algorithms
 from mcp_oauth_nb.protocol.spec import Spec
 from mcp_oauth_nb.records import Exchange
-from mcp_oauth_nb.rules.evidence import challenges, jwt_claims, oauth_error, sent_token
+from mcp_oauth_nb.rules.evidence import (
+    challenges,
+    jwt_claims,
+    oauth_error,
+    resource_document,
+    sent_token,
+    server_document,
+    texts,
+    without_token,
+)
 from mcp_oauth_nb.rules.extensions import jwt_header
 from mcp_oauth_nb.rules.rule import ANY, MUST, Case, Seen, Selector, rule
+from mcp_oauth_nb.rules.suspect import Who
 from mcp_oauth_nb.rules.timeline import granted, timeline
-from mcp_oauth_nb.rules.words import came, party, quoted
+from mcp_oauth_nb.rules.words import AUTHORIZATION_SERVER, MCP_SERVER, came, capped, party, quoted, shown
 
 USE_NONCE = "use_dpop_nonce"
 
@@ -74,6 +86,79 @@ def _(case: Case, proof: Proof) -> Iterator[Seen]:
         yield Seen(
             exchange, part, "ath with the hash of the access token", "another ath" if "ath" in claims else "no ath"
         )
+
+
+class Taken(NamedTuple):
+    """What one server says it takes DPoP proofs with, and where it says so."""
+
+    exchange: Exchange
+    part: str
+    algorithms: tuple[str, ...]
+    by_resource: bool
+
+
+def _taken(case: Case) -> list[Taken]:
+    """What each server says, as far as it says it."""
+    server, resource, refused = server_document(case), resource_document(case), without_token(case)
+    found = [
+        Taken(one[0], f"body:/{DPOP_ALGORITHMS}", texts(one[1].get(DPOP_ALGORITHMS)), one is resource)
+        for one in (server, resource)
+        if one is not None
+    ]
+    if refused is not None:
+        found.append(Taken(refused, "header:WWW-Authenticate", challenged_algorithms(challenges(refused)), True))
+    return [one for one in found if one.algorithms]
+
+
+def _wanted(case: Case) -> list[list[Taken]]:
+    taken = _taken(case) if case.trace.settings.get("dpop") and "server_metadata" in case.runs else []
+    return [taken] if taken and not case.trace.settings.get("dpop algorithm chosen") else []
+
+
+@rule(
+    "dpop-algorithms-foreign",
+    step="server_metadata",
+    level=MUST,
+    who="client",
+    summary="There is no algorithm for DPoP proofs that all servers take and that the client can sign with.",
+    fix="Let the servers take a common algorithm such as ES256, or go without dpop=True.",
+    spec=Spec("RFC 9449", "5.1"),
+    over=Selector(_wanted, "no DPoP proof was wanted, or no server says which algorithms it takes"),
+)
+def _(case: Case, taken: list[Taken]) -> Iterator[Seen]:
+    """Symmetric algorithms are none at all: nobody could check the proof (RFC 9449 4.2)."""
+    if common_algorithms(one.algorithms for one in taken):
+        return
+    first = next((one for one in taken if not common_algorithms([one.algorithms])), taken[-1])
+    ours = common_algorithms(one.algorithms for one in taken if one is not first) or PROOF_ALGORITHMS
+    useless = all(one == "none" or one.startswith("HS") for one in first.algorithms)
+    server = MCP_SERVER if first.by_resource else AUTHORIZATION_SERVER
+    seen = shown(list(first.algorithms))
+    yield Seen(first.exchange, first.part, f"one of {', '.join(ours)}", seen, who=server if useless else None)
+
+
+@rule(
+    "dpop-algorithm-unlisted",
+    step=ANY,
+    level=MUST,
+    who="client",
+    summary="A proof was refused that is signed with an algorithm which the server does not list.",
+    fix="Sign with an algorithm that the server lists: dpop=True takes one.",
+    spec=Spec("RFC 9449", "4.3"),
+    over=Selector(_proofs, "no DPoP proof was sent"),
+    explains=("token-refused", "refresh-refused", "token-rejected"),
+)
+def _(case: Case, proof: Proof) -> Iterator[Seen]:
+    """Where it is accepted all the same, the list is short, and nobody is to blame."""
+    exchange, algorithm = proof.exchange, proof.header.get("alg")
+    if exchange.status not in (400, 401) or _wants_nonce(exchange):
+        return
+    shows_token = sent_token(exchange) is not None
+    lists = [one.algorithms for one in case.once(_taken) if one.by_resource is shows_token]
+    if lists and not all(algorithm in listed for listed in lists):
+        who: Who | None = "user" if case.trace.settings.get("dpop algorithm chosen") else None
+        wanted = ", ".join(dict.fromkeys(one for listed in lists for one in listed))
+        yield Seen(exchange, "header:DPoP", capped(f"one of {wanted}"), quoted(str(algorithm), 20), who=who)
 
 
 def _hash(token: str) -> str:

@@ -111,7 +111,11 @@ def _refreshing(case: Case) -> list[tuple[Exchange, str]]:
     explains=("refresh-refused", "refresh-token-missing"),
 )
 def _(case: Case, piece: tuple[Exchange, str]) -> Iterator[Seen]:
-    """Left out, grant_types stand for the authorization code alone (RFC 7591 2)."""
+    """Left out, grant_types stand for the authorization code alone (RFC 7591 2); none is missed that is not offered."""
+    found = server_document(case)
+    offered = texts(found[1].get("grant_types_supported")) if found else ()
+    if offered and "refresh_token" not in offered:
+        return
     exchange, wants = piece
     grants = sent_json(exchange).get("grant_types")
     if "refresh_token" not in texts(grants):

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from mcp_oauth_nb.protocol.flow import AUTH_METHODS
 from mcp_oauth_nb.protocol.spec import Spec
 from mcp_oauth_nb.records import Exchange
 from mcp_oauth_nb.rules.discovery import Found, wrong_media_type
 from mcp_oauth_nb.rules.evidence import form, oauth_error, sent_json, text
 from mcp_oauth_nb.rules.registration import ACCEPTED, ANSWERED, accepted
-from mcp_oauth_nb.rules.rule import SHOULD, Case, Seen, Selector, rule
+from mcp_oauth_nb.rules.rule import MUST, SHOULD, Case, Seen, Selector, rule
 from mcp_oauth_nb.rules.words import AUTHORIZATION_SERVER, came, kind_of, quoted, shown
 
 MANAGEMENT = ("registration_access_token", "registration_client_uri")
@@ -47,6 +48,27 @@ def _(case: Case, found: Found) -> Iterator[Seen]:
         yield Seen(exchange, "body:/client_secret", "no client_secret for the method none", "a client_secret")
     elif method in ("client_secret_basic", "client_secret_post") and not has_secret:
         yield Seen(exchange, "body:", f"a client_secret for {quoted(method)}", "no client_secret")
+
+
+@rule(
+    "registration-method-replaced",
+    step="register",
+    level=MUST,
+    who=AUTHORIZATION_SERVER,
+    summary="The client is registered for a way to authenticate that it did not ask for and does not have.",
+    fix="Register the token_endpoint_auth_method that the client asks for, or refuse the registration.",
+    spec=Spec("RFC 7591", "3.2.1"),
+    over=ACCEPTED,
+    explains=("token-refused",),
+)
+def _(case: Case, found: Found) -> Iterator[Seen]:
+    """A server may replace what was asked for, but a method with a key is no use to a client that showed none."""
+    exchange, document = found
+    sent, method = sent_json(exchange), text(document.get("token_endpoint_auth_method"))
+    asked = text(sent.get("token_endpoint_auth_method")) or "client_secret_basic"
+    if method and method not in (*AUTH_METHODS, asked) and not {"jwks", "jwks_uri"} & sent.keys():
+        wanted = f"{quoted(asked)}, as it was asked for, or another of {', '.join(AUTH_METHODS)}"
+        yield Seen(exchange, "body:/token_endpoint_auth_method", wanted, quoted(method))
 
 
 def _unsaid(case: Case) -> list[tuple[Exchange, bool]]:

@@ -82,14 +82,18 @@ def _(case: Case, exchange: Exchange) -> Iterator[Seen]:
 
 
 def registered_method(case: Case) -> str:
-    """The authentication method that the registration answer gives this client; empty where it leaves it open."""
+    """The authentication method that the registration answer gives this client; empty where it leaves it open.
+
+    An answer that names a method with a secret and gives none contradicts itself, and no client can do as it says.
+    """
     for exchange in case.answered("register"):
         document = exchange.document
         if document is not None and document.get("client_id"):
             named = text(document.get("token_endpoint_auth_method"))
             if named is None:
                 return "" if document.get("client_secret") else NONE
-            return _NAMES.get(named, named)
+            wanted = _NAMES.get(named, named)
+            return "" if wanted in (BASIC, POST) and not document.get("client_secret") else wanted
     return ""
 
 

@@ -9,6 +9,7 @@ from mcp_oauth_nb.protocol.challenge import Challenges, parse_challenges
 from mcp_oauth_nb.protocol.flow import Challenged, Document, Era, Flow, Issuer, Session, need
 from mcp_oauth_nb.protocol.jsonrpc import answer
 from mcp_oauth_nb.protocol.profiles import OLDEST
+from mcp_oauth_nb.protocol.proofs import proof_problem
 from mcp_oauth_nb.protocol.resource import resource_match
 from mcp_oauth_nb.protocol.spec import Spec
 from mcp_oauth_nb.protocol.step import Call, Send, Stopped, Wants, step
@@ -23,7 +24,7 @@ from mcp_oauth_nb.protocol.wellknown import (
 )
 from mcp_oauth_nb.records import Exchange
 from mcp_oauth_nb.steps.messages import later_call, opening
-from mcp_oauth_nb.steps.words import answered, unanswered
+from mcp_oauth_nb.steps.words import answered, brief, unanswered
 
 NO_TOKEN = "the URL you typed; no token is sent, to see the challenge"
 
@@ -175,7 +176,8 @@ def _issuer(flow: Flow) -> tuple[str | None, str]:
     issuers = published.texts("authorization_servers")
     wanted = flow.settings.authorization_server
     if wanted is not None and wanted not in issuers:
-        return None, "the authorization server of the settings is not among `authorization_servers`"
+        listed = brief(", ".join(issuers)) or "none"
+        return None, f"the authorization server of the settings is not among `authorization_servers`: {listed}"
     if not issuers:
         return None, "the protected resource metadata names no authorization server"
     return wanted or issuers[0], "authorization_servers in the protected resource metadata"
@@ -209,6 +211,8 @@ def _judged_server(flow: Flow, found: Document) -> Flow | Stopped:
     must_be_told = uses_pkce and flow.profile.requires_s256_advertised and not flow.lenient
     if must_be_told and "S256" not in found.texts("code_challenge_methods_supported"):
         return Stopped("PKCE with S256 is not advertised, so that a client must refuse to go on", learned)
+    if (problem := proof_problem(learned)) and not flow.lenient:
+        return Stopped(problem, learned)
     return learned
 
 

@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Literal
 
-from mcp_oauth_nb.protocol.client_document import application_type
 from mcp_oauth_nb.protocol.flow import AUTH_METHODS, PRIVATE_KEY_JWT, Client, Document, Flow, need
 from mcp_oauth_nb.protocol.spec import Spec
 from mcp_oauth_nb.protocol.step import Call, Send, Stopped, Wants, step
 from mcp_oauth_nb.records import Exchange
+from mcp_oauth_nb.steps.client_metadata import METHOD, client_metadata
 from mcp_oauth_nb.steps.credentials import misplaced
-from mcp_oauth_nb.steps.words import said
+from mcp_oauth_nb.steps.words import brief, said
 
 Way = Literal["preregistered", "cimd", "dcr"]
 NO_ENDPOINT = "the metadata names no registration_endpoint; give a client: Debugger(url, client=Client('id'))"
@@ -53,10 +53,17 @@ def _dynamic(flow: Flow, metadata: Document, why: str) -> Wants:
     if flow.settings.initial_access_token:
         headers.append(("Authorization", f"Bearer {flow.settings.initial_access_token}"))
     source = f"registration_endpoint in {metadata.url}"
-    exchange = yield Send(Call("POST", endpoint, tuple(headers), json=registration_body(flow), why=source))
-    client = _registered(exchange, why)
+    body, why_so = client_metadata(flow)
+    exchange = yield Send(Call("POST", endpoint, tuple(headers), json=body, why=source))
+    client = _registered(exchange, f"{why}; {why_so}")
     if client is None or exchange.failure is not None:
         return Stopped(_refused(exchange))
+    method = (exchange.document or {}).get(METHOD)
+    if isinstance(method, str) and method not in ("", *AUTH_METHODS) and not flow.lenient:
+        able = ", ".join(AUTH_METHODS)
+        return Stopped(
+            f"the client is registered for {brief(method)}; without a key it can authenticate by {able} only"
+        )
     return flow.learn(client=replace(client, issuer=metadata.text("issuer")))
 
 
@@ -101,23 +108,6 @@ def _missing(flow: Flow) -> str:
     return ""
 
 
-def registration_body(flow: Flow) -> dict[str, Any]:
-    """What we register: a public native client with refresh tokens, as a command line tool would."""
-    body: dict[str, Any] = {
-        "client_name": flow.settings.client_name,
-        "redirect_uris": [flow.settings.redirect_uri],
-        "grant_types": ["authorization_code", "refresh_token"],
-        "response_types": ["code"],
-        "token_endpoint_auth_method": "none",
-        "application_type": application_type((flow.settings.redirect_uri,)),
-    }
-    if flow.settings.scope:
-        body["scope"] = flow.settings.scope
-    if flow.settings.software_statement:
-        body["software_statement"] = flow.settings.software_statement
-    return body
-
-
 def _with_method(client: Client, metadata: Document) -> Client:
     """Choose how a pre-registered client authenticates: as told, else as the metadata allows (RFC 8414 2)."""
     if client.auth_method is not None:
@@ -155,7 +145,7 @@ def _registered(exchange: Exchange, why: str) -> Client | None:
 
 def _method(document: Mapping[str, Any], secret: str | None) -> str:
     """As registered; without a word of it RFC 7591 2 says client_secret_basic, which needs a secret."""
-    method = document.get("token_endpoint_auth_method")
+    method = document.get(METHOD)
     if isinstance(method, str) and method in AUTH_METHODS:
         return method if secret else "none"
     return "client_secret_basic" if secret else "none"

@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from mcp_oauth_nb.protocol.challenge import parse_challenges
 from mcp_oauth_nb.protocol.flow import Flow, Tokens
-from mcp_oauth_nb.protocol.proofs import dpop_proof
+from mcp_oauth_nb.protocol.proofs import dpop_proof, proof_key
 from mcp_oauth_nb.protocol.step import Call, Send
 from mcp_oauth_nb.protocol.wellknown import split
 from mcp_oauth_nb.records import Exchange
@@ -61,7 +61,7 @@ def is_bound(flow: Flow, tokens: Tokens) -> bool:
 
 
 def _proven(flow: Flow, call: Call, tokens: Tokens | None) -> Call:
-    key, settings = flow.settings.dpop_key, flow.settings
+    key, settings = proof_key(flow), flow.settings
     assert key is not None, "asked for only where there is a key"
     proof = dpop_proof(
         key,

@@ -17,6 +17,13 @@ def oidc() -> Iterator[Oidc]:
         yield running
 
 
+@pytest.fixture(scope="module", params=[("ES256", "EdDSA"), ("PS256",), ("EdDSA",)], ids="-".join)
+def bound(request: pytest.FixtureRequest) -> Iterator[Oidc]:
+    """Access tokens are JWTs bound to a key, and proofs of it hold a nonce (RFC 9449)."""
+    with oidc_server("jwt", proofs=request.param) as running:
+        yield running
+
+
 @pytest.fixture(scope="session")
 def asking() -> Iterator[Oidc]:
     """Access tokens are opaque, and the MCP server asks about each (RFC 7662): only these can be revoked."""

@@ -15,6 +15,7 @@ from fastmcp.server.auth.providers.jwt import JWTVerifier
 from pydantic import AnyHttpUrl, ConfigDict, TypeAdapter
 
 from mcp_oauth_nb import Client
+from tests.oidc.bound import Bound
 
 START_S = 30.0
 STOP_S = 10.0
@@ -24,7 +25,7 @@ AS_WRITTEN = TypeAdapter(AnyHttpUrl, config=ConfigDict(url_preserve_empty_path=T
 
 @contextmanager
 def mcp_server(
-    listener: socket.socket, issuer: str, service: Client | None, scope: str, *, slash: bool
+    listener: socket.socket, issuer: str, service: Client | None, scope: str, *, slash: bool, bound: bool = False
 ) -> Iterator[None]:
     """Serve one tool from a thread.
 
@@ -34,6 +35,7 @@ def mcp_server(
         service: the client as which it asks about each token; None checks them as JWTs.
         scope: what it wants of a token.
         slash: name the issuer with a slash at its end, as the URL type would have it.
+        bound: take tokens that are bound to a key only.
     """
     base = f"http://127.0.0.1:{listener.getsockname()[1]}"
     named = AnyHttpUrl(issuer) if slash else AS_WRITTEN.validate_python(issuer)
@@ -41,7 +43,8 @@ def mcp_server(
     made = FastMCP("behind oidc-provider", auth=RemoteAuthProvider(verifier, [named], base))
     made.tool(_add, name="add")
     app = made.http_app(path="/mcp")
-    config = uvicorn.Config(app, log_config=None, access_log=False, ws="none", timeout_graceful_shutdown=1)
+    served = Bound(app, f"{base}/mcp") if bound else app
+    config = uvicorn.Config(served, log_config=None, access_log=False, ws="none", timeout_graceful_shutdown=1)
     server = _Server(config)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
     thread.start()

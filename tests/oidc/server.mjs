@@ -6,12 +6,13 @@
 //   format          "jwt" or "opaque": what access tokens look like
 //   clients         those that are registered by hand
 //   lifetime        seconds that an access token works
+//   proofs          what DPoP proofs may be signed with, each with a nonce (RFC 9449); empty without DPoP
 //   hasty           the client whose device codes are good for a second
 //
 // Beside the endpoints of the library there is an API that wants a token: /api takes opaque access tokens and ID tokens.
 // It writes its issuer on stdout once it listens, and ends when stdin does.
 
-import { generateKeyPairSync } from "node:crypto";
+import { generateKeyPairSync, randomBytes } from "node:crypto";
 import { createServer } from "node:http";
 import { pathToFileURL } from "node:url";
 
@@ -32,6 +33,7 @@ const provider = new Provider(issuer, {
   rotateRefreshToken: true,
   issueRefreshToken: (ctx, client) => client.grantTypeAllowed("refresh_token"),
   expiresWithSession: () => false,
+  enabledJWA: settings.proofs.length ? { dPoPSigningAlgValues: settings.proofs } : {},
   findAccount: (ctx, id) => ({ accountId: id, claims: () => ({ sub: id }) }),
   interactions: { url: (ctx, interaction) => `/interaction/${interaction.uid}` },
   ttl: {
@@ -47,6 +49,7 @@ const provider = new Provider(issuer, {
   features: {
     clientCredentials: { enabled: true },
     devInteractions: { enabled: false },
+    dPoP: { enabled: settings.proofs.length > 0, nonceSecret: randomBytes(32), requireNonce: () => true },
     deviceFlow: { enabled: true },
     introspection: { enabled: true, allowedPolicy: () => true },
     registration: { enabled: true },

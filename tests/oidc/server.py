@@ -9,7 +9,7 @@ import secrets
 import socket
 import subprocess
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -79,12 +79,13 @@ class Oidc:
 
 
 @contextmanager
-def oidc_server(access_tokens: Format, *, slash: bool = False) -> Iterator[Oidc]:
+def oidc_server(access_tokens: Format, *, slash: bool = False, proofs: Sequence[str] = ()) -> Iterator[Oidc]:
     """Start both servers.
 
     Args:
         access_tokens: those that the MCP server checks by itself ("jwt") or asks about ("opaque").
         slash: let the MCP server name the issuer with a slash at its end, as the URL type would have it.
+        proofs: what DPoP proofs may be signed with; both servers then ask for a nonce in each. Empty without DPoP.
     """
     public = Client("public", auth_method="none")
     confidential = Client("confidential", secrets.token_urlsafe(24), "client_secret_basic")
@@ -101,6 +102,7 @@ def oidc_server(access_tokens: Format, *, slash: bool = False) -> Iterator[Oidc]
             "scope": SCOPE,
             "format": access_tokens,
             "lifetime": LIFETIME_S,
+            "proofs": list(proofs),
             "hasty": hasty.client_id,
             "clients": [
                 *map(_with_browser, (public, confidential)),
@@ -112,7 +114,8 @@ def oidc_server(access_tokens: Format, *, slash: bool = False) -> Iterator[Oidc]
         with _authorization_server(settings) as issuer:
             from tests.oidc.resource import mcp_server  # takes a second, so that only those wait who run these tests
 
-            with mcp_server(listener, issuer, service if access_tokens == "opaque" else None, SCOPE, slash=slash):
+            asks = service if access_tokens == "opaque" else None
+            with mcp_server(listener, issuer, asks, SCOPE, slash=slash, bound=bool(proofs)):
                 yield Oidc(url, issuer, public, confidential, service, posting, keyed, device, hasty)
 
 

@@ -51,6 +51,7 @@ def test_any_quoted_value_comes_back(value):
         (['DPoP resource_metadata="d"', 'Bearer scope="a"'], "DPoP", "d"),
         (["DPoP algs=ES256", 'bearer scope="a"'], "bearer", None),
         (["Bearer", 'Bearer resource_metadata=""'], "Bearer", None),
+        (["DPoP algs=ES256", 'dpop error="insufficient_scope", scope="a"'], "dpop", None),
     ],
 )
 def test_the_challenge_to_act_on(lines, scheme, pointer):
@@ -59,7 +60,18 @@ def test_the_challenge_to_act_on(lines, scheme, pointer):
     assert (chosen.scheme, chosen.get("resource_metadata") or None) == (scheme, pointer)
 
 
-@pytest.mark.parametrize("lines", [[], [""], ["Basic realm=x"], ["DPoP algs=ES256"], ['resource_metadata="u"']])
+@pytest.mark.parametrize(
+    "lines",
+    [
+        [],
+        [""],
+        ["Basic realm=x"],
+        ["DPoP algs=ES256"],
+        ['DPoP error="use_dpop_nonce"'],
+        ['resource_metadata="u"'],
+        ['Basic error="insufficient_scope", scope="a"'],
+    ],
+)
 def test_there_may_be_none(lines):
     assert parse_challenges(lines).bearer() is None
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import pytest
 
 from mcp_oauth_nb.protocol.locations import Location, resource_locations, server_locations
@@ -12,6 +15,10 @@ URL = "https://mcp.example.com/mcp"
 ROOT = "https://mcp.example.com/.well-known/oauth-protected-resource"
 TENANT = "https://auth.example.com/tenant"
 MODERN = ("2025-06-18", "2025-11-25", "2026-07-28")
+VECTORS = json.loads((Path(__file__).parents[1] / "data" / "wellknown.json").read_text(encoding="utf-8"))["prm"]
+KINDS = {"path-noslash": "path without slash", "path-noquery": "path without query"}
+UNORDERED = "2025-06-18"
+"""Says nothing of a silent challenge: its clients ask where later ones do, and each of its vectors is a diagnosis."""
 
 
 def by_url(locations: tuple[Location, ...]) -> dict[str, Location]:
@@ -37,9 +44,10 @@ def by_url(locations: tuple[Location, ...]) -> dict[str, Location]:
             "https://h.example/a/mcp/?t=1",
             [
                 "/.well-known/oauth-protected-resource/a/mcp/?t=1",
+                "/.well-known/oauth-protected-resource/a/mcp?t=1",
+                "/.well-known/oauth-protected-resource/a/mcp/",
                 "/.well-known/oauth-protected-resource",
                 "/a/mcp/.well-known/oauth-protected-resource",
-                "/.well-known/oauth-protected-resource/a/mcp?t=1",
             ],
         ),
         ("mcp.example", []),
@@ -47,6 +55,22 @@ def by_url(locations: tuple[Location, ...]) -> dict[str, Location]:
 )
 def test_of_the_resource(url: str, urls: list[str]) -> None:
     assert [one.url.removeprefix("https://h.example") for one in resource_locations(url, None)] == urls
+
+
+@pytest.mark.parametrize("vector", [pytest.param(one, id=f"{one['version']} {one['url']}") for one in VECTORS])
+def test_every_vector_whole(vector: dict) -> None:
+    """URL, construction, identifier and order; and who comes there, but for the version that has no order."""
+    found = resource_locations(vector["url"], vector["challenge"])
+    beyond = {"append", "path with slash"}
+    rows = [one for one in found if not beyond & {*one.kinds}]
+    wanted = [(url, KINDS.get(kind := row.removesuffix("+diag"), kind), of) for url, row, of in vector["candidates"]]
+    assert [(one.url, *one.kinds, one.identifiers[0]) for one in rows] == wanted
+    assert [*found[: len(rows)]] == rows, "what no specification leads to comes last"
+    read = [vector["version"] in dict(one.readers) for one in rows]
+    if vector["version"] == UNORDERED:
+        assert read == [kind in ("path", "root") for _, kind, _ in wanted]
+    else:
+        assert read == [not row.endswith("+diag") for _, row, _ in vector["candidates"]]
 
 
 def test_the_url_of_the_challenge_comes_first_and_is_the_only_one_that_is_read() -> None:

@@ -123,11 +123,36 @@ def test_edits_must_be_a_mapping(part, value):
 
 
 @pytest.mark.parametrize(
-    "headers", [{"X": "a\r\nY: b"}, {"X\n": "a"}, {"X": ["ok", "a\nb"]}, {"": "a"}, {"X": "\x7f"}, {"X": "\0"}]
+    "headers", [{"X": "a\r\nY: b"}, {"X": ["ok", "a\nb"]}, {"X": "\x7f"}, {"X": "\0"}, {"X": "a\nb "}]
 )
 def test_a_header_cannot_break_out_of_its_line(headers):
     with pytest.raises(BadSetting, match="line break or control character"):
         Override(headers=headers)
+
+
+@pytest.mark.parametrize("name", ["X\n", "", "a b", "X:", "X ", "(x)", "X-\u00e9", "X\tY", 5, None, ("X",), b"X"])
+def test_a_name_that_no_header_can_have(name):
+    with pytest.raises(BadSetting, match=r"headers=: got an? .*name"):
+        Override(headers={name: "a"})
+    with pytest.raises(BadSetting, match=r"headers=: got an? .*name"):
+        Override(headers={name: None})
+
+
+def test_a_secret_in_the_place_of_a_name_is_not_repeated():
+    with pytest.raises(BadSetting) as refused:
+        Override(headers={"Authorization: Bearer s3cr3t": ""})
+    assert "s3cr3t" not in str(refused.value)
+
+
+@pytest.mark.parametrize("value", [" a", "a ", "\ta", ["ok", "a\t"], " "])
+def test_white_space_around_a_value_would_be_lost(value):
+    with pytest.raises(BadSetting, match=r"headers\['X'\]: got white space at its beginning or end"):
+        Override(headers={"X": value})
+
+
+@pytest.mark.parametrize("value", ["", "a b\tc", "\u00e9", "\u65e5", 5, None, [], ["a", "b c"], "\x80", "\ud800"])
+def test_what_a_header_can_hold_is_taken(value):
+    assert Override(headers={"X-A.b_c!": value})
 
 
 @pytest.mark.parametrize("value", [object(), {1, 2}, b"x"])

@@ -96,6 +96,11 @@ def cross_checked(*resources: str) -> Trace:
     return tflow(Piece("server_metadata", (document,)), upto="server_metadata")
 
 
+def chosen(issuer: str) -> Trace:
+    """The user chose an authorization server, and none was asked."""
+    return tflow(failed("server_metadata"), upto="server_metadata", **{"issuer chosen": issuer})
+
+
 REPEATED_REQUEST = tflow(Piece("challenge", unauthenticated().exchanges * 2), upto="challenge")
 ROOT_FIRST = tflow(
     unauthenticated(401, BARE),
@@ -129,6 +134,7 @@ BREAKING: dict[str, Trace] = {
     "metadata-request-misplaced": ROOT_FIRST,
     "published-issuer-ignored": ORIGIN_ASKED,
     "challenge-not-followed-up": authorized_again(),
+    "authorization-server-unlisted": chosen(f"{ISSUER}/"),
 }
 
 _HEALTHY = tflow()
@@ -144,4 +150,5 @@ CLEAN: dict[str, Trace] = {
     "resource-metadata-not-well-known": looked_up(200),
     "resource-not-listed": cross_checked(URL, f"{ISSUER}/other"),
     "challenge-not-followed-up": authorized_again(resource_document()),
+    "authorization-server-unlisted": tflow(**{"issuer chosen": ISSUER}),
 }

@@ -171,6 +171,25 @@ def nonces(*, given: bool = True, again: bool = True) -> Trace:
     return ttrace(*HEALTHY[:3], Piece("token", sent) if again else failed("token", *sent))
 
 
+ALGORITHMS = "dpop_signing_alg_values_supported"
+WANTED = "key made for this run, ES256"
+
+
+def unsignable(*listed: str, **settings: str) -> Trace:
+    """DPoP was asked for of an authorization server that lists these algorithms, and nothing was sent after that."""
+    found = server_document(asm(**{ALGORITHMS: list(listed)}))
+    return tflow(Piece("server_metadata", (found,)), upto="server_metadata", dpop=WANTED, **settings)
+
+
+def refused_proof(*listed: str) -> Trace:
+    """A proof signed with ES256 that the authorization server refuses; it lists these algorithms."""
+    url, refusal = f"{ISSUER}/token", {"error": "invalid_dpop_proof"}
+    form = {"grant_type": "authorization_code", "code": "c", "client_id": "client-1", "resource": URL}
+    sent = texchange("token", url, 400, refusal, method="POST", form=form, headers=NO_STORE, sent_headers=proof(url))
+    found = server_document(asm(**{ALGORITHMS: list(listed)}))
+    return ttrace(*HEALTHY[:2], Piece("server_metadata", (found,)), failed("token", sent))
+
+
 def without(step: str, *others: Piece) -> Trace:
     """The healthy flow without one of its steps."""
     given = {piece.step: piece for piece in others}
@@ -235,6 +254,8 @@ LATER_BREAKING: dict[str, Trace] = {
     "assertion-retried": by_assertion(400, 400),
     "dpop-proof-invalid": bound(htm="GET"),
     "dpop-scheme": bound("Bearer"),
+    "dpop-algorithms-foreign": unsignable("ES256K"),
+    "dpop-algorithm-unlisted": refused_proof("PS256"),
     "dpop-nonce-missing": nonces(given=False, again=False),
     "dpop-nonce-unused": nonces(again=False),
 }
@@ -279,6 +300,8 @@ LATER_CLEAN: dict[str, Trace] = {
     "assertion-retried": by_assertion(400),
     "dpop-proof-invalid": BOUND,
     "dpop-scheme": BOUND,
+    "dpop-algorithms-foreign": unsignable("ES256K", "RS256"),
+    "dpop-algorithm-unlisted": refused_proof("PS256", "ES256"),
     "dpop-nonce-missing": nonces(),
     "dpop-nonce-unused": nonces(),
 }

@@ -154,6 +154,7 @@ BREAKING: dict[str, Trace] = {
     "client-of-another-server": moved(),
     "registration-media-type": answered(replace(registered(), response=replace(registered().response, headers=()))),
     "registration-method-contradicted": answered(registered(client_secret="s3cret", client_secret_expires_at=0)),
+    "registration-method-replaced": answered(registered(token_endpoint_auth_method="private_key_jwt")),
     "public-client-unsaid": tflow(
         Piece("register", (asked_to_register(token_endpoint_auth_method=None),)), upto="token"
     ),

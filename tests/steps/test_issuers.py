@@ -47,7 +47,7 @@ class TestSeveral:
 
     def test_one_that_is_not_named_is_not_asked(self) -> None:
         flow = known("resource_metadata", facts=listing(ISSUER), authorization_server=OTHER)
-        play(server_metadata, flow).stops("is not among")
+        play(server_metadata, flow).stops(f"is not among `authorization_servers`: {ISSUER}")
 
     @pytest.mark.parametrize("issuers", [(ISSUER,), (ISSUER, ISSUER)])
     def test_where_there_is_no_choice_none_is_told(self, issuers: tuple[str, ...]) -> None:

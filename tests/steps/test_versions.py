@@ -238,6 +238,10 @@ class TestStepUp:
         flow = at("2025-11-25", "tokens").learn(rounds=3)
         play(mcp, flow).gets(403, b"", self.SCOPE).stops("3 authorization requests")
 
+    def test_a_server_that_takes_bound_tokens_only_asks_by_its_own_scheme(self) -> None:
+        scope = (("WWW-Authenticate", 'DPoP error="insufficient_scope", scope="mcp:write", algs="ES256"'),)
+        self.begun("2025-11-25").gets(403, b"", scope).opens(f"{ISSUER}/authorize", {"scope": "mcp:write"})
+
     def test_gives_up_after_three_authorizations(self) -> None:
         flow = at("2025-11-25", "session", tool=ToolCall("echo")).learn(session=None, rounds=3)
         begun = play(mcp, flow).gets(200, {"id": 1, "result": {"protocolVersion": "2025-11-25"}}).gets(202)

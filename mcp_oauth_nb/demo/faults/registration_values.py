@@ -78,6 +78,7 @@ def _(asked: Asked) -> Answer | None:
     trips="registration-refused",
     cause="method-not-listed",
     who="client",
+    how={"client_auth_method": "none"},
 )
 def _(asked: Asked, answer: Answer) -> Answer:
     if asked.path == SERVER_METADATA:

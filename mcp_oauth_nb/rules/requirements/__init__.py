@@ -54,6 +54,7 @@ REQUIREMENTS: Mapping[str, Requirement] = {
 BEYOND: Mapping[str, str] = {
     "unreachable": "no answer at all is below every requirement, and the most frequent cause",
     "challenge-not-exposed": "browsers ask for it, and no other client",
+    "authorization-server-unlisted": "the choice is the client's, and who chose one that is not there asks about it",
     "authorization-page": "a page is no breach by itself: it is where a wrong request, a person or a gateway shows",
     "authorization-error": "an error is how a server rightly refuses: what it refuses is the question",
     "redirect-not-received": "nobody has to come back, and yet it is what most people ask about",

@@ -59,7 +59,7 @@ ROWS = (
         "both",
         "- - - m",
         "A proof fits its request and is used once, and a token bound to a key goes along with one.",
-        rules=("dpop-proof-invalid", "dpop-scheme"),
+        rules=("dpop-proof-invalid", "dpop-scheme", "dpop-algorithms-foreign", "dpop-algorithm-unlisted"),
     ),
     Requirement(
         "EXT-09",

@@ -59,7 +59,7 @@ ROWS = (
         "authorization server",
         "m m m m",
         "The answer repeats all that was registered, and what the server changed.",
-        rules=("registration-changed",),
+        rules=("registration-changed", "registration-method-replaced"),
     ),
     Requirement(
         "REG-09",

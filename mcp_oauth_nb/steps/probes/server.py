@@ -20,8 +20,8 @@ from mcp_oauth_nb.protocol.step import Call, Pairs, Send, Stopped, Wants, step
 from mcp_oauth_nb.protocol.wellknown import same_origin
 from mcp_oauth_nb.records import Exchange
 from mcp_oauth_nb.steps.authorization import wanted_resource
+from mcp_oauth_nb.steps.client_metadata import client_metadata
 from mcp_oauth_nb.steps.probes.fresh import fresh_code, fresh_tokens, not_tested, post_as_client, redeeming, tested
-from mcp_oauth_nb.steps.registration import registration_body
 
 MOST_HOPS = 3
 """Redirects of an authorization request that are followed, within its origin: consent may be given by itself."""
@@ -181,7 +181,7 @@ def http_redirect_registration(flow: Flow) -> Wants:
     endpoint = _endpoint(flow, "registration_endpoint")
     if endpoint is None:
         return not_tested("the metadata names no registration_endpoint")
-    body = {**registration_body(flow), "redirect_uris": [PLAIN_REDIRECT], "application_type": "web"}
+    body = {**client_metadata(flow)[0], "redirect_uris": [PLAIN_REDIRECT], "application_type": "web"}
     headers: list[tuple[str, str]] = [("Accept", "application/json")]
     if flow.settings.initial_access_token:
         headers.append(("Authorization", f"Bearer {flow.settings.initial_access_token}"))
