@@ -57,7 +57,7 @@ def replay(
         NotOurs: the file holds no evidence.
         NotYet: nothing has run in the evidence.
     """
-    trace = report_on("replay(evidence)", evidence).trace
+    trace = report_on("replay(evidence)", evidence, "replay('incident.json')").trace
     unknown = next((name for name in settings if name not in SETTINGS), None)
     if unknown is not None:
         raise BadSetting("replay()", brief(unknown), "one of " + ", ".join(sorted(SETTINGS)))
