@@ -12,7 +12,7 @@ from typing import Any
 from mcp_oauth_nb.records import Exchange, Headers, Part
 
 _WORDS = "redacted|removed|masked|hidden|sanitized|scrubbed|filtered"
-_MARK = re.compile(rf"(?i)[\[<({{]*[\w .-]*(?:{_WORDS})[\w .-]*[\])}}>]*|[*\u2022\u2026]{{3,}}|x{{4,}}")
+_MARK = re.compile(rf"(?i)[\[<({{]*[\w .-]*(?:{_WORDS})[\w .-]*[\])}}>]*|[*\u2022\u2026]{{3,}}|x{{4,32}}")
 LONGEST = 200
 """Characters of a mark."""
 BEARER = ("bearer", "dpop")
