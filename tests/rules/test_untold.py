@@ -137,6 +137,6 @@ def test_what_is_a_mark(value: str) -> None:
     assert is_mark(value)
 
 
-@pytest.mark.parametrize("value", ["", "**", "xxx", "redacted!", "eyJhbGciOi.e30.redacted/", "hidden" * 40, "x" * 43, "code-1"])
+@pytest.mark.parametrize("value", ["", "**", "xxx", "redacted!", "eyJhbGciOi.e30.redacted/", "hidden" * 40, "x" * 43])
 def test_what_is_no_mark(value: str) -> None:
     assert not is_mark(value)
