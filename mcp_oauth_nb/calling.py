@@ -40,7 +40,8 @@ class Caller(Looker):
         """
         if self._flow.pkce is None or "authorize" in self._before:
             self._rewind("pkce" if "pkce" in self._before else "authorize")
-            self._run("pkce")
+            if "pkce" in self.route():
+                self._run("pkce")
         self._driver.listener.forget()
         self._run("authorize", params=params)
         self._listen()

@@ -31,7 +31,7 @@ _HOST = re.compile(r"[^\s\x00-\x20\x7f-\xa0\\<>\"']{1,255}")
 
 NEVER = datetime.min.replace(tzinfo=UTC)
 """The time of an exchange that has not taken place."""
-Part = Literal["request headers", "request body", "response headers", "response body"]
+Part = Literal["request headers", "request query", "request body", "response headers", "response body"]
 """A part of an exchange that a recording may leave out."""
 FailureKind = Literal["url", "address", "dns", "connect", "tls", "timeout", "protocol"]
 

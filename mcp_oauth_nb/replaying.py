@@ -12,16 +12,21 @@ from mcp_oauth_nb.comparing.runs import compare, report_on
 from mcp_oauth_nb.debugger import Debugger
 from mcp_oauth_nb.errors import BadSetting, CallbackTimeout, NotYet
 from mcp_oauth_nb.evidence.restore import Missing, call_of, edits_of, settings_of, tool_of
+from mcp_oauth_nb.evidence.restore_oauth2 import URLS, is_plain_call, oauth2_settings_of
+from mcp_oauth_nb.oauth2 import OAuth2
 from mcp_oauth_nb.protocol.flow import Client
+from mcp_oauth_nb.protocol.profiles import PLAIN
 from mcp_oauth_nb.protocol.wellknown import same_origin
 from mcp_oauth_nb.records import Run, Trace
 from mcp_oauth_nb.redact import mask_text
-from mcp_oauth_nb.steps import ROUTE
 from mcp_oauth_nb.steps.probes import PROBES
 from mcp_oauth_nb.views.replayed import Replayed
 
 SETTINGS = frozenset(inspect.signature(Debugger).parameters)
+OF_OAUTH2 = frozenset(inspect.signature(OAuth2).parameters)
 CALL = "tools/call"
+OF_CLIENT = ("client_id", "client_secret", "client_auth")
+"""The arguments of an `OAuth2` in whose place there can be a `Client`."""
 LEFT_OUT = "of the record was left out: replay(..., tools=True) calls tools again."
 
 
@@ -45,25 +50,34 @@ def replay(
     else's before you replay it.
 
     Args:
-        evidence: a file that ``dbg.save`` wrote, a `Trace`, a `Report`, or a `Debugger`.
-        url: the MCP endpoint to ask; None takes the one of the record.
+        evidence: a file that ``dbg.save`` wrote, a `Trace`, a `Report`, a `Debugger` or an `OAuth2`.
+        url: the MCP endpoint to ask; None takes the one of the record. A plain OAuth 2.0 API has its endpoints in
+            `settings`, such as ``token_url``.
         client: the client, where the record holds only its id.
         tools: call the tools again that the record called; otherwise they are left out, and the notes say so.
         go_on: where the record ends at a step that failed and the new run gets past it, go on along the route.
-        **settings: any argument of `Debugger`, in the place of the restored one.
+        **settings: any argument of `Debugger`, or of `OAuth2` where the record is of one, in the place of the restored
+            one.
 
     Raises:
         BadSetting: an argument is missing, unknown or cannot work.
         NotOurs: the file holds no evidence.
         NotYet: nothing has run in the evidence.
     """
-    trace = report_on("replay(evidence)", evidence).trace
-    unknown = next((name for name in settings if name not in SETTINGS), None)
+    trace = report_on("replay(evidence)", evidence, "replay('incident.json')").trace
+    is_plain = trace.settings.get("protocol") == PLAIN.version
+    known = OF_OAUTH2 if is_plain else SETTINGS
+    unknown = next((name for name in settings if name not in known), None)
     if unknown is not None:
-        raise BadSetting("replay()", brief(unknown), "one of " + ", ".join(sorted(SETTINGS)))
+        raise BadSetting("replay()", brief(unknown), "one of " + ", ".join(sorted(known)))
     check_texts(url=url)
     given = {**settings, **({"url": url} if url is not None else {}), **({"client": client} if client else {})}
-    dbg, notes = _made_again(evidence, trace, given if tools else {"tool": None, **given})
+    dbg: Debugger | OAuth2
+    notes: list[str] = []
+    if is_plain:
+        dbg = _oauth2_again(evidence, trace, given)
+    else:
+        dbg, notes = _made_again(evidence, trace, given if tools else {"tool": None, **given})
     if not tools and "tool" not in given and tool_of(trace):
         notes.append(f"The tool call {LEFT_OUT}")
     moved = _moved(trace, dbg)
@@ -102,11 +116,28 @@ def _made_again(evidence: Any, trace: Trace, given: Mapping[str, Any]) -> tuple[
     return Debugger(**made), notes
 
 
+def _oauth2_again(evidence: Any, trace: Trace, given: Mapping[str, Any]) -> OAuth2:
+    """An `OAuth2` as the record's was. One in memory keeps its secrets, unless they were to go elsewhere."""
+    if "url" in given:
+        mend = "replay(evidence, token_url='https://...')"
+        raise BadSetting("replay(url)", "a URL for an OAuth 2.0 API", "its endpoints, each by its argument", mend)
+    if isinstance(evidence, OAuth2) and given.keys().isdisjoint(URLS):
+        return evidence.again(**given)
+    restored = oauth2_settings_of(trace)
+    made = dict(restored.settings)
+    if "client" in given:
+        made = {name: value for name, value in made.items() if name not in OF_CLIENT}
+    for one in restored.missing:
+        if one.argument not in given and not (one.argument in OF_CLIENT and "client" in given):
+            raise _said(one)
+    return OAuth2(**{**made, **given})
+
+
 def _said(one: Missing) -> BadSetting:
     return BadSetting(f"replay({one.argument}=)", one.seen, f"{one.expected}: it has to be given anew", one.call)
 
 
-def _moved(trace: Trace, dbg: Debugger) -> Any:
+def _moved(trace: Trace, dbg: Debugger | OAuth2) -> Any:
     """What puts the new server's host into edits that named the old one."""
     old, new = authority_of(trace.settings.get("url", "")), authority_of(dbg.url)
 
@@ -121,13 +152,17 @@ def _moved(trace: Trace, dbg: Debugger) -> Any:
 
 
 def _carry_out(
-    dbg: Debugger, trace: Trace, run: Run, edits: Mapping[str, Any], notes: list[str], *, tools: bool
+    dbg: Debugger | OAuth2, trace: Trace, run: Run, edits: Mapping[str, Any], notes: list[str], *, tools: bool
 ) -> bool:
     """One step again, as a cell would call it; whether it got what it is for."""
     step = run.step
-    call: Any = dbg.probe if step in PROBES else dbg.mcp if step == "call" else getattr(dbg, step)
+    known: Any = dbg
+    call: Any = known.probe if step in PROBES else known.mcp if step == "call" else getattr(dbg, step)
     taken = {part: edits[part] for part in edits if part in inspect.signature(call).parameters}
     notes += [f"{step} takes no edits of its {part}: they were left out." for part in edits.keys() - taken.keys()]
+    if step == "api" and not any(is_plain_call(one, trace.settings) for one in trace.of(run)):
+        notes.append("A request to the API that was typed by hand was left out: dbg.request(...) sends it.")
+        return True
     if step == "call":
         called = call_of(trace, run)
         if called is None:
@@ -144,10 +179,10 @@ def _carry_out(
     return done is not None and done.achieved
 
 
-def _go_on(dbg: Debugger, last: Run) -> None:
+def _go_on(dbg: Debugger | OAuth2, last: Run) -> None:
     """Along the route to the first trouble, where the record ended in a step of it."""
     route = dbg.route()
-    if last.step not in ROUTE or last.achieved:
+    if last.step not in route or last.achieved:
         return
     for name in route[route.index(last.step) :]:
         done = dbg.trace.run(name)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import product
+from json import dumps as json_text
 from math import prod
 from typing import Any, NamedTuple
 
@@ -160,7 +161,21 @@ def _wanted(part: str, given: object) -> Iterator[_Wanted]:
         if not isinstance(values, (list, tuple)) or not values:
             seen = "an empty list" if isinstance(values, (list, tuple)) else f"a {type(values).__name__}"
             raise BadSetting(f"vary({name}=)", seen, "a list of the values to try", example)
+        unsent = next((value for value in values if value is not ... and not _is_sendable(value)), None)
+        if unsent is not None:
+            expected = "text, numbers, lists or mappings of them, None to leave it out, or ... to keep it"
+            seen = f"a value that JSON cannot hold, a {type(unsent).__name__}"
+            raise BadSetting(f"vary({name}=)", seen, expected, example)
         yield _Wanted(part, str(name), tuple(values))
+
+
+def _is_sendable(value: object) -> bool:
+    """Whether what is sent of a value can be told: what JSON holds."""
+    try:
+        json_text(value)
+    except (TypeError, ValueError, RecursionError):
+        return False
+    return True
 
 
 def _check(wanted: Sequence[_Wanted]) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from datetime import date
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -146,6 +148,10 @@ def test_a_machine_needs_nobody(server: DemoServer) -> None:
         (lambda dbg: dbg.vary("token", resource=[None], until="challenge"), "a step behind it"),
         (lambda dbg: dbg.vary("register", x=[object()]), "JSON cannot hold"),
         (lambda dbg: dbg.vary("challenge", headers={"X": ["a\nb"]}), "line break"),
+        (lambda dbg: dbg.vary("authorize", resource=[None, Path("/x")]), "resource=.*JSON cannot hold, a PosixPath"),
+        (lambda dbg: dbg.vary("authorize", params={"resource": [date(2026, 1, 1)]}), "JSON cannot hold, a date"),
+        (lambda dbg: dbg.vary("challenge", accept=[b"x"]), "JSON cannot hold, a bytes"),
+        (lambda dbg: dbg.vary("token", resource=[["a", {"b"}]]), "JSON cannot hold, a list"),
     ],
 )
 def test_mistakes(dbg: Debugger, wrong: Callable[[Debugger], object], message: str) -> None:

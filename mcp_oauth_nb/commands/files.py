@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-from pathlib import Path
 
 from mcp_oauth_nb.commands.terminal import progress
 from mcp_oauth_nb.errors import BadSetting
@@ -12,7 +11,8 @@ from mcp_oauth_nb.vault import Vault
 
 def check_folder(file: str | None) -> None:
     """A login must not be wasted on a file that cannot be written."""
-    if file is not None and (not Path(file).parent.is_dir() or Path(file).is_dir()):
+    target = None if file is None else importlib.import_module("mcp_oauth_nb.evidence.files").named(file)
+    if target is not None and (not target.parent.is_dir() or target.is_dir()):
         raise BadSetting("the file to write", repr(file), "a file in a folder that there is")
 
 

@@ -88,8 +88,8 @@ def _names(names: Any) -> tuple[str, str]:
     return two[0], two[1]
 
 
-def report_on(name: str, run: Any) -> Report:
-    """The report on a whole run, however the run was handed in; `name` is what an error calls it."""
+def report_on(name: str, run: Any, mend: str = "compare('before.json', dbg)") -> Report:
+    """The report on a whole run, however the run was handed in; `name` is what an error calls it, `mend` its call."""
     if isinstance(run, (str, Path)):
         run = load(run)
     report: Any
@@ -102,7 +102,7 @@ def report_on(name: str, run: Any) -> Report:
     else:
         report = None
     if not isinstance(report, Report):
-        raise BadSetting(name, f"a {type(run).__name__}", EXPECTED, "compare('before.json', dbg)")
+        raise BadSetting(name, f"a {type(run).__name__}", EXPECTED, mend)
     if not report.trace.runs:
         raise NotYet(f"run in {name}", "dbg.run()")
     return report

@@ -1,7 +1,8 @@
 """Reads the logs of curl: ``-v``, ``--trace`` and ``--trace-ascii``, any number of transfers, with prompts or without.
 
 ``-v`` shows every header line, marked ``>`` or ``<``, and no body that was sent; a body that came stands between, in
-front of or behind its lines. A trace shows every byte, in hexadecimal or as text with a point for what is no text.
+front of or behind its lines. With ``--trace-time`` each line begins with the time, which is left out here. A trace
+shows every byte, in hexadecimal or as text with a point for what is no text.
 """
 
 from __future__ import annotations
@@ -14,8 +15,15 @@ from mcp_oauth_nb.evidence.transfers import Event, Kind, exchanges_of
 from mcp_oauth_nb.records import Exchange
 from mcp_oauth_nb.vault import Vault
 
-_VERBOSE = re.compile(r"^(?:> [A-Za-z-]{1,31} \S+ HTTP/[\d.]+|< HTTP/[\d.]+ \d{3}|curl: \(\d{1,3}\) )", re.MULTILINE)
 _STAMP = r"(?:\d\d:\d\d:\d\d\.\d{1,6} )?(?:\[[\dx-]{1,20}\] )?"
+"""What ``--trace-time`` and ``--trace-ids`` put before a line."""
+_VERBOSE = re.compile(
+    rf"^(?:{_STAMP}(?:> [A-Za-z-]{{1,31}} \S+ HTTP/[\d.]+|< HTTP/[\d.]+ \d{{3}})|curl: \(\d{{1,3}}\) )", re.MULTILINE
+)
+_STAMPED = re.compile(
+    r"(?:\d\d:\d\d:\d\d\.\d{1,6} (?:\[[\dx-]{1,20}\] )?|^\[[\dx-]{1,20}\] )(?=[*<>{}](?:[ \r\n]|$))", re.MULTILINE
+)
+"""A stamp before a line of ``-v``, also right behind the progress meter or a body, which do not end in a line break."""
 _SECTION = re.compile(_STAMP + r"(?:== Info: ?(?P<info>.*)|(?P<way>=>|<=) (?:Send|Recv) (?P<part>header|data|SSL data)"
                       r", (?P<size>\d{1,9}) bytes \(0x[0-9a-f]+\))")  # fmt: skip
 _TRACE = re.compile(rf"^{_STAMP}(?:== Info:|=> Send header, \d+ bytes)", re.MULTILINE)
@@ -56,6 +64,7 @@ def read_curl_log(text: str, vault: Vault) -> tuple[Exchange, ...]:
 
 def _shown(text: str) -> Iterator[Event]:
     waiting = ""
+    text = _STAMPED.sub("", text)
     for line in _PROMPT_BEHIND.sub("\n$ curl ", text).split("\n"):
         if waiting:
             waiting = f"{waiting}\n{line}"

@@ -225,7 +225,7 @@ def _check(document: Any, name: str) -> None:
         seen = "a JSON object of another kind" if isinstance(document, dict) else f"a {type(document).__name__}"
         raise NotOurs(name, seen, _EXPECTED)
     if document.get("version") != SCHEMA_VERSION:
-        raise NotOurs(name, "evidence of another version", f"version {SCHEMA_VERSION} of its schema")
+        raise _of_another_version(name, document.get("version"))
     problem = next(Draft202012Validator(schema()).iter_errors(document), None)
     if problem is not None:
         place = "/".join(str(one) if isinstance(one, int) else one for one in problem.schema_path)
@@ -237,6 +237,13 @@ def _check(document: Any, name: str) -> None:
         not 1 <= one <= len(ids) for run in document["runs"] for one in run["exchanges"]
     ):
         raise NotOurs(name, "exchanges that are missing or out of order", "exchanges numbered from 1")
+
+
+def _of_another_version(name: str, version: object) -> NotOurs:
+    is_newer = type(version) is int and SCHEMA_VERSION < version < 1000
+    seen = f"evidence of another version{f' ({version})' if is_newer else ''}"
+    mend = ": a newer mcp-oauth-nb wrote it, upgrade this one with pip install -U mcp-oauth-nb" if is_newer else ""
+    return NotOurs(name, seen, f"version {SCHEMA_VERSION} of its schema{mend}")
 
 
 def checked_secrets(value: object) -> Mapping[str, Mapping[str, Any]] | None:

@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, quote
 
-from mcp_oauth_nb.errors import BadSetting, NotOurs
+from mcp_oauth_nb.errors import NotOurs
 from mcp_oauth_nb.evidence.document import run_told, settings_told, settled
-from mcp_oauth_nb.evidence.files import written
+from mcp_oauth_nb.evidence.files import named, not_read, written
 from mcp_oauth_nb.evidence.gate import let_out
 from mcp_oauth_nb.evidence.har_entries import OURS, exchanges_in, told_in
 from mcp_oauth_nb.evidence.har_recall import behind_the_mask, plain_tags, recall_in, recalled, recalled_told
@@ -30,6 +30,7 @@ VERSION = 1
 """Of our own fields."""
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 EXPECTED = "a HAR file: JSON with log.entries, as browsers, Playwright, Charles and proxies write it"
+EXAMPLE = "load_har('incident.har')"
 MOST_BYTES = 512 * 1024 * 1024
 
 
@@ -117,16 +118,15 @@ def _read(source: str | Path | Mapping[str, Any]) -> tuple[str, Any]:
     """What the source is called, and what it holds."""
     if isinstance(source, Mapping):
         return "this mapping", source
+    path = named(source, "load_har(source)", EXAMPLE)
     try:
-        path = Path(source)
         if path.stat().st_size > MOST_BYTES:
             raise NotOurs(path.name, f"it has more than {MOST_BYTES >> 20} MiB", EXPECTED)
         parsed = read_json(path.read_bytes())
-    except (OSError, TypeError, ValueError) as error:
+    except (OSError, ValueError) as error:
         if isinstance(error, NotOurs):
             raise
-        why = error.strerror if isinstance(error, OSError) else type(error).__name__
-        raise BadSetting("load_har(source)", f"a file that cannot be read ({why})", "a HAR file") from None
+        raise not_read("load_har(source)", path, error, EXAMPLE) from None
     if parsed.problem:
         raise NotOurs(path.name, parsed.problem.replace("the body", "it"), EXPECTED)
     return path.name, parsed.value

@@ -1,7 +1,7 @@
 """Reads the entries of a HAR, whoever wrote it: nothing in them is taken on trust, and nothing raises.
 
-A recorder may leave out bodies, headers and answers. What it left out is not made up: a body that was not kept makes
-the answer unknown, so that no rule judges it as empty.
+A recorder may leave out bodies, headers and answers. What it left out is not made up: a body that was not kept is named
+in `Exchange.untold`, so that no rule judges it as empty.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from typing import Any, get_args
 from urllib.parse import unquote, urlencode
 
+from mcp_oauth_nb.evidence.har_gaps import with_gaps
 from mcp_oauth_nb.records import (
     NEVER,
     Exchange,
@@ -98,9 +99,10 @@ def _exchange(entry: object, vault: Vault) -> Exchange | None:
     if request is None:
         return None
     ours = entry[OURS] if _is_ours(entry) else {}
-    response = None if ours and not ours.get("answered") else _response(entry.get("response"), cut=not ours)
+    response = None if ours and not ours.get("answered") else _response(entry.get("response"))
     hop, elapsed = ours.get("hop"), entry.get("time")
-    return Exchange(
+    untold = _list(ours.get("untold"))
+    one = Exchange(
         id=1,
         step=_text(ours.get("step")) or OTHER,
         request=request,
@@ -112,9 +114,10 @@ def _exchange(entry: object, vault: Vault) -> Exchange | None:
         hop=hop if type(hop) is int and 0 <= hop < 1000 else 0,
         edited=tuple(one for one in _list(ours.get("edited")) if isinstance(one, str)),
         why=_text(ours.get("why")),
-        untold=tuple(part for part in PARTS if part in _list(ours.get("untold"))),
+        untold=tuple(part for part in PARTS if part in untold),
         vault=vault,
     )
+    return one if ours else with_gaps(one, entry)
 
 
 def _request(told: object) -> Request | None:
@@ -141,8 +144,8 @@ def _posted(told: object) -> tuple[bytes, str]:
     return urlencode(pairs, errors="replace").encode(), media_type
 
 
-def _response(told: object, *, cut: bool) -> Response | None:
-    """The answer; None where there was none, or where its body is not in the recording (`cut`)."""
+def _response(told: object) -> Response | None:
+    """The answer; None where there was none."""
     if not isinstance(told, Mapping):
         return None
     status = told.get("status")
@@ -151,9 +154,6 @@ def _response(told: object, *, cut: bool) -> Response | None:
     content = told.get("content") if isinstance(told.get("content"), Mapping) else {}
     assert isinstance(content, Mapping)
     body = _text(content.get("text"))
-    size = content.get("size")
-    if cut and status // 100 == 2 and not body and isinstance(size, int) and size > 0:
-        return None
     headers, leads = _headers(told.get("headers")), _text(told.get("redirectURL"))
     names = {name.lower() for name, _ in headers}
     if leads and 300 <= status < 400 and "location" not in names:

@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from mcp_oauth_nb.arguments import brief
 from mcp_oauth_nb.errors import BadSetting, NotOurs
 from mcp_oauth_nb.evidence import curl_logs, document, mcp_remote, mcpjam
+from mcp_oauth_nb.evidence.files import named, not_read
 from mcp_oauth_nb.evidence.har import load_har
 from mcp_oauth_nb.evidence.pages import TITLE
 from mcp_oauth_nb.protocol.probes import NOT_TESTED
@@ -20,6 +20,7 @@ from mcp_oauth_nb.vault import Vault
 
 LARGEST = 1 << 28
 """Bytes; what is larger is not read."""
+EXAMPLE = "load('incident.json')"
 HEAD = 2000
 """Characters in which a page says what it is."""
 NO_REQUEST = "no request that could be read"
@@ -40,9 +41,7 @@ def load(path: str | Path) -> Trace:
         BadSetting: the file cannot be read.
         NotOurs: it holds none of these; the message says what was seen.
     """
-    if not isinstance(path, (str, Path)):
-        raise BadSetting("load(path)", brief(path), "the path of a file", "load('incident.json')")
-    file = Path(path)
+    file = named(path, "load(path)", EXAMPLE)
     content = _content(file)
     if content.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] in (b"{", b"["):
         found = _json(content, file.name)
@@ -195,8 +194,7 @@ def _content(file: Path) -> bytes:
     except (OSError, ValueError) as error:
         if isinstance(error, BadSetting):
             raise
-        why = error.strerror if isinstance(error, OSError) else type(error).__name__
-        raise BadSetting("load(path)", f"a file that cannot be read ({why})", "one that can") from None
+        raise not_read("load(path)", file, error, EXAMPLE) from None
 
 
 def _in_notebook(notebook: Mapping[str, Any]) -> Iterator[Any]:

@@ -15,7 +15,7 @@ from mcp_oauth_nb.protocol.client_document import LOCAL, LOCAL_PATH
 from mcp_oauth_nb.protocol.flow import Client
 from mcp_oauth_nb.protocol.profiles import AUTO
 from mcp_oauth_nb.protocol.wellknown import is_loopback
-from mcp_oauth_nb.records import Exchange, Run, Trace, current_exchanges, read_json
+from mcp_oauth_nb.records import Exchange, Request, Run, Trace, current_exchanges, read_json
 from mcp_oauth_nb.redact import mask_text, redact
 from mcp_oauth_nb.rules.evidence import form
 from mcp_oauth_nb.vault import TAG
@@ -72,14 +72,18 @@ def settings_of(trace: Trace) -> Restored:
     if "client_metadata_url" in told:
         url = told["client_metadata_url"]
         found["client_metadata_url"] = LOCAL if is_loopback(url) and url.endswith(LOCAL_PATH) else url
-    if told.get("browser") == FOLLOW:
-        found["browser"] = FOLLOW
+    found |= restored_around(trace)
     if (tool := tool_of(trace)) is not None:
         found["tool"] = tool
     missing = tuple(_missing(trace))
     if "client_id" in told and "client" not in {one.argument for one in missing}:
         found["client"] = Client(told["client_id"])
     return Restored(found, missing)
+
+
+def restored_around(trace: Trace) -> dict[str, Any]:
+    """What every flow has, of any kind: who goes to the authorization server."""
+    return {"browser": FOLLOW} if trace.settings.get("browser") == FOLLOW else {}
 
 
 def edits_of(trace: Trace, run: Run) -> tuple[dict[str, dict[str, Any]], tuple[str, ...]]:
@@ -119,13 +123,24 @@ def _edited(one: Exchange, part: str, name: str) -> Any:
         document = read_json(request.body).value
         return document.get(name) if isinstance(document, dict) else None
     else:
-        text = request.url.partition("?")[2] if part == "params" else request.body.decode("utf-8", "replace")
-        tags = {f"\ue000{at}\ue001": tag for at, tag in enumerate(TAG.findall(text))}
-        for mark, tag in tags.items():
-            text = text.replace(tag, mark)
-        text = text.partition("#")[0] if part == "params" else text
-        values = [tags.get(value, value) for key, value in parse_qsl(text, keep_blank_values=True) if key == name]
+        values = [value for key, value in parameters_sent(request, part) if key == name]
     return None if not values else values[0] if len(values) == 1 else values
+
+
+def parameters_sent(request: Request, part: str) -> list[tuple[str, str]]:
+    """The parameters of a masked query (``params``) or form; a tag, which has a number sign and blanks, is whole."""
+    text = request.url.partition("?")[2] if part == "params" else request.body.decode("utf-8", "replace")
+    tags = {f"\ue000{at}\ue001": tag for at, tag in enumerate(TAG.findall(text))}
+    for mark, tag in tags.items():
+        text = text.replace(tag, mark)
+    text = text.partition("#")[0] if part == "params" else text
+    return [(name, _with_tags(value, tags)) for name, value in parse_qsl(text, keep_blank_values=True)]
+
+
+def _with_tags(value: str, tags: Mapping[str, str]) -> str:
+    for mark, tag in tags.items():
+        value = value.replace(mark, tag)
+    return value
 
 
 def tool_of(trace: Trace) -> tuple[str, Mapping[str, Any]] | None:
@@ -148,7 +163,7 @@ def _missing(trace: Trace) -> Iterator[Missing]:
             "client=Client('id', private_key=pem)" if how == "private_key" else "client=Client('id', secret=getpass())"
         )
         yield Missing("client", f"a client whose {how} no evidence holds", "the client, with it", call)
-    if trace.run("mcp") and not trace.run("token") and _bears_token(trace, "mcp"):
+    if is_by_hand(trace, "mcp"):
         seen = "an access token that was given by hand"
         yield Missing("access_token", seen, "a token for this server", "access_token=getpass()")
     if _bears_token(trace, "register"):
@@ -160,6 +175,12 @@ def _missing(trace: Trace) -> Iterator[Missing]:
     if told.get("grant") == "enterprise":
         call = "enterprise=Enterprise(endpoint, client_id, getpass())"
         yield Missing("enterprise", "an ID token as a tag", "Enterprise(...) with the user's ID token", call)
+    yield from missing_around(trace)
+
+
+def missing_around(trace: Trace) -> Iterator[Missing]:
+    """What has to be given anew of what every flow has, of any kind."""
+    told = trace.settings
     if "custom headers" in told:
         seen = f"only their names: {mask_text(trace.vault, told['custom headers'])}"
         yield Missing("headers", seen, "the header fields with their values", "headers={'X-Api-Key': getpass()}")
@@ -190,6 +211,11 @@ def _authenticated(current: list[Exchange]) -> str:
 def _has(one: Exchange, member: str) -> bool:
     value = one.request.parsed.value
     return isinstance(value, dict) and member in value
+
+
+def is_by_hand(trace: Trace, step: str) -> bool:
+    """Whether a step used a token that none was asked for."""
+    return trace.run(step) is not None and trace.run("token") is None and _bears_token(trace, step)
 
 
 def _bears_token(trace: Trace, step: str) -> bool:

@@ -6,10 +6,9 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
-from mcp_oauth_nb.arguments import brief
 from mcp_oauth_nb.errors import BadSetting
 from mcp_oauth_nb.evidence.document import to_json
-from mcp_oauth_nb.evidence.files import written
+from mcp_oauth_nb.evidence.files import named, written
 from mcp_oauth_nb.evidence.gate import let_out
 from mcp_oauth_nb.evidence.notebook import html, notebook
 from mcp_oauth_nb.evidence.pages import TITLE, Page, pages
@@ -33,12 +32,11 @@ def save(report: Report, path: str | Path, *, scrub: bool = False) -> Path:
         BadSetting: the suffix is another one, the file cannot be written, or ``.html`` needs nbconvert.
         HoldsSecret: `check` would find a secret in the file; nothing was written.
     """
-    if not isinstance(path, (str, Path)):
-        raise BadSetting("save(path)", brief(path), "the path of a file", "save('incident.ipynb')")
-    target = Path(path)
+    target = named(path, "save(path)", "save('incident.ipynb')")
     kind = target.suffix.lower()
     if kind not in KINDS:
-        raise BadSetting("save(path)", f"the suffix {kind or '(none)'}", "one of " + ", ".join(KINDS))
+        mend = "dbg.har('incident.har') writes a HAR." if kind == ".har" else ""
+        raise BadSetting("save(path)", f"the suffix {kind or '(none)'}", "one of " + ", ".join(KINDS), mend)
     if kind == ".json":
         text = to_json(report.trace)
     else:
@@ -50,8 +48,7 @@ def save(report: Report, path: str | Path, *, scrub: bool = False) -> Path:
 
 def save_script(vault: Vault, text: str, path: str | Path, *, scrub: bool = False) -> Path:
     """Write a script that its owner alone may read and run; returns the path. For the rest see `save`."""
-    written(let_out(text, vault, "script.save(path)", scrub=scrub), path, mode=0o700)
-    return Path(path)
+    return written(let_out(text, vault, "script.save(path)", scrub=scrub), path, mode=0o700)
 
 
 def save_document(vault: Vault, text: str, path: str | Path) -> Path:
@@ -61,8 +58,7 @@ def save_document(vault: Vault, text: str, path: str | Path) -> Path:
         BadSetting: the file cannot be written.
         HoldsSecret: there is a secret in it. What is published must be mended where it comes from.
     """
-    written(let_out(text, vault, "document.save(path)", mend=ELSEWHERE), path, mode=0o644)
-    return Path(path)
+    return written(let_out(text, vault, "document.save(path)", mend=ELSEWHERE), path, mode=0o644)
 
 
 def markdown(shown: Iterable[Page]) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from mcp_oauth_nb.evidence.documents import Document, Piece, is_widget_state, replaced
-from mcp_oauth_nb.evidence.files import put
+from mcp_oauth_nb.evidence.files import named, put
 from mcp_oauth_nb.evidence.search import Found, HasTrace, decoded, file_vault, leaks, read, search, tag_of, vaults_of
 from mcp_oauth_nb.records import Trace
 from mcp_oauth_nb.vault import Vault
@@ -38,7 +38,7 @@ def scrub(path: str | Path, keep_original: bool = True, known: HasTrace | Trace 
     name = Path(path).name
     if clean == text:
         return Check(name)
-    target = Path(path).resolve()
+    target = named(path).resolve()
     original = target.read_bytes()
     kept = _kept(target, original) if keep_original else ""
     put(encoded(clean, encoding), target, mode=target.stat().st_mode & 0o777)

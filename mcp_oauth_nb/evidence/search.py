@@ -16,6 +16,7 @@ from typing import NamedTuple, Protocol
 
 from mcp_oauth_nb.errors import BadSetting
 from mcp_oauth_nb.evidence.documents import Document, Piece, Unit, document, place_of
+from mcp_oauth_nb.evidence.files import named, not_read
 from mcp_oauth_nb.evidence.known import Hit, Known
 from mcp_oauth_nb.evidence.layers import joined_up, readings
 from mcp_oauth_nb.evidence.looks import find_shapes, secret_in_header
@@ -29,6 +30,7 @@ LARGEST = 256 * 1024 * 1024
 _BASE64 = re.compile(r"[A-Za-z0-9+/_-]{24,}+={0,2}")
 _DATA_URI = re.compile(r";base64,(?P<value>[A-Za-z0-9+/_-]{24,}+={0,2})")
 _NUMBERED = re.compile(r"‹[a-z0-9_]+#(00[0-9a-f]{4}) \d+ chars›")
+EXAMPLE = "check('incident.ipynb')"
 _BOMS = ((b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))
 
 
@@ -148,18 +150,17 @@ def read(path: str | Path) -> tuple[str, str]:
     Raises:
         BadSetting: it cannot be read, is too large, or is no text.
     """
+    target = named(path, mend=EXAMPLE)
     try:
-        target = Path(path)
         if target.exists() and not target.is_file():
             raise BadSetting("path", "no file", "a notebook or another file of text")
         if target.stat().st_size > LARGEST:
             raise BadSetting("path", f"a file of more than {LARGEST >> 20} MiB", "a smaller one", "Split it.")
         return decoded(target.read_bytes())
-    except (OSError, TypeError, ValueError) as error:
+    except (OSError, ValueError) as error:
         if isinstance(error, BadSetting):
             raise
-        why = error.strerror if isinstance(error, OSError) else type(error).__name__
-        raise BadSetting("path", f"a file that cannot be read ({why})", "one that can") from None
+        raise not_read("path", target, error, EXAMPLE) from None
 
 
 def decoded(data: bytes) -> tuple[str, str]:

@@ -18,6 +18,8 @@ from mcp_oauth_nb.vault import Vault
 Kind = Literal["info", "error", "command", "sent header", "sent data", "came header", "came data", "withheld"]
 MOST = 10_000
 """Transfers; of a longer log the rest is left out."""
+LINE_END = 2
+"""Bytes of a line break at the end of a body, at most."""
 _REQUEST = re.compile(r"([A-Za-z][A-Za-z-]{0,30}) (\S+) HTTP/[\d.]{1,4}")
 _STATUS = re.compile(r"(HTTP/[\d.]{1,4}) (\d{3})(?: (.*))?")
 _CONNECTED = re.compile(r"(?:Connected to|Established connection to) (\S+) \((\S+?)\)? port (\d+)")
@@ -231,11 +233,26 @@ def _body(one: _Transfer) -> tuple[bytes, bool]:
     if _header(headers, "transfer-encoding").lower().startswith("chunked"):
         body = _joined_chunks(body)
     if length.isdecimal() and len(length) < 12 and len(body) >= int(length):
-        return body[: int(length)], False
+        return _measured(headers, body, int(length))
     if not body.strip():
         is_empty = not (length or one.withheld or _header(headers, "transfer-encoding")) and one.status // 100 != 2
         return b"", not is_empty
     return body, not _is_whole(headers, body, length)
+
+
+def _measured(headers: Headers, body: bytes, length: int) -> tuple[bytes, bool]:
+    """As many bytes as were announced, and whether it is open which of them these are.
+
+    The progress meter begins its lines with a carriage return. Where an editor or a pipe made line breaks of those,
+    some stand before the body, and what is cut by its length then lacks its end.
+    """
+    cut, stripped = body[:length], body.strip()
+    is_json = "json" in _header(headers, "content-type").lower() or stripped[:1] in (b"{", b"[")
+    if not is_json or len(body) - length <= 1 or not read_json(cut).problem:
+        return cut, False
+    shifted = body.lstrip()[:length]
+    is_all = 0 <= length - len(stripped) <= LINE_END
+    return (shifted, False) if is_all or not read_json(shifted).problem else (cut, True)
 
 
 def _is_whole(headers: Headers, body: bytes, length: str) -> bool:

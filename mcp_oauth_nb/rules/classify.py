@@ -2,7 +2,7 @@
 
 A browser's or another client's recording names no steps. So each exchange is read for what it is: a JSON-RPC request
 without token, a metadata document, a registration, an authorization request and the pages behind it, a redirect with a
-code, a token request. What is none of these is `OTHER`, and no rule looks at it.
+code, a token request. What is none of these, or is another client's, is `OTHER`, and no rule looks at it.
 
 Pure: nothing is sent, nothing raises, the exchanges given are not changed.
 """
@@ -12,11 +12,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
-from urllib.parse import urljoin
 
 from mcp_oauth_nb.protocol.wellknown import PROTECTED_RESOURCE
 from mcp_oauth_nb.records import Exchange, Request
+from mcp_oauth_nb.rules.belonging import (
+    asks_for_authorization,
+    is_token_request_elsewhere,
+    location,
+    of_other_clients,
+    without_query,
+)
 from mcp_oauth_nb.rules.evidence import challenges, form, query, sent_json, sent_token, text, texts
+from mcp_oauth_nb.rules.marks import is_marked_header, parts_with_marks
 
 OTHER = "other"
 """The step of an exchange that is no part of an authorization, or of which it cannot be told."""
@@ -52,6 +59,10 @@ class _Known:
     """An authorization request was made, and no redirect has come back yet."""
     hops: int = 0
     mcp_url: str = ""
+    elsewhere: frozenset[str] = frozenset()
+    """The authorization requests of other clients, by their URL."""
+    held: set[str] = field(default_factory=set)
+    """The ids of the client, and the codes and refresh tokens that it was given."""
     tokens: set[str] = field(default_factory=set)
     revoked: set[str] = field(default_factory=set)
 
@@ -67,7 +78,9 @@ def classify(exchanges: Iterable[Exchange]) -> tuple[Exchange, ...]:
         exchanges: in the order of sending; their `step`, `hop` and `id` do not count.
     """
     given = tuple(exchanges)[:MOST_EXCHANGES]
-    known = _Known(redirect_uri=_redirect_uri(given), mcp_url=mcp_url(given))
+    elsewhere = of_other_clients(given)
+    redirect_uri = _redirect_uri([one for one in given if one.request.url not in elsewhere])
+    known = _Known(redirect_uri=redirect_uri, mcp_url=mcp_url(given), elsewhere=elsewhere)
     credentials_kept = any(one.request.header("authorization") for one in given)
     found: list[Exchange] = []
     for place, one in enumerate(given):
@@ -105,22 +118,6 @@ def sent_messages(exchange: Exchange) -> list[Mapping[str, Any]]:
     return [one for one in (value if isinstance(value, list) else [value]) if isinstance(one, dict)]
 
 
-def without_query(url: str) -> str:
-    """A URL up to its query."""
-    return url.partition("#")[0].partition("?")[0]
-
-
-def location(exchange: Exchange) -> str:
-    """Where a redirect leads, as an absolute URL; empty where the answer is none."""
-    named = (
-        exchange.response.header("location") if exchange.response and 300 <= exchange.response.status < 400 else None
-    )
-    try:
-        return urljoin(exchange.request.url, named) if named else ""
-    except ValueError:
-        return named or ""
-
-
 # --- one exchange -----------------------------------------------------------------------------------------------------
 
 
@@ -129,6 +126,7 @@ def _labelled(one: Exchange, known: _Known, credentials_kept: bool, later: Seque
     if step == "callback":
         yield _arrived(one, known)
     elif step == "authorize":
+        known.redirect_uri = query(one).get("redirect_uri") or known.redirect_uri
         request = Request(one.request.method, one.request.url)
         yield replace(one, step=step, request=request, response=None, failure=None, direction="out", hop=0)
         known.hops = 0
@@ -146,7 +144,8 @@ def _labelled(one: Exchange, known: _Known, credentials_kept: bool, later: Seque
 
 def _arrived(one: Exchange, known: _Known) -> Exchange:
     known.hops += 1
-    return replace(one, step="callback", response=None, failure=None, direction="in", hop=known.hops)
+    arrived = replace(one, step="callback", response=None, failure=None, direction="in", hop=known.hops)
+    return replace(arrived, untold=tuple(dict.fromkeys((*one.untold, *parts_with_marks(arrived)))))
 
 
 def _step(one: Exchange, known: _Known, credentials_kept: bool) -> str:
@@ -184,6 +183,8 @@ def _mcp_step(one: Exchange, known: _Known, credentials_kept: bool) -> str:
     token = sent_token(one)
     if token is not None:
         return "revoked" if token in known.revoked else "mcp"
+    if is_marked_header("authorization", one.request.header("authorization") or ""):
+        return "mcp"
     if not known.tokens:
         return "challenge"
     # Browsers export without credentials: then a request without a token only looks like one.
@@ -193,6 +194,8 @@ def _mcp_step(one: Exchange, known: _Known, credentials_kept: bool) -> str:
 def _posted(one: Exchange, known: _Known) -> str:
     sent = form(one) if one.request.body[:1] not in (b"{", b"[") else {}
     if "grant_type" in sent:
+        if is_token_request_elsewhere(one, known.endpoints, known.held):
+            return OTHER
         return "refresh" if sent["grant_type"] == "refresh_token" else "token"
     if "response body" not in one.untold and {"device_code", "user_code"} <= set(one.document or {}):
         return "device"
@@ -216,10 +219,9 @@ def _is_challenged(one: Exchange) -> bool:
 
 def _is_authorization(one: Exchange, known: _Known) -> bool:
     """An authorization request; one that a page sends on by itself with the same parameters is a hop."""
-    sent = query(one)
     at_endpoint = known.endpoints.get(without_query(one.request.url)) == "authorize"
-    asks = "response_type" in sent and ("client_id" in sent or "redirect_uri" in sent)
-    return (asks or at_endpoint) and not (known.is_open and one.request.url == known.next_hop)
+    is_asked = (asks_for_authorization(one) and one.request.url not in known.elsewhere) or at_endpoint
+    return is_asked and not (known.is_open and one.request.url == known.next_hop)
 
 
 def _is_hop(one: Exchange, known: _Known) -> bool:
@@ -255,7 +257,6 @@ def _note(one: Exchange, known: _Known) -> None:
     if one.step in ("authorize", "callback"):
         known.is_open = one.direction == "out"
         known.next_hop = location(one)
-        known.redirect_uri = query(one).get("redirect_uri") or known.redirect_uri
     if one.step == "server_metadata" and one.status == 200:
         for name, step in ENDPOINTS.items():
             endpoint = text(document.get(name))
@@ -267,3 +268,16 @@ def _note(one: Exchange, known: _Known) -> None:
         known.tokens.add(issued)
     if one.step == "revoke" and one.status == 200:
         known.revoked.add(form(one).get("token", ""))
+    known.held.update(one for one in _handed(one) if one)
+
+
+def _handed(one: Exchange) -> tuple[str | None, ...]:
+    """What an exchange tells of the client: its id, a code or refresh token that it was given."""
+    document = one.document or {}
+    if one.step == "register":
+        return (text(document.get("client_id")),)
+    if one.step in ("token", "refresh"):
+        return (text(document.get("refresh_token")), form(one).get("client_id"))
+    if one.step == "callback" and one.direction == "in":
+        return (query(one).get("code"),)
+    return (query(one).get("client_id"),) if one.step in ("authorize", "callback") and one.hop == 0 else ()

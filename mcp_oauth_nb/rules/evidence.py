@@ -6,7 +6,6 @@ here is read back from the captured request. Nothing here raises, whatever a ser
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from itertools import takewhile
 from typing import Any
@@ -21,14 +20,13 @@ from mcp_oauth_nb.protocol.probes import NOT_TESTED
 from mcp_oauth_nb.protocol.profiles import LATEST, PLAIN
 from mcp_oauth_nb.protocol.wellknown import split
 from mcp_oauth_nb.records import Exchange, Run
+from mcp_oauth_nb.rules.marks import is_mark
 from mcp_oauth_nb.rules.rule import Case, Selector
 from mcp_oauth_nb.vault import TAG
 
 Members = Mapping[str, Any]
 OPENINGS = ("initialize", "server/discover")
 """Methods that a conversation begins with, by protocol version."""
-_MARK = re.compile(r"(?i)[\[<({]*[\w .-]*(?:redacted|removed|masked|hidden)[\w .-]*[\])}>]*|[*\u2022\u2026]{3,}")
-"""What recorders that leave secrets out put in their place."""
 
 
 # --- selectors --------------------------------------------------------------------------------------------------------
@@ -256,7 +254,7 @@ def sent_token(exchange: Exchange) -> str | None:
 
 def is_masked(value: str) -> bool:
     """Whether a mark stands in the place of a secret, as in a recording that was cleaned: nothing follows from it."""
-    return bool(TAG.search(value) or _MARK.fullmatch(value))
+    return bool(TAG.search(value)) or is_mark(value)
 
 
 def fits_challenge(verifier: str, asked: Exchange | None) -> bool:

@@ -7,12 +7,15 @@ the rule counts as *not tested*, whatever it was going to look for.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
-from typing import Any, NoReturn
+from itertools import product
+from typing import Any, NoReturn, TypeVar, cast
 
 from mcp_oauth_nb.records import Exchange, Headers, Parsed, Request, Response, Trace
+from mcp_oauth_nb.rules.marks import is_marked_header, marked_members
 
+Message = TypeVar("Message", Request, Response)
 WHY = "the recording does not hold what this rule looks at"
 
 
@@ -30,7 +33,7 @@ def guarded(trace: Trace) -> Trace:
 def guarded_exchange(one: Exchange) -> Exchange:
     """An exchange with a guard before what it does not tell."""
     sent, came = one.request, one.response
-    kind = SENT["request headers" in one.untold, "request body" in one.untold]
+    kind = SENT["request headers" in one.untold, "request query" in one.untold, "request body" in one.untold]
     request = kind(sent.method, sent.url, sent.headers, sent.body)
     if came is None:
         return replace(one, request=request)
@@ -40,35 +43,66 @@ def guarded_exchange(one: Exchange) -> Exchange:
 
 
 class _Headless:
-    """A message whose header fields are told in part: those that stand here did go; of others nothing is known."""
+    """A message whose header fields are told in part: those that stand here did go; of others nothing is known.
+
+    Where marks stand in the places of some, those are what is not told.
+    """
 
     def __getattribute__(self, name: str) -> Any:
         if name == "headers":
             raise NotTold
         return super().__getattribute__(name)
 
-    def header(self, name: str) -> str:
-        return ", ".join(self.header_lines(name))
+    def header(self, name: str) -> str | None:
+        return ", ".join(lines) if (lines := self.header_lines(name)) else None
 
     def header_lines(self, name: str) -> tuple[str, ...]:
         headers: Headers = object.__getattribute__(self, "headers")
+        marked = {key.lower() for key, value in headers if is_marked_header(key, value)}
         found = tuple(value for key, value in headers if key.lower() == name.lower())
-        return found or _untold()
+        is_told = name.lower() not in marked if marked else bool(found)
+        return found if is_told else _untold()
 
     @property
     def media_type(self) -> str:
-        return self.header("content-type").partition(";")[0].strip().lower()
+        return (self.header("content-type") or "").partition(";")[0].strip().lower()
+
+
+class _Queryless:
+    """A request in whose query there are marks."""
+
+    @property
+    def query(self) -> Mapping[str, str]:
+        return _but_for_marks(Request("GET", object.__getattribute__(self, "url")).query)
 
 
 class _Bodiless:
+    """A request whose body is not told; where marks stand in it, its other members are."""
+
     def __getattribute__(self, name: str) -> Any:
-        if name in ("body", "parsed"):
-            raise NotTold
-        return super().__getattribute__(name)
+        return _bare(self).body if name == "body" else super().__getattribute__(name)
+
+    @property
+    def form(self) -> Mapping[str, str]:
+        return _but_for_marks(_bare(self).form)
+
+    @property
+    def parsed(self) -> Parsed:
+        value = _bare(self).parsed.value
+        return Parsed(_but_for_marks(value) if isinstance(value, dict) else value)
+
+
+def _bare(guarded_one: object) -> Request:
+    """A body that has marks, without its guard."""
+    bare = Request("POST", "", body=object.__getattribute__(guarded_one, "body"))
+    return bare if marked_members(bare.form) or marked_members(bare.parsed.value) else _untold()
 
 
 class _Partial:
-    """An answer of whose JSON object some members are told; without any, nothing of the body is known."""
+    """An answer of whose JSON object some members are told; without any, nothing of the body is known.
+
+    Where marks stand in it, every member is told but for those.
+    """
 
     def __getattribute__(self, name: str) -> Any:
         if name == "body":
@@ -78,46 +112,51 @@ class _Partial:
     @property
     def parsed(self) -> Parsed:
         value = Response(200, body=object.__getattribute__(self, "body")).parsed.value
+        if marked_members(value):
+            return Parsed(_but_for_marks(value))
         return Parsed(_SomeMembers(value)) if isinstance(value, dict) else _untold()
 
 
-class _HeadlessRequest(_Headless, Request):
-    pass
+def _guards(kind: type[Message], *guards: type) -> Mapping[tuple[bool, ...], type[Message]]:
+    """The kinds of a message, by whether each of the guards stands before it."""
+    made: dict[tuple[bool, ...], type[Message]] = {}
+    for told in product((False, True), repeat=len(guards)):
+        before: tuple[type, ...] = tuple(guard for guard, stands in zip(guards, told, strict=True) if stands)
+        made[told] = cast("type[Message]", type(f"_Guarded{kind.__name__}", (*before, kind), {})) if before else kind
+    return made
 
 
-class _BodilessRequest(_Bodiless, Request):
-    pass
+SENT = _guards(Request, _Headless, _Queryless, _Bodiless)
+"""By whether the headers, the query and the body are untold."""
+CAME = _guards(Response, _Headless, _Partial)
+"""By whether the headers and the body are untold."""
 
 
-class _BareRequest(_Headless, _Bodiless, Request):
-    pass
+def _but_for_marks(members: Mapping[str, Any]) -> dict[str, Any]:
+    return _Unmarked(members, marked_members(members))
 
 
-class _HeadlessResponse(_Headless, Response):
-    pass
+class _Unmarked(dict[str, Any]):
+    """The members of which some are marks: that one of those is there is told, and not what it is."""
 
+    def __init__(self, members: Mapping[str, Any], marked: Collection[str]) -> None:
+        super().__init__(members)
+        self._marked = frozenset(marked)
 
-class _PartialResponse(_Partial, Response):
-    pass
+    def __getitem__(self, name: str) -> Any:
+        return _untold() if name in self._marked else super().__getitem__(name)
 
+    def get(self, name: str, default: Any = None) -> Any:
+        return _untold() if name in self._marked else super().get(name, default)
 
-class _BareResponse(_Headless, _Partial, Response):
-    pass
+    def __iter__(self) -> Iterator[str]:  # what copies a dictionary asks each member by its name then
+        return super().__iter__()
 
+    def items(self) -> Any:
+        return {name: self[name] for name in self}.items()
 
-SENT: Mapping[tuple[bool, bool], type[Request]] = {
-    (False, False): Request,
-    (True, False): _HeadlessRequest,
-    (False, True): _BodilessRequest,
-    (True, True): _BareRequest,
-}
-CAME: Mapping[tuple[bool, bool], type[Response]] = {
-    (False, False): Response,
-    (True, False): _HeadlessResponse,
-    (False, True): _PartialResponse,
-    (True, True): _BareResponse,
-}
-"""By whether the headers are untold, and the body."""
+    def values(self) -> Any:
+        return {name: self[name] for name in self}.values()
 
 
 class _SomeMembers(dict[str, Any]):

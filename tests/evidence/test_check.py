@@ -333,7 +333,7 @@ def test_what_cannot_be_searched_says_so(tmp_path):
         (tmp_path / "a.png", "binary"),
         (tmp_path, "no file"),
         (tmp_path / "no", "No such file"),
-        (3, "Type"),
+        (3, "got 'int'; expected the path of a file"),
     ):
         for run in (check, scrub):
             with pytest.raises(BadSetting, match=words):

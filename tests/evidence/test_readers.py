@@ -57,6 +57,26 @@ def lead(report: Report) -> tuple[str, str, str | None] | None:
     return (report.cause.rule, report.cause.who, report.failing_step) if report.cause else None
 
 
+METERED_URL = "https://a.example/.well-known/oauth-protected-resource/mcp"
+METERED = """\
+  % Total    % Received % Xferd  Average Speed   Time    Time     Time  Current
+                                 Dload  Upload   Total   Spent    Left  Speed
+\r  0     0    0     0    0     0      0      0 --:--:-- --:--:-- --:--:--     0STAMP *   Trying 192.0.2.1:443...
+STAMP * Connected to a.example (192.0.2.1) port 443 (#0)
+STAMP > GET /.well-known/oauth-protected-resource/mcp HTTP/1.1
+STAMP > Host: a.example
+STAMP > Accept: */*
+STAMP >
+STAMP < HTTP/1.1 200 OK
+STAMP < content-type: application/json
+STAMP < content-length: LENGTH
+STAMP <
+STAMP { [LENGTH bytes data]
+\r100   170  100   170    0     0  18143      0 --:--:-- --:--:-- --:--:-- 18888
+STAMP * Connection #0 to host a.example left intact
+BODY"""
+
+
 def with_curl(fault: str | None, way: str, folder: Path) -> tuple[Curl, Path]:
     """A flow by hand against a server, and the log of it."""
     how, prompts = WAYS[way]
@@ -147,6 +167,30 @@ class TestCurl:
         cause = diagnose(load(wide)).cause
         assert cause is not None
         assert cause.rule == "resource-mismatch"
+
+    @pytest.mark.parametrize("ends", [("\n", "\r\n"), ("\r", "\r"), ("\r", "\n")], ids=["crlf", "as it is", "no cr"])
+    @pytest.mark.parametrize("stamp", ["", "19:30:40.985595 ", "19:30:40.985595 [0-0] ", "[0-0] "])
+    @pytest.mark.parametrize(
+        "body", ['{"resource": "https://a.example/mcp"}', '{"resource": "https://a.example/mcp"}\n', "{'resource': 1}"]
+    )
+    def test_a_log_with_a_progress_meter(self, body: str, stamp: str, ends: tuple[str, str], tmp_path: Path) -> None:
+        """An editor, a paste or a pipe that reads text makes line breaks of carriage returns."""
+        text = METERED.replace("STAMP ", stamp).replace("LENGTH", str(len(body))).replace("BODY", body)
+        log = tmp_path / "log"
+        log.write_bytes(text.replace(*ends).encode())
+        (one,) = load(log).exchanges
+        assert one.response is not None
+        assert (one.request.url, one.status, one.untold) == (METERED_URL, 200, ())
+        assert one.response.body.strip() == body.strip().encode()
+
+    def test_a_log_in_which_something_else_stands_before_the_body(self, tmp_path: Path) -> None:
+        log = tmp_path / "log"
+        body = '{"resource": "https://a.example/mcp"}'
+        text = METERED.replace("STAMP ", "").replace("LENGTH", str(len(body))).replace("BODY", f"and so on\n{body}")
+        log.write_text(text)
+        (one,) = load(log).exchanges
+        assert one.untold == ("response body",)
+        assert diagnose(load(log)).findings == ()
 
     @pytest.mark.parametrize(
         ("line", "url", "method", "body"),

@@ -286,6 +286,11 @@ class TestForeignFiles:
             (b'{"nbformat": 4, "cells": []}', "a notebook without"),
             (b'{"nbformat": 4, "cells": [{"outputs": [{"data": {"text/plain": ""}}, 5]}, null]}', "a notebook without"),
             (json.dumps({"format": MIME, "version": 99}).encode(), "another version"),
+            (json.dumps({"format": MIME, "version": 2}).encode(), r"version \(2\).* version 1 .*pip install -U"),
+            (
+                json.dumps({"format": MIME, "version": "2"}).encode(),
+                r"another version\. .* of its schema\.",
+            ),
             (json.dumps({"format": MIME, "version": 1}).encode(), "breaks its schema"),
             (json.dumps({"nbformat": 4, "cells": [{"outputs": [{"data": {MIME: []}}]}]}).encode(), "a list"),
         ],

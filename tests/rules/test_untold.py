@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from dataclasses import replace
+from typing import get_args
 
 import pytest
 
 from mcp_oauth_nb.facts import table_of
 from mcp_oauth_nb.records import Exchange, Part, Request, Response, Trace
 from mcp_oauth_nb.rules import diagnose
+from mcp_oauth_nb.rules.marks import is_mark, parts_with_marks
 from mcp_oauth_nb.rules.recorded import trace_of
 from mcp_oauth_nb.rules.untold import NotTold, guarded
 from mcp_oauth_nb.vault import Vault
@@ -93,3 +97,46 @@ def test_a_table_says_that_it_lacks_what_it_would_look_at() -> None:
     table = table_of(trace_of(found, vault, {"url": "https://mcp.example/mcp"}), "urls")
     assert table is not None
     assert table.notes == ("Not worked out: the recording does not hold what it would look at.",)
+
+
+def test_marks_are_what_is_not_told_and_the_rest_is() -> None:
+    headers = (("Authorization", "[REDACTED]"), ("Accept", "*/*"))
+    sent = Request("POST", f"{URL}?code=***&state=s", headers, b"code=***&grant_type=authorization_code")
+    answer = Response(200, "", (("Set-Cookie", "***"),), b'{"access_token": "<redacted>", "token_type": "Bearer"}')
+    found = Exchange(1, "token", sent, answer)
+    untold = tuple(parts_with_marks(found))
+    assert set(untold) == set(get_args(Part))
+    (one,) = guarded(Trace((replace(found, untold=untold),))).exchanges
+    assert one.response is not None
+    document = one.document
+    assert document is not None
+    assert (one.request.header("accept"), one.request.header("x"), one.response.header("x")) == ("*/*", None, None)
+    for members in (one.request.query, one.request.form, document):
+        assert (members.get("x"), "x" in members, len(members), len(list(members))) == (None, False, 2, 2)
+    assert (one.request.query["state"], one.request.form["grant_type"]) == ("s", "authorization_code")
+    assert ("code" in one.request.form, "access_token" in document, document["token_type"]) == (True, True, "Bearer")
+    asks: tuple[Callable[[], object], ...] = (
+        lambda: one.request.header("authorization"),
+        lambda: one.response and one.response.header("set-cookie"),
+        lambda: one.request.query["code"],
+        lambda: one.request.form.get("code"),
+        lambda: dict(one.request.form),
+        lambda: document.get("access_token"),
+        lambda: list(document.items()),
+        lambda: list(document.values()),
+    )
+    for ask in asks:
+        with pytest.raises(NotTold):
+            ask()
+
+
+@pytest.mark.parametrize(
+    "value", ["[code redacted]", "***", "<REDACTED>", "REDACTED", "[sanitized]", "xxxx", "\u2022" * 6, "(removed)"]
+)
+def test_what_is_a_mark(value: str) -> None:
+    assert is_mark(value)
+
+
+@pytest.mark.parametrize("value", ["", "**", "xxx", "redacted!", "eyJhbGciOi.e30.redacted/", "hidden" * 40, "x" * 43])
+def test_what_is_no_mark(value: str) -> None:
+    assert not is_mark(value)
