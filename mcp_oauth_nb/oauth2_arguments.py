@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from mcp_oauth_nb.arguments import brief, check_texts
+from mcp_oauth_nb.arguments import brief, check_prefix, check_texts, check_tokens
 from mcp_oauth_nb.errors import BadSetting
 from mcp_oauth_nb.protocol.choices import (
     PKCE_METHODS,
@@ -221,14 +221,14 @@ def _check_grant(given: Given) -> None:
 
 
 def _check_words(given: Given) -> None:
+    check_tokens(access_token=given.access_token)
+    check_prefix(given.header_prefix)
     check_texts(
-        access_token=given.access_token,
         scope=given.scope,
         state=given.state,
         nonce=given.nonce,
         username=given.username,
         password=given.password,
-        header_prefix=given.header_prefix,
     )
     verifier = given.code_verifier
     if verifier is not None and not (isinstance(verifier, str) and VERIFIER.fullmatch(verifier)):
@@ -237,9 +237,6 @@ def _check_words(given: Given) -> None:
         raise BadSetting("code_verifier", seen, expected)
     if given.state == "":
         raise BadSetting("state", "an empty one", "text, or None to have one made")
-    prefix = given.header_prefix
-    if prefix is None or any(ord(c) < 32 or ord(c) > 126 for c in prefix) or prefix != prefix.strip():
-        raise BadSetting("header_prefix", "a line break or blank", "a word such as 'Bearer' or 'Token', or ''")
     if given.token_in not in TOKEN_PLACES:
         raise BadSetting("token_in", brief(given.token_in), "one of " + ", ".join(TOKEN_PLACES))
     if given.use not in TOKEN_USES:

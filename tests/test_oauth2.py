@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import threading
+import traceback
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from leaks import assert_no_leak, shown
 from plain_server import CLIENT_ID, CLIENT_SECRET, PASSWORD, USER_CODE, USERNAME, PlainServer
@@ -153,6 +155,18 @@ class TestGrants:
         assert sent["client_assertion_type"] == ["urn:ietf:params:oauth:client-assertion-type:jwt-bearer"]
         assert_no_leak(shown(oauth), sent["client_assertion"])
 
+    @pytest.mark.parametrize("case", ["pkce", "code", "password"])
+    def test_beside_an_assertion_no_client_id_is_missed(self, server: PlainServer, case: str, tmp_path: Path) -> None:
+        from joserfc import jwk
+        from keys import JWK
+
+        client = Client(CLIENT_ID, private_key=jwk.import_key(JWK).as_pem(private=True).decode())
+        oauth = made(server, case, client_id=None, client=client)
+        report = oauth.run()
+        assert {one.rule for one in report.findings} == WARNED.get(case, set())
+        oauth.save(tmp_path / "flow.json")
+        assert {one.rule for one in diagnose(load(tmp_path / "flow.json")).findings} == WARNED.get(case, set())
+
     def test_an_empty_secret_goes_out_as_one(self, server: PlainServer) -> None:
         made(server, client_secret="", client_auth="basic").run()
         headers = [sent for method, path, sent, _ in server.seen if (method, path) == ("POST", "/token")]
@@ -170,6 +184,27 @@ class TestGrants:
         oauth = OAuth2(api_url=server.at("/api/me"), access_token=other.tokens.access_token)
         assert oauth.run().status == "passed"
         assert achieved(oauth) == ["api"]
+
+    def test_a_token_that_no_header_can_hold_is_told_as_such(self) -> None:
+        with PlainServer("token_breaks_the_line") as server:
+            oauth = made(server, "client-credentials")
+            report = oauth.run()
+            assert oauth.tokens is not None
+            secret = oauth.tokens.access_token.partition("\n")[0]
+            assert_no_leak(shown(oauth), [secret])
+            with (
+                pytest.raises(BadSetting, match="no header can hold") as raised,
+                httpx.Client(auth=oauth.auth) as client,
+            ):
+                client.get(server.at("/api/me"))
+            assert secret not in "".join(traceback.format_exception(raised.value))
+            assert not any(path.startswith("/api") for _, path, _, _ in server.seen)
+        assert [(one.rule, one.who) for one in report.findings] == [
+            ("access-token-unsendable", "authorization server"),
+            ("unreachable", "authorization server"),
+        ]
+        assert report.cause is not None
+        assert (report.failing_step, report.cause.rule) == ("token", "access-token-unsendable")
 
 
 class TestMetadata:
@@ -241,6 +276,9 @@ class TestParameters:
             ("X-A", "a\r\nX-B: b", "header"),
             ("X A", "a", "header"),
             ("X-A\n", "a", "header"),
+            ("X-A", " lead ", "header"),
+            ("Content-Length", "5", "header"),
+            ("transfer-encoding", "gzip", "header"),
             ("", "a", "body"),
             ("a", None, "body"),
             ("a", 7, "body"),
@@ -546,6 +584,14 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "client twice": ({"client": Client("c")}, "client"),
     "no client at all": ({"client_id": None, "client": "c"}, "client"),
     "prefix": ({"header_prefix": "Bearer\r\nX: y"}, "header_prefix"),
+    "prefix of two words": ({"header_prefix": "Be arer"}, "header_prefix"),
+    "prefix with a separator": ({"header_prefix": "Token:"}, "header_prefix"),
+    "token with a line break": ({"access_token": f"{PASSWORD}\n"}, r"access_token=token.strip\(\)"),
+    "header with a blank around it": ({"api_url": "https://api.example/", "headers": {"X": " a"}}, "blank around it"),
+    "header of the framing": (
+        {"api_url": "https://api.example/", "headers": {"Content-Length": "5"}},
+        "Content-Length",
+    ),
     "token place": ({"token_in": "cookie"}, "token_in"),
     "token use": ({"use": "refresh_token"}, "use"),
     "headers without API": ({"headers": {"a": "b"}}, "headers"),

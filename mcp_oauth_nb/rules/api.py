@@ -118,13 +118,22 @@ def _shown(exchange: Exchange) -> str:
     if not header:
         return query(exchange).get("access_token", "")
     tag = TAG.search(header)  # a tag has blanks in it
-    return tag[0] if tag else header.rpartition(" ")[2]
+    return tag[0] if tag else _parted(header)[1]
 
 
 def _scheme(exchange: Exchange) -> str | None:
     """What stands before the token in the header; None where there is no header."""
     header = exchange.request.header("authorization")
-    return TAG.sub("-", header).rpartition(" ")[0] if header is not None else None
+    return _parted(TAG.sub("-", header))[0] if header is not None else None
+
+
+def _parted(header: str) -> tuple[str, str]:
+    """What stands before the token and the token: behind a known scheme all is token, whatever is in it."""
+    scheme, _, token = header.partition(" ")
+    if scheme.lower() in SCHEMES:
+        return scheme, token
+    scheme, _, token = header.rpartition(" ")
+    return scheme, token
 
 
 def _bearer(exchange: Exchange, name: str) -> str:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 
 from mcp_oauth_nb.protocol.device import DENIED, EXPIRED
+from mcp_oauth_nb.protocol.fields import is_b64token, is_field_value
 from mcp_oauth_nb.protocol.grants import DEVICE_CODE
 from mcp_oauth_nb.protocol.spec import Spec
 from mcp_oauth_nb.records import Exchange
@@ -13,6 +15,7 @@ from mcp_oauth_nb.rules.discovery import Found
 from mcp_oauth_nb.rules.evidence import (
     form,
     is_at_idp,
+    is_masked,
     is_pending,
     oauth_error,
     text,
@@ -45,6 +48,9 @@ def _succeeded(case: Case) -> list[Exchange]:
 
 
 ISSUED = Selector(lambda case: issued(case, "token", "refresh"), "no access token was issued yet")
+
+
+B64TOKEN = "letters, digits, - . _ ~ + / and = at the end"
 
 
 REFUSALS: dict[str, tuple[Who, str]] = {
@@ -205,6 +211,43 @@ def _not_json(exchange: Exchange) -> str:
     if body.lstrip().startswith(b"access_token="):
         return "Answer with JSON: this is a form, the way of some servers that predate the standard."
     return fix_for(exchange, "the token answer")
+
+
+@rule(
+    "access-token-unsendable",
+    step="token",
+    level=MUST,
+    who=AUTHORIZATION_SERVER,
+    summary="The access token holds characters that no header can hold, so that no client can send it.",
+    fix="Issue access tokens of letters, digits and the characters - . _ ~ + / alone, with = at the end.",
+    spec=Spec("RFC 6750", "2.1"),
+    over=Selector(
+        lambda case: [one for one in issued(case, "token", "refresh") if not is_masked(one[1]["access_token"])],
+        "no access token was issued yet",
+    ),
+    explains=("unreachable", "token-rejected", "api-refused", "unexpected-answer"),
+)
+def _(case: Case, found: Found) -> Iterator[Seen]:
+    exchange, document = found
+    token = document["access_token"]
+    if is_b64token(token):
+        return
+    strange = Counter(_kind_of_character(c) for c in token if c != "=" and not is_b64token(c))
+    seen = ", ".join(f"{many} x {kind}" for kind, many in strange.items()) or "a = before the end"
+    if is_field_value(token):
+        summary = "The access token holds characters that have no place behind Bearer: some APIs will not read it."
+        yield Seen(exchange, "body:/access_token", B64TOKEN, seen, summary, level=SHOULD, explains=())
+    else:
+        yield Seen(exchange, "body:/access_token", B64TOKEN, seen)
+
+
+def _kind_of_character(character: str) -> str:
+    """A kind of character, in words: of a token none is shown."""
+    if character in "\r\n":
+        return "a line break"
+    if character in " \t":
+        return "a blank"
+    return "a control character" if ord(character) < 32 or ord(character) == 127 else "another character"
 
 
 @rule(
