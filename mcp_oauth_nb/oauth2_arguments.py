@@ -140,7 +140,7 @@ def choices_of(given: Given) -> Choices:
         password=given.password,
         authorization_parameters=_of_link(given.authorization_params),
         token_parameters=read_parameters("token_params", given.token_params, "body"),
-        refresh_parameters=read_parameters("refresh_params", given.refresh_params, "body"),
+        refresh_parameters=_of_refresh(given.refresh_params),
         header_prefix=given.header_prefix,
         token_in=given.token_in,
         use=given.use,
@@ -263,6 +263,11 @@ def _of_link(given: Parameters) -> tuple[Parameter, ...]:
         seen, expected = f"a Parameter in the {elsewhere}", "send_in='url': a browser opens this request as a link"
         raise BadSetting("authorization_params", seen, expected)
     return read
+
+
+def _of_refresh(given: Parameters) -> tuple[Parameter, ...] | None:
+    """None takes those of the token request; an empty list is none at all."""
+    return None if given is None else read_parameters("refresh_params", given, "body")
 
 
 def _several(name: str, given: object) -> tuple[str, ...]:

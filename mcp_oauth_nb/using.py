@@ -16,7 +16,7 @@ from typing import Protocol
 
 from mcp_oauth_nb.arguments import brief, check_prefix
 from mcp_oauth_nb.errors import BadSetting
-from mcp_oauth_nb.protocol.choices import TOKEN_PLACES, TOKEN_USES, TokenPlace, TokenUse
+from mcp_oauth_nb.protocol.choices import NOT_AVAILABLE, TOKEN_PLACES, TOKEN_USES, TokenPlace, TokenUse
 from mcp_oauth_nb.protocol.fields import is_field_value, is_token
 from mcp_oauth_nb.protocol.flow import Tokens, need
 from mcp_oauth_nb.protocol.jwt import numeric_date, read_jwt
@@ -102,7 +102,9 @@ class Use:
     _after_refusal: str = ""
 
     def __repr__(self) -> str:
-        return f"<Use of the {self.token} in the {self.token_in}>"
+        unmet = bool(self.auto_refresh) and self.flow.tokens is not None and not self.refreshes
+        told = f", auto-refresh {NOT_AVAILABLE}: {self.obstacle or NO_REFRESH}" if unmet else ""
+        return f"<Use of the {self.token} in the {self.token_in}{told}>"
 
     @property
     def auth(self) -> TokenAuth:

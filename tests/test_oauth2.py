@@ -167,6 +167,50 @@ class TestGrants:
         oauth.save(tmp_path / "flow.json")
         assert {one.rule for one in diagnose(load(tmp_path / "flow.json")).findings} == WARNED.get(case, set())
 
+    def test_how_the_token_is_used_holds_for_every_request(self, server: PlainServer) -> None:
+        oauth = made(server, scope="read openid")
+        assert oauth.run().status == "passed"
+        oauth.use.change(token="id_token", header_prefix="Token")
+        oauth.api()
+        oauth.request("GET", server.at("/api/other"))
+        oauth.run()
+        FlowRunner(oauth)._all()  # the whole flow, as run() does
+        with httpx.Client(auth=oauth.auth) as client:
+            client.get(server.at("/api/me"))
+        assert oauth.tokens is not None
+        sent = [headers["authorization"] for _, path, headers, _ in server.seen if path.startswith("/api")]
+        assert [one.partition(" ")[0] for one in sent] == ["Bearer", *["Token"] * 5]
+        assert all(one.count(".") == 2 for one in sent[1:]), "an ID token is a JWT"
+        assert {"use": "id_token", "header_prefix": "'Token'"}.items() <= oauth.trace.settings.items()
+        oauth.use.change(token="access_token", token_in="url")
+        oauth.api()
+        assert server.seen[-1][1] == f"/api/me?access_token={oauth.tokens.access_token}"
+        assert "authorization" not in server.seen[-1][2]
+
+    def test_auto_refresh_can_be_turned_off_for_every_request(self) -> None:
+        with PlainServer(lifetime_s=1) as server:
+            oauth = made(server, auto_refresh=True)
+            oauth.run()
+            oauth.use.change(auto_refresh=False)
+            expiry = oauth.use.expiry_s
+            oauth.now_s = lambda: expiry + 1  # type: ignore[method-assign]
+            oauth.api()
+            assert len(server.posts("/token")) == 1
+            oauth.use.change(auto_refresh=True)
+            oauth.api()
+            assert len(server.posts("/token")) == 2
+
+    def test_auto_refresh_without_a_refresh_token_says_so(self, server: PlainServer) -> None:
+        oauth = made(server, "client-credentials", auto_refresh=True)
+        assert "auto-refresh-unavailable" not in {one.rule for one in oauth.diagnose().findings}
+        report = oauth.run()
+        assert report.cause is not None
+        assert (report.status, report.cause.rule, report.cause.who) == ("warned", "auto-refresh-unavailable", "user")
+        assert "dbg.run()" in report.cause.fix
+        assert "auto-refresh-unavailable" in {one.rule for one in oauth.api().findings}
+        assert "not available: a grant without a refresh token" in repr(oauth.use)
+        assert "not available" not in repr(made(server, auto_refresh=True).use)
+
     def test_an_empty_secret_goes_out_as_one(self, server: PlainServer) -> None:
         made(server, client_secret="", client_auth="basic").run()
         headers = [sent for method, path, sent, _ in server.seen if (method, path) == ("POST", "/token")]
@@ -265,6 +309,13 @@ class TestParameters:
         assert "mode" not in server.posts("/token")[0]
         assert "tenant" not in server.posts("/token")[1]
         assert server.posts("/token")[1]["mode"] == ["quiet"]
+
+    def test_a_refresh_with_none_at_all(self, server: PlainServer) -> None:
+        oauth = made(server, "custom", refresh_params=[])
+        oauth.run()
+        assert oauth.refresh().status == "passed"
+        asked, again = server.posts("/token")
+        assert ("tenant" in asked, "tenant" in again) == (True, False)
 
     def test_one_that_is_named_like_ours_takes_its_place(self, server: PlainServer) -> None:
         made(server, token_params={"redirect_uri": "http://127.0.0.1/other"}).run()

@@ -88,6 +88,7 @@ BEYOND: Mapping[str, str] = {
     "device-pending-status": "MCP knows no device grant; RFC 8628 says how to be told to wait",
     "device-asked-too-often": "MCP knows no device grant; RFC 8628 says how long to wait",
     "request-not-https": "without MCP the endpoints are typed, and no document is there to be judged",
+    "auto-refresh-unavailable": "a setting that cannot have its way is no breach, and nobody likes to find out late",
     "api-refused": "an API without MCP is no MCP server: why it refuses a token is what most people ask",
     "api-challenge-missing": "an API without MCP is no MCP server; RFC 6750 binds it all the same",
     "api-scheme-unusual": "some APIs want another prefix, and clients trip over it",
