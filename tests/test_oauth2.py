@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import traceback
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -402,6 +403,19 @@ class TestDevice:
         with PlainServer() as server:
             made(server, "device", browser=lambda url: asked.append(url) or "").run()
             assert asked == [server.at(f"/activate?user_code={USER_CODE}")]
+
+    @pytest.mark.parametrize("expires_in", [0.001, -1])
+    def test_a_code_that_ran_out_by_our_own_clock_is_told(self, server: PlainServer, expires_in: float) -> None:
+        server.pending = 10**6
+        oauth = made(server, "device")
+        oauth.device()
+        assert oauth.known.device is not None
+        oauth._flow = oauth.known.learn(device=replace(oauth.known.device, expires_in_s=expires_in))
+        report = oauth.token()
+        assert report.cause is not None
+        assert (report.cause.rule, report.cause.who) == ("device-code-expired", "user")
+        assert "dbg.device()" in report.cause.fix
+        assert "unexpected-answer" not in {one.rule for one in report.findings}
 
     @pytest.mark.parametrize("fault", ["access_denied", "expired_token"])
     def test_the_person_says_no_or_nothing(self, fault: str) -> None:

@@ -24,6 +24,7 @@ from factories import (
     ttrace,
 )
 
+from mcp_oauth_nb.protocol.device import RAN_OUT
 from mcp_oauth_nb.protocol.grants import DEVICE_CODE
 from mcp_oauth_nb.records import Exchange, Headers, Request, Trace
 
@@ -141,6 +142,11 @@ PLAIN_BREAKING = {
     "device-uri-unusable": device(device_answer(verification_uri="javascript:alert(1)")),
     "device-pending-status": device(None, question(200, "authorization_pending"), question(after_s=6)),
     "device-asked-too-often": device(None, question(400, "authorization_pending"), question(after_s=2)),
+    "device-code-expired": plain(
+        Piece("device", (device_answer(),)),
+        failed("token", question(400, "authorization_pending"), stopped=RAN_OUT),
+        grant="device",
+    ),
     "request-not-https": called(replace(api_request(), request=Request("GET", "http://api.example.com/me"))),
     "auto-refresh-unavailable": called(auto_refresh="not available: a grant without a refresh token"),
     "api-refused": called(api_request(401)),
@@ -159,6 +165,7 @@ PLAIN_CLEAN = {
     "device-uri-unusable": device(),
     "device-pending-status": device(None, question(400, "authorization_pending"), question(after_s=6)),
     "device-asked-too-often": device(None, question(400, "slow_down"), question(after_s=11)),
+    "device-code-expired": device(None, question(400, "authorization_pending"), question(after_s=6)),
     "request-not-https": called(),
     "auto-refresh-unavailable": called(auto_refresh="on"),
     "api-refused": called(),

@@ -86,6 +86,7 @@ BEYOND: Mapping[str, str] = {
     "device-answer-incomplete": "MCP knows no device grant; RFC 8628 says what the answer holds",
     "device-uri-unusable": "MCP knows no device grant; a person is sent to that address all the same",
     "device-pending-status": "MCP knows no device grant; RFC 8628 says how to be told to wait",
+    "device-code-expired": "MCP knows no device grant; whom everything waits for is the person",
     "device-asked-too-often": "MCP knows no device grant; RFC 8628 says how long to wait",
     "request-not-https": "without MCP the endpoints are typed, and no document is there to be judged",
     "auto-refresh-unavailable": "a setting that cannot have its way is no breach, and nobody likes to find out late",
