@@ -9,6 +9,7 @@ from typing import Any, Literal
 from mcp_oauth_nb.arguments import brief, check_prefix, check_texts, check_tokens
 from mcp_oauth_nb.errors import BadSetting
 from mcp_oauth_nb.protocol.choices import (
+    ARGUMENTS,
     PKCE_METHODS,
     TOKEN_PLACES,
     TOKEN_USES,
@@ -45,15 +46,8 @@ AUTH_METHODS: Mapping[str, str] = {
     "body": "client_secret_post",
     "none": "none",
 }
-ENDPOINTS: Mapping[str, str] = {
-    "authorization_url": "authorization_endpoint",
-    "token_url": "token_endpoint",
-    "device_url": "device_authorization_endpoint",
-    "revocation_url": "revocation_endpoint",
-    "introspection_url": "introspection_endpoint",
-    "userinfo_url": "userinfo_endpoint",
-}
-"""The arguments that name an endpoint, and the member of metadata that each stands for (RFC 8414 2, RFC 8628 4)."""
+ENDPOINTS: Mapping[str, str] = {argument: member for member, argument in ARGUMENTS.items()}
+"""The arguments that name an endpoint, and the member of metadata that each stands for."""
 NEEDED: Mapping[str, tuple[str, ...]] = {
     "authorization_code": ("authorization_url", "token_url"),
     "authorization_code_pkce": ("authorization_url", "token_url"),
@@ -260,8 +254,8 @@ def _of_link(given: Parameters) -> tuple[Parameter, ...]:
     read = read_parameters("authorization_params", given, "url")
     elsewhere = next((one.send_in for one in read if one.send_in != "url"), None)
     if elsewhere is not None:
-        seen, expected = f"a Parameter in the {elsewhere}", "send_in='url': a browser opens this request as a link"
-        raise BadSetting("authorization_params", seen, expected)
+        expected = "send_in='url': a browser opens this request as a link, and a link has neither body nor headers"
+        raise BadSetting("authorization_params", f"a Parameter in the {elsewhere}", expected)
     return read
 
 

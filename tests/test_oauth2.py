@@ -259,6 +259,20 @@ class TestMetadata:
         assert achieved(oauth) == ["server_metadata", "pkce", "authorize", "callback", "token", "api"]
         assert {one.rule for one in report.findings} == {"plain-pkce-offered", "old-grants-offered"}
 
+    @pytest.mark.parametrize(
+        ("call", "argument"),
+        [("revoke", "revocation_url"), ("introspect", "introspection_url"), ("userinfo", "userinfo_url")],
+    )
+    def test_an_endpoint_that_nobody_named_is_told_with_its_argument(
+        self, server: PlainServer, call: str, argument: str
+    ) -> None:
+        oauth = made(server, "client-credentials", **{argument: None})
+        oauth.run()
+        report = getattr(oauth, call)()
+        told = " ".join(render(report).values())
+        assert f"OAuth2(..., {argument}=" in told
+        assert "the metadata" not in told
+
     def test_what_was_typed_goes_first(self, server: PlainServer) -> None:
         oauth = OAuth2(issuer=server.url, token_url=server.at("/token?typed=1"), client_id=CLIENT_ID, browser="follow")
         report = oauth.run()

@@ -23,6 +23,15 @@ TOKEN_USES: tuple[TokenUse, ...] = ("access_token", "id_token")
 TYPED = "the settings"
 """Where an endpoint comes from that nobody published."""
 
+ARGUMENTS: Mapping[str, str] = {
+    "authorization_endpoint": "authorization_url",
+    "token_endpoint": "token_url",
+    "device_authorization_endpoint": "device_url",
+    "revocation_endpoint": "revocation_url",
+    "introspection_endpoint": "introspection_url",
+    "userinfo_endpoint": "userinfo_url",
+}
+"""The members of metadata that name an endpoint (RFC 8414 2, RFC 8628 4), and the argument that stands for each."""
 NOT_AVAILABLE = "not available"
 """How the settings say that ``auto_refresh`` was asked for and cannot be."""
 

@@ -19,6 +19,7 @@ from mcp_oauth_nb.steps.asking import (
     misplaced_client,
     neither,
     refused,
+    unnamed,
 )
 from mcp_oauth_nb.steps.authorization import wanted_resources, wanted_scope
 
@@ -35,7 +36,7 @@ def device(flow: Flow) -> Wants:
     """Ask for a code that a person types elsewhere, and for one to ask the token endpoint with."""
     endpoint, why = endpoint_of(flow, "device_authorization_endpoint")
     if endpoint is None:
-        return Stopped("the metadata names no device_authorization_endpoint")
+        return Stopped(unnamed(flow, "device_authorization_endpoint"))
     if strange := misplaced_client(flow):
         return Stopped(strange)
     form = (("scope", wanted_scope(flow)), *_targets(flow))
