@@ -85,9 +85,9 @@ class OAuth2(Caller):
         userinfo_url: the userinfo endpoint (OIDC Core 5.3).
         authorization_params: custom parameters of the authorization request: a list of `Parameter`, or a mapping.
         token_params: custom parameters of the token request; those of a mapping are sent in the body.
-        refresh_params: custom parameters of the refresh; None takes those of the token request.
+        refresh_params: custom parameters of the refresh; None takes those of the token request, and ``[]`` sends none.
         api_url: the API to try the token at, as the last step of `run`.
-        header_prefix: what stands before the token in the Authorization header; ``""`` sends the token alone.
+        header_prefix: what stands before the token in the Authorization header, one word; ``""`` sends the token alone.
         token_in: ``"header"``, or ``"url"`` for the query parameter ``access_token`` (RFC 6750 2.3).
         use: the token that the API wants: ``"access_token"`` or ``"id_token"``.
         access_token: a token you already have: `api` and `request` then work at once.
