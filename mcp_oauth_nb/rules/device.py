@@ -166,9 +166,10 @@ def _(case: Case, found: tuple[Run, Exchange]) -> Iterator[Seen]:
     run, given = found
     asked = questions(case)
     if run.stopped == RAN_OUT and not (asked and oauth_error(asked[-1]) == EXPIRED):
-        lifetime = shown((given.document or {}).get("expires_in"))
-        seen = f"no answer of the person after {len(asked)} questions"
-        yield Seen(given, "body:/expires_in", f"the code typed within {lifetime} s", seen, step="token")
+        lifetime_s = seconds_of((given.document or {}).get("expires_in"))
+        wanted = "the code typed in time" if lifetime_s is None else f"the code typed within {lifetime_s:g} s"
+        seen = f"not typed by then; questions asked: {len(asked)}"
+        yield Seen(given, "body:/expires_in", wanted, seen, step="token")
 
 
 def _interval_s(case: Case) -> float:
