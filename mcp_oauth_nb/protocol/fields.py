@@ -1,4 +1,4 @@
-"""What HTTP lets stand in a header field (RFC 9110 5.1, 5.5, 5.6.2), and what a bearer token is made of.
+"""What HTTP lets stand in a header field (RFC 9110 5.1, 5.5, 5.6.2).
 
 Whoever hands in a header field is told before anything is sent. What a server hands out for one is judged by a rule.
 """
@@ -8,7 +8,6 @@ from __future__ import annotations
 import re
 
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
-_B64TOKEN = re.compile(r"[A-Za-z0-9._~+/-]+=*")
 FRAMING = frozenset(("content-length", "transfer-encoding"))
 """Fields that say where a body ends: they are worked out of the body, and another value would break the message."""
 
@@ -21,8 +20,3 @@ def is_token(text: str) -> bool:
 def is_field_value(text: str) -> bool:
     """Whether it can be the value of a field: one line without control characters, and no blank around it."""
     return text == text.strip(" \t") and not any((ord(c) < 32 and c != "\t") or ord(c) == 127 for c in text)
-
-
-def is_b64token(text: str) -> bool:
-    """Whether it can stand behind ``Bearer`` (RFC 6750 2.1)."""
-    return _B64TOKEN.fullmatch(text) is not None

@@ -59,22 +59,19 @@ def test_every_error_has_its_own_fix() -> None:
 
 
 @pytest.mark.parametrize(
-    ("token", "level", "seen"),
+    ("token", "seen"),
     [
-        ("abc\nX-Evil: 1", "MUST", "1 x a line break, 1 x another character, 1 x a blank"),
-        ("abc\x7f", "MUST", "1 x a control character"),
-        (" abc", "MUST", "1 x a blank"),
-        ("7|abc:def", "SHOULD", "2 x another character"),
-        ("a=b", "SHOULD", "a = before the end"),
-        ("two words", "SHOULD", "1 x a blank"),
+        ("abc\nX-Evil: 1", "line breaks: 1"),
+        ("abc\x7f\r\n", "line breaks: 2, control characters: 1"),
+        (" abc", "a blank around it"),
     ],
 )
-def test_a_token_is_judged_by_its_characters_and_not_shown(token: str, level: str, seen: str) -> None:
+def test_a_token_that_no_header_holds_is_told_and_not_shown(token: str, seen: str) -> None:
     finding = found(token_request(body=token_answer(access_token=token)))["access-token-unsendable"]
-    assert (finding.level, finding.observed, finding.who) == (level, seen, "authorization server")
+    assert (finding.level, finding.observed, finding.who) == ("MUST", seen, "authorization server")
 
 
-@pytest.mark.parametrize("token", [ACCESS, "abc+/._~-==", jwt(), "‹access_token#a7ee39 50 chars›"])
+@pytest.mark.parametrize("token", [ACCESS, "abc+/._~-==", "7|user:grant", jwt(), "‹access_token#a7ee39 50 chars›"])
 def test_a_token_that_can_be_sent_or_was_masked_is_none(token: str) -> None:
     assert "access-token-unsendable" not in found(token_request(body=token_answer(access_token=token)))
 
