@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import gc
 import threading
-from dataclasses import replace
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 from urllib.parse import parse_qs, parse_qsl, urlsplit
 
