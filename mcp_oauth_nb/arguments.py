@@ -175,9 +175,14 @@ def check_tokens(**given: object) -> None:
             raise BadSetting(name, seen, "the token alone", f"{name}=token.strip()")
 
 
+def is_prefix(value: object) -> bool:
+    """Whether it can stand before a token: an authentication scheme (RFC 9110 11.1), or nothing at all."""
+    return isinstance(value, str) and (not value or is_token(value))
+
+
 def check_prefix(value: object) -> None:
-    """What stands before a token is an authentication scheme (RFC 9110 11.1), or nothing at all."""
-    if value != "" and not (isinstance(value, str) and is_token(value)):
+    """Refuse what cannot stand before a token."""
+    if not is_prefix(value):
         seen = "a text with a blank, line break or separator in it" if isinstance(value, str) else brief(value)
         raise BadSetting("header_prefix", seen, "a word such as 'Bearer' or 'Token', or '' for the token alone")
 

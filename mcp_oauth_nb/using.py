@@ -17,7 +17,7 @@ from typing import Protocol
 from mcp_oauth_nb.arguments import brief, check_prefix
 from mcp_oauth_nb.errors import BadSetting
 from mcp_oauth_nb.protocol.choices import NOT_AVAILABLE, TOKEN_PLACES, TOKEN_USES, TokenPlace, TokenUse
-from mcp_oauth_nb.protocol.fields import is_field_value, is_token
+from mcp_oauth_nb.protocol.fields import is_field_value
 from mcp_oauth_nb.protocol.flow import Tokens, need
 from mcp_oauth_nb.protocol.jwt import numeric_date, read_jwt
 from mcp_oauth_nb.records import Exchange
@@ -300,8 +300,3 @@ def check_one_of(name: str, value: object, known: tuple[str, ...]) -> None:
     """
     if value not in known:
         raise BadSetting(name, brief(value), "one of " + ", ".join(known))
-
-
-def is_prefix(value: object) -> bool:
-    """Whether this can stand before a token in the Authorization header."""
-    return isinstance(value, str) and (not value or is_token(value))
