@@ -666,7 +666,7 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "prefix of two words": ({"header_prefix": "Be arer"}, "header_prefix"),
     "prefix with a separator": ({"header_prefix": "Token:"}, "header_prefix"),
     "token with a line break": ({"access_token": f"{PASSWORD}\n"}, r"access_token=token.strip\(\)"),
-    "header with a blank around it": ({"api_url": "https://api.example/", "headers": {"X": " a"}}, "blank around it"),
+    "header with a blank around it": ({"api_url": "https://api.example/", "headers": {"X": " a"}}, "white space"),
     "header of the framing": (
         {"api_url": "https://api.example/", "headers": {"Content-Length": "5"}},
         "Content-Length",

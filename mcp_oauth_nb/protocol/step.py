@@ -9,7 +9,6 @@ side.
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable, Generator, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -101,6 +100,8 @@ class Override:
                 raise BadSetting(f"{part}=", f"a {seen}", "a mapping of names to values, None to remove one")
         for name, value in self.headers.items():
             _check_name(name)
+            if value is not None and name.lower() in FRAMING:
+                raise BadSetting(f"headers[{name!r}]", "a header that is worked out of the body", "another header")
             for _, text in _values(name, value):
                 if not is_field_value(text):
                     raise BadSetting(f"headers[{name!r}]", _unfit(text), "one line of visible text")
@@ -250,8 +251,6 @@ def _check_name(name: object) -> None:
     if not is_token(name):
         wrong = next((c for c in name if not is_token(c)), "")
         raise BadSetting("headers=", f"a name with {wrong!r} in it" if wrong else "an empty name", expected)
-    if name.lower() in FRAMING:
-        raise BadSetting(f"headers[{name!r}]", "a header that is worked out of the body", "another header")
 
 
 def _unfit(text: str) -> str:
