@@ -13,6 +13,7 @@ from mcp_oauth_nb.errors import BadSetting
 from mcp_oauth_nb.fragments import SHORTEST_FRAGMENT, looks_random
 from mcp_oauth_nb.jose import PROOF_ALGORITHMS, PrivateKey, read_key
 from mcp_oauth_nb.protocol.client_document import LOCAL, url_problems
+from mcp_oauth_nb.protocol.fields import is_field_value, is_token
 from mcp_oauth_nb.protocol.flow import AUTH_METHODS, WAYS, Client, ToolCall
 from mcp_oauth_nb.protocol.grants import GRANTS, Enterprise
 from mcp_oauth_nb.protocol.profiles import AUTO, PROFILES
@@ -163,6 +164,27 @@ def check_texts(**given: object) -> None:
     for name, value in given.items():
         if value is not None and not isinstance(value, str):
             raise BadSetting(name, f"a {type(value).__name__}", "text")
+
+
+def check_tokens(**given: object) -> None:
+    """Each is a token that a header can hold, or was left out; a pasted one may have a line break at its end."""
+    check_texts(**given)
+    for name, value in given.items():
+        if isinstance(value, str) and not is_field_value(value):
+            seen = "one with a line break or control character, or a blank around it"
+            raise BadSetting(name, seen, "the token alone", f"{name}=token.strip()")
+
+
+def is_prefix(value: object) -> bool:
+    """Whether it can stand before a token: an authentication scheme (RFC 9110 11.1), or nothing at all."""
+    return isinstance(value, str) and (not value or is_token(value))
+
+
+def check_prefix(value: object) -> None:
+    """Refuse what cannot stand before a token."""
+    if not is_prefix(value):
+        seen = "a text with a blank, line break or separator in it" if isinstance(value, str) else brief(value)
+        raise BadSetting("header_prefix", seen, "a word such as 'Bearer' or 'Token', or '' for the token alone")
 
 
 def one_line_each(headers: Mapping[str, Any]) -> dict[str, str]:

@@ -24,6 +24,7 @@ from mcp_oauth_nb.arguments import (
     check_registration,
     check_target,
     check_texts,
+    check_tokens,
     check_way,
     client_key,
     one_line_each,
@@ -143,10 +144,11 @@ class Debugger(Varier):
         check_registration(registration, client_metadata_url, url)
         check_way(registration, client, client_metadata_url, client_auth_method)
         check_flags(path_scoped_issuer=path_scoped_issuer)
-        check_texts(scope=scope, resource=resource, access_token=access_token, software_statement=software_statement)
+        check_texts(scope=scope, resource=resource, software_statement=software_statement)
         check_grant(grant, assertion, enterprise, client, registration)
         check_dpop(dpop, access_token)
-        check_texts(initial_access_token=initial_access_token, authorization_server=authorization_server)
+        check_texts(authorization_server=authorization_server)
+        check_tokens(access_token=access_token, initial_access_token=initial_access_token)
         custom = Override(headers={} if headers is None else headers).headers
         vault = LearningVault(vault_to_share(same_tags_as))
         learn_settings(vault, custom, url)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -27,8 +28,8 @@ from mcp_oauth_nb.oauth2_arguments import (
     client_of,
 )
 from mcp_oauth_nb.oauth2_beginning import begun, custom_headers, vault_of
-from mcp_oauth_nb.protocol.choices import PkceMethod, TokenPlace, TokenUse
-from mcp_oauth_nb.protocol.flow import Client, Settings
+from mcp_oauth_nb.protocol.choices import NOT_AVAILABLE, PkceMethod, TokenPlace, TokenUse
+from mcp_oauth_nb.protocol.flow import Client, Flow, Settings
 from mcp_oauth_nb.protocol.grants import route_told
 from mcp_oauth_nb.protocol.profiles import PLAIN
 from mcp_oauth_nb.protocol.step import Edits, Override
@@ -37,6 +38,7 @@ from mcp_oauth_nb.redact import mask_text
 from mcp_oauth_nb.rules.rule import Report
 from mcp_oauth_nb.steps import AFTERWARDS
 from mcp_oauth_nb.steps.api import api_step
+from mcp_oauth_nb.using import NO_REFRESH
 from mcp_oauth_nb.wire.addresses import Guard
 from mcp_oauth_nb.wire.callback import Listener
 from mcp_oauth_nb.wire.driver import Browser, Driver
@@ -83,9 +85,9 @@ class OAuth2(Caller):
         userinfo_url: the userinfo endpoint (OIDC Core 5.3).
         authorization_params: custom parameters of the authorization request: a list of `Parameter`, or a mapping.
         token_params: custom parameters of the token request; those of a mapping are sent in the body.
-        refresh_params: custom parameters of the refresh; None takes those of the token request.
+        refresh_params: custom parameters of the refresh; None takes those of the token request, and ``[]`` sends none.
         api_url: the API to try the token at, as the last step of `run`.
-        header_prefix: what stands before the token in the Authorization header; ``""`` sends the token alone.
+        header_prefix: what stands before the token in the Authorization header, one word; ``""`` sends the token alone.
         token_in: ``"header"``, or ``"url"`` for the query parameter ``access_token`` (RFC 6750 2.3).
         use: the token that the API wants: ``"access_token"`` or ``"id_token"``.
         access_token: a token you already have: `api` and `request` then work at once.
@@ -191,7 +193,6 @@ class OAuth2(Caller):
         vault = vault_of(given, choices, client, custom)
         listener = Listener(redirect_uri, in_fragment=choices.in_fragment)
         typed = given.typed
-        self._auto_refresh = auto_refresh
         self._guard, self._given = Guard(next(iter(typed), ""), allow_hosts, typed), given
         wire = Wire(verify=verify, timeout_s=step_timeout_s, guard=self._guard)
         driver = Driver(
@@ -300,8 +301,23 @@ class OAuth2(Caller):
 
     def _renew(self) -> None:
         """Refresh a token that has run out, where that was asked for and a refresh token is here."""
-        if self._auto_refresh and self._flow.tokens is not None:
+        if self.use.auto_refresh and self._flow.tokens is not None:
             self.use.renew()
+
+    @property
+    def known(self) -> Flow:
+        """All that is known so far, with the token as `use` shows it by now; secrets in plain."""
+        return self._as_used(self._flow)
+
+    def _flow_before(self, name: str) -> Flow:
+        flow = super()._flow_before(name)
+        return self._as_used(flow) if name == "api" else flow
+
+    def _as_used(self, flow: Flow) -> Flow:
+        """The flow, with which token goes to the API and how: `use` knows it, for it can be changed on the way."""
+        use, choices = self.use, flow.settings.choices
+        shown = replace(choices, use=use.token, header_prefix=use.header_prefix, token_in=use.token_in)
+        return flow if shown == choices else replace(flow, settings=replace(flow.settings, choices=shown))
 
     def _later(self) -> tuple[str, ...]:
         """What can be done to tokens of this grant later: an implicit one brings no refresh token (RFC 6749 4.2)."""
@@ -309,6 +325,13 @@ class OAuth2(Caller):
         can_revoke = "revocation_endpoint" in (metadata.value if metadata else {}) or choices.issuer is not None
         names = ("revoke",) if self.grant in ("implicit", "client_credentials") else LATER
         return names if can_revoke else tuple(name for name in names if name != "revoke")
+
+    def _auto_refresh_told(self) -> str:
+        """Whether tokens are refreshed in time, in words; empty where nobody has said so."""
+        use, held = self.use, self._flow.tokens
+        if use.auto_refresh and held is not None and not use.refreshes:
+            return f"{NOT_AVAILABLE}: {use.obstacle or NO_REFRESH}"
+        return "" if use.auto_refresh is None else "on" if use.auto_refresh else "off"
 
     def _settings_of_route(self) -> dict[str, str]:
         settings, choices = self._flow.settings, self._flow.settings.choices
@@ -322,8 +345,7 @@ class OAuth2(Caller):
         return {name: value for name, value in shown.items() if value}
 
     def _settings_shown(self) -> dict[str, str]:
-        choices = self._flow.settings.choices
-        custom = (*choices.authorization_parameters, *choices.token_parameters, *choices.refresh_parameters)
+        choices, use = self._flow.settings.choices, self.use
         shown = {
             **{name: url for name, url in self._given.urls.items() if url},
             "refresh_url": choices.refresh_url,
@@ -332,10 +354,11 @@ class OAuth2(Caller):
             "audience": " ".join(choices.audiences),
             "response_type": choices.response_type if choices.in_fragment else None,
             "username": choices.username,
-            "custom parameters": ", ".join(dict.fromkeys(one.name for one in custom)),
-            "header_prefix": repr(choices.header_prefix) if choices.header_prefix != "Bearer" else None,
-            "token_in": choices.token_in if choices.token_in != "header" else None,
-            "use": choices.use if choices.use != "access_token" else None,
+            "custom parameters": ", ".join(dict.fromkeys(one.name for one in choices.custom)),
+            "header_prefix": repr(use.header_prefix) if use.header_prefix != "Bearer" else None,
+            "token_in": use.token_in if use.token_in != "header" else None,
+            "use": use.token if use.token != "access_token" else None,
+            "auto_refresh": self._auto_refresh_told(),
         }
         told = {name: value for name, value in shown.items() if value}
         return {**super()._settings_shown(), **self._settings_of_route(), **told}

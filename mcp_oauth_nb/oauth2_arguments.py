@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from mcp_oauth_nb.arguments import brief, check_texts
+from mcp_oauth_nb.arguments import brief, check_prefix, check_texts, check_tokens
 from mcp_oauth_nb.errors import BadSetting
 from mcp_oauth_nb.protocol.choices import (
+    ARGUMENTS,
     PKCE_METHODS,
     TOKEN_PLACES,
     TOKEN_USES,
@@ -45,15 +46,8 @@ AUTH_METHODS: Mapping[str, str] = {
     "body": "client_secret_post",
     "none": "none",
 }
-ENDPOINTS: Mapping[str, str] = {
-    "authorization_url": "authorization_endpoint",
-    "token_url": "token_endpoint",
-    "device_url": "device_authorization_endpoint",
-    "revocation_url": "revocation_endpoint",
-    "introspection_url": "introspection_endpoint",
-    "userinfo_url": "userinfo_endpoint",
-}
-"""The arguments that name an endpoint, and the member of metadata that each stands for (RFC 8414 2, RFC 8628 4)."""
+ENDPOINTS: Mapping[str, str] = {argument: member for member, argument in ARGUMENTS.items()}
+"""The arguments that name an endpoint, and the member of metadata that each stands for."""
 NEEDED: Mapping[str, tuple[str, ...]] = {
     "authorization_code": ("authorization_url", "token_url"),
     "authorization_code_pkce": ("authorization_url", "token_url"),
@@ -140,7 +134,7 @@ def choices_of(given: Given) -> Choices:
         password=given.password,
         authorization_parameters=_of_link(given.authorization_params),
         token_parameters=read_parameters("token_params", given.token_params, "body"),
-        refresh_parameters=read_parameters("refresh_params", given.refresh_params, "body"),
+        refresh_parameters=_of_refresh(given.refresh_params),
         header_prefix=given.header_prefix,
         token_in=given.token_in,
         use=given.use,
@@ -221,14 +215,14 @@ def _check_grant(given: Given) -> None:
 
 
 def _check_words(given: Given) -> None:
+    check_tokens(access_token=given.access_token)
+    check_prefix(given.header_prefix)
     check_texts(
-        access_token=given.access_token,
         scope=given.scope,
         state=given.state,
         nonce=given.nonce,
         username=given.username,
         password=given.password,
-        header_prefix=given.header_prefix,
     )
     verifier = given.code_verifier
     if verifier is not None and not (isinstance(verifier, str) and VERIFIER.fullmatch(verifier)):
@@ -237,9 +231,6 @@ def _check_words(given: Given) -> None:
         raise BadSetting("code_verifier", seen, expected)
     if given.state == "":
         raise BadSetting("state", "an empty one", "text, or None to have one made")
-    prefix = given.header_prefix
-    if prefix is None or any(ord(c) < 32 or ord(c) > 126 for c in prefix) or prefix != prefix.strip():
-        raise BadSetting("header_prefix", "a line break or blank", "a word such as 'Bearer' or 'Token', or ''")
     if given.token_in not in TOKEN_PLACES:
         raise BadSetting("token_in", brief(given.token_in), "one of " + ", ".join(TOKEN_PLACES))
     if given.use not in TOKEN_USES:
@@ -263,9 +254,14 @@ def _of_link(given: Parameters) -> tuple[Parameter, ...]:
     read = read_parameters("authorization_params", given, "url")
     elsewhere = next((one.send_in for one in read if one.send_in != "url"), None)
     if elsewhere is not None:
-        seen, expected = f"a Parameter in the {elsewhere}", "send_in='url': a browser opens this request as a link"
-        raise BadSetting("authorization_params", seen, expected)
+        expected = "send_in='url': a browser opens this request as a link, and a link has neither body nor headers"
+        raise BadSetting("authorization_params", f"a Parameter in the {elsewhere}", expected)
     return read
+
+
+def _of_refresh(given: Parameters) -> tuple[Parameter, ...] | None:
+    """None takes those of the token request; an empty list is none at all."""
+    return None if given is None else read_parameters("refresh_params", given, "body")
 
 
 def _several(name: str, given: object) -> tuple[str, ...]:

@@ -53,7 +53,7 @@ def vault_of(given: Given, choices: Choices, client: Client | None, custom: Mapp
     ):
         if secret:
             vault.learn(secret, kind)
-    for one in (*choices.authorization_parameters, *choices.token_parameters, *choices.refresh_parameters):
+    for one in choices.custom:
         if one.send_in == "header":
             learn_settings(vault, {one.name: one.value}, "")
         elif is_secret_name(one.name) or (len(one.value) >= 16 and "://" not in one.value and looks_random(one.value)):

@@ -33,7 +33,7 @@ NEVER = datetime.min.replace(tzinfo=UTC)
 """The time of an exchange that has not taken place."""
 Part = Literal["request headers", "request query", "request body", "response headers", "response body"]
 """A part of an exchange that a recording may leave out."""
-FailureKind = Literal["url", "address", "dns", "connect", "tls", "timeout", "protocol"]
+FailureKind = Literal["url", "header", "address", "dns", "connect", "tls", "timeout", "protocol"]
 
 
 @dataclass(frozen=True)

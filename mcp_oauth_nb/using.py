@@ -14,9 +14,10 @@ from dataclasses import dataclass, field
 from threading import RLock
 from typing import Protocol
 
-from mcp_oauth_nb.arguments import brief
+from mcp_oauth_nb.arguments import brief, check_prefix
 from mcp_oauth_nb.errors import BadSetting
-from mcp_oauth_nb.protocol.choices import TOKEN_PLACES, TOKEN_USES, TokenPlace, TokenUse
+from mcp_oauth_nb.protocol.choices import NOT_AVAILABLE, TOKEN_PLACES, TOKEN_USES, TokenPlace, TokenUse
+from mcp_oauth_nb.protocol.fields import is_field_value
 from mcp_oauth_nb.protocol.flow import Tokens, need
 from mcp_oauth_nb.protocol.jwt import numeric_date, read_jwt
 from mcp_oauth_nb.records import Exchange
@@ -101,7 +102,9 @@ class Use:
     _after_refusal: str = ""
 
     def __repr__(self) -> str:
-        return f"<Use of the {self.token} in the {self.token_in}>"
+        unmet = bool(self.auto_refresh) and self.flow.tokens is not None and not self.refreshes
+        told = f", auto-refresh {NOT_AVAILABLE}: {self.obstacle or NO_REFRESH}" if unmet else ""
+        return f"<Use of the {self.token} in the {self.token_in}{told}>"
 
     @property
     def auth(self) -> TokenAuth:
@@ -146,8 +149,8 @@ class Use:
                 raise BadSetting("use", "'id_token', and none was issued", "'access_token', or the scope openid")
         if token_in is not None:
             check_one_of("token_in", token_in, TOKEN_PLACES)
-        if header_prefix is not None and not is_prefix(header_prefix):
-            raise BadSetting("header_prefix", brief(header_prefix), "a word such as 'Bearer', or an empty text")
+        if header_prefix is not None:
+            check_prefix(header_prefix)
         if auto_refresh is not None and not isinstance(auto_refresh, bool):
             raise BadSetting("auto_refresh", brief(auto_refresh), "True or False")
         if auto_refresh and held is not None and held.refresh_token is None:
@@ -168,7 +171,7 @@ class Use:
 
         Raises:
             NotYet: there are no tokens yet.
-            BadSetting: the token is bound to a key, so that it is of no use by itself.
+            BadSetting: the token is bound to a key, so that it is of no use by itself; or no header can hold it.
         """
         with self.flow.lock:
             self.renew()
@@ -218,7 +221,11 @@ class Use:
             expected = "a bearer token: ask without dpop=True"
             raise BadSetting("auth", "a token that is bound to the key of this run (DPoP)", expected)
         token = held.access_token if self.token == "access_token" else held.id_token
-        return Bearing(need(token, "ID token", "dbg.run()"), self.header_prefix, self.token_in)
+        bearing = Bearing(need(token, "ID token", "dbg.run()"), self.header_prefix, self.token_in)
+        if bearing.place == "header" and not is_field_value(bearing.token):
+            seen = "a token with characters that no header can hold, such as a line break"
+            raise BadSetting("auth", seen, "one that can be sent", "dbg.diagnose() says who has to mend it.")
+        return bearing
 
     def _is_due(self, held: Tokens) -> bool:
         expiry = self.expiry_of(held)
@@ -293,8 +300,3 @@ def check_one_of(name: str, value: object, known: tuple[str, ...]) -> None:
     """
     if value not in known:
         raise BadSetting(name, brief(value), "one of " + ", ".join(known))
-
-
-def is_prefix(value: object) -> bool:
-    """Whether this can stand before a token in the Authorization header."""
-    return isinstance(value, str) and all(33 <= ord(one) < 127 for one in value)

@@ -129,7 +129,7 @@ class PlainServer:
         return made
 
     def grant(self, scope: str, *, refresh: bool = True) -> dict[str, Any]:
-        token = self.new("access")
+        token = self.new("access") + ("\nX-Evil: 1" if "token_breaks_the_line" in self.faults else "")
         self.tokens[token] = scope
         answer: dict[str, Any] = {"access_token": token, "token_type": "Bearer", "expires_in": self.lifetime_s}
         if scope:

@@ -6,6 +6,7 @@ import gc
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 from urllib.parse import parse_qs, parse_qsl, urlsplit
 
@@ -203,9 +204,13 @@ class TestOwnToken:
             own.revoke()
 
     def test_one_with_line_breaks_is_never_two_headers(self, server: DemoServer) -> None:
-        own = Debugger(server.url, access_token="one-token\r\nX-Evil: 1")
+        token = "one-token\r\nX-Evil: 1"
+        with pytest.raises(BadSetting, match=r"access_token=token.strip\(\)"):
+            Debugger(server.url, access_token=token)
+        own = Debugger(server.url, access_token="one-token")
+        own.hold(replace(own.tokens, access_token=token))
         assert own.mcp().status == "failed"
-        assert last(own).failure.kind == "url"
+        assert last(own).failure.kind == "header"
 
 
 class TestAgain:

@@ -2,6 +2,8 @@
 
 import copy
 import pickle
+import subprocess
+import sys
 
 import pytest
 
@@ -25,6 +27,29 @@ def test_it_is_one_of_ours_and_says_what_to_do(error):
 @kinds
 def test_a_notebook_shows_the_message_alone(error):
     assert error._render_traceback_() == [f"{type(error).__name__}: {error}"]
+
+
+IN_A_NOTEBOOK = """
+from IPython.core.interactiveshell import InteractiveShell
+from traitlets.config import Config
+
+shell = InteractiveShell.instance(config=Config(HistoryManager={"enabled": False}))
+shell.run_line_magic("xmode", "Verbose")
+shell.run_cell("from mcp_oauth_nb import BadSetting, Client, Debugger, OAuth2")
+for call in (
+    "OAuth2('https://as.example/a', 'https://as.example/t', client_id='i', client_auth='none', client_secret={})",
+    "OAuth2('https://as.example/a', 'https://as.example/t', client_id='i', verify=5, client_secret={})",
+    "Debugger('https://mcp.example/', protocol='x', client=Client('i', secret={}))",
+    "Debugger('https://mcp.example/', access_token={} + chr(10))",
+):
+    shell.run_cell(call.format("chr(75) * 3 + '-the-secret-4711'"))
+"""
+
+
+def test_a_notebook_in_verbose_mode_shows_no_argument_either():
+    done = subprocess.run([sys.executable, "-c", IN_A_NOTEBOOK], capture_output=True, text=True, check=True)
+    assert done.stdout.count("BadSetting: ") == 4
+    assert "KKK" not in done.stdout + done.stderr
 
 
 @kinds

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import threading
+import traceback
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from leaks import assert_no_leak, shown
 from plain_server import CLIENT_ID, CLIENT_SECRET, PASSWORD, USER_CODE, USERNAME, PlainServer
@@ -153,6 +156,62 @@ class TestGrants:
         assert sent["client_assertion_type"] == ["urn:ietf:params:oauth:client-assertion-type:jwt-bearer"]
         assert_no_leak(shown(oauth), sent["client_assertion"])
 
+    @pytest.mark.parametrize("case", ["pkce", "code", "password"])
+    def test_beside_an_assertion_no_client_id_is_missed(self, server: PlainServer, case: str, tmp_path: Path) -> None:
+        from joserfc import jwk
+        from keys import JWK
+
+        client = Client(CLIENT_ID, private_key=jwk.import_key(JWK).as_pem(private=True).decode())
+        oauth = made(server, case, client_id=None, client=client)
+        report = oauth.run()
+        assert {one.rule for one in report.findings} == WARNED.get(case, set())
+        oauth.save(tmp_path / "flow.json")
+        assert {one.rule for one in diagnose(load(tmp_path / "flow.json")).findings} == WARNED.get(case, set())
+
+    def test_how_the_token_is_used_holds_for_every_request(self, server: PlainServer) -> None:
+        oauth = made(server, scope="read openid")
+        assert oauth.run().status == "passed"
+        oauth.use.change(token="id_token", header_prefix="Token")
+        oauth.api()
+        oauth.request("GET", server.at("/api/other"))
+        oauth.run()
+        FlowRunner(oauth)._all()  # the whole flow, as run() does
+        with httpx.Client(auth=oauth.auth) as client:
+            client.get(server.at("/api/me"))
+        assert oauth.tokens is not None
+        sent = [headers["authorization"] for _, path, headers, _ in server.seen if path.startswith("/api")]
+        assert [one.partition(" ")[0] for one in sent] == ["Bearer", *["Token"] * 5]
+        assert all(one.count(".") == 2 for one in sent[1:]), "an ID token is a JWT"
+        assert {"use": "id_token", "header_prefix": "'Token'"}.items() <= oauth.trace.settings.items()
+        oauth.use.change(token="access_token", token_in="url")
+        oauth.api()
+        assert server.seen[-1][1] == f"/api/me?access_token={oauth.tokens.access_token}"
+        assert "authorization" not in server.seen[-1][2]
+
+    def test_auto_refresh_can_be_turned_off_for_every_request(self) -> None:
+        with PlainServer(lifetime_s=1) as server:
+            oauth = made(server, auto_refresh=True)
+            oauth.run()
+            oauth.use.change(auto_refresh=False)
+            expiry = oauth.use.expiry_s
+            oauth.now_s = lambda: expiry + 1  # type: ignore[method-assign]
+            oauth.api()
+            assert len(server.posts("/token")) == 1
+            oauth.use.change(auto_refresh=True)
+            oauth.api()
+            assert len(server.posts("/token")) == 2
+
+    def test_auto_refresh_without_a_refresh_token_says_so(self, server: PlainServer) -> None:
+        oauth = made(server, "client-credentials", auto_refresh=True)
+        assert "auto-refresh-unavailable" not in {one.rule for one in oauth.diagnose().findings}
+        report = oauth.run()
+        assert report.cause is not None
+        assert (report.status, report.cause.rule, report.cause.who) == ("warned", "auto-refresh-unavailable", "user")
+        assert "dbg.run()" in report.cause.fix
+        assert "auto-refresh-unavailable" in {one.rule for one in oauth.api().findings}
+        assert "not available: a grant without a refresh token" in repr(oauth.use)
+        assert "not available" not in repr(made(server, auto_refresh=True).use)
+
     def test_an_empty_secret_goes_out_as_one(self, server: PlainServer) -> None:
         made(server, client_secret="", client_auth="basic").run()
         headers = [sent for method, path, sent, _ in server.seen if (method, path) == ("POST", "/token")]
@@ -171,6 +230,27 @@ class TestGrants:
         assert oauth.run().status == "passed"
         assert achieved(oauth) == ["api"]
 
+    def test_a_token_that_no_header_can_hold_is_told_as_such(self) -> None:
+        with PlainServer("token_breaks_the_line") as server:
+            oauth = made(server, "client-credentials")
+            report = oauth.run()
+            assert oauth.tokens is not None
+            secret = oauth.tokens.access_token.partition("\n")[0]
+            assert_no_leak(shown(oauth), [secret])
+            with (
+                pytest.raises(BadSetting, match="no header can hold") as raised,
+                httpx.Client(auth=oauth.auth) as client,
+            ):
+                client.get(server.at("/api/me"))
+            assert secret not in "".join(traceback.format_exception(raised.value))
+            assert not any(path.startswith("/api") for _, path, _, _ in server.seen)
+        assert [(one.rule, one.who) for one in report.findings] == [
+            ("access-token-unsendable", "authorization server"),
+            ("unreachable", "authorization server"),
+        ]
+        assert report.cause is not None
+        assert (report.failing_step, report.cause.rule) == ("token", "access-token-unsendable")
+
 
 class TestMetadata:
     def test_the_issuer_names_the_endpoints(self, server: PlainServer) -> None:
@@ -178,6 +258,20 @@ class TestMetadata:
         report = oauth.run()
         assert achieved(oauth) == ["server_metadata", "pkce", "authorize", "callback", "token", "api"]
         assert {one.rule for one in report.findings} == {"plain-pkce-offered", "old-grants-offered"}
+
+    @pytest.mark.parametrize(
+        ("call", "argument"),
+        [("revoke", "revocation_url"), ("introspect", "introspection_url"), ("userinfo", "userinfo_url")],
+    )
+    def test_an_endpoint_that_nobody_named_is_told_with_its_argument(
+        self, server: PlainServer, call: str, argument: str
+    ) -> None:
+        oauth = made(server, "client-credentials", **{argument: None})
+        oauth.run()
+        report = getattr(oauth, call)()
+        told = " ".join(render(report).values())
+        assert f"OAuth2(..., {argument}=" in told
+        assert "the metadata" not in told
 
     def test_what_was_typed_goes_first(self, server: PlainServer) -> None:
         oauth = OAuth2(issuer=server.url, token_url=server.at("/token?typed=1"), client_id=CLIENT_ID, browser="follow")
@@ -231,6 +325,13 @@ class TestParameters:
         assert "tenant" not in server.posts("/token")[1]
         assert server.posts("/token")[1]["mode"] == ["quiet"]
 
+    def test_a_refresh_with_none_at_all(self, server: PlainServer) -> None:
+        oauth = made(server, "custom", refresh_params=[])
+        oauth.run()
+        assert oauth.refresh().status == "passed"
+        asked, again = server.posts("/token")
+        assert ("tenant" in asked, "tenant" in again) == (True, False)
+
     def test_one_that_is_named_like_ours_takes_its_place(self, server: PlainServer) -> None:
         made(server, token_params={"redirect_uri": "http://127.0.0.1/other"}).run()
         assert server.posts("/token")[0]["redirect_uri"] == ["http://127.0.0.1/other"]
@@ -241,6 +342,9 @@ class TestParameters:
             ("X-A", "a\r\nX-B: b", "header"),
             ("X A", "a", "header"),
             ("X-A\n", "a", "header"),
+            ("X-A", " lead ", "header"),
+            ("Content-Length", "5", "header"),
+            ("transfer-encoding", "gzip", "header"),
             ("", "a", "body"),
             ("a", None, "body"),
             ("a", 7, "body"),
@@ -313,6 +417,19 @@ class TestDevice:
         with PlainServer() as server:
             made(server, "device", browser=lambda url: asked.append(url) or "").run()
             assert asked == [server.at(f"/activate?user_code={USER_CODE}")]
+
+    @pytest.mark.parametrize("expires_in", [0.001, -1])
+    def test_a_code_that_ran_out_by_our_own_clock_is_told(self, server: PlainServer, expires_in: float) -> None:
+        server.pending = 10**6
+        oauth = made(server, "device")
+        oauth.device()
+        assert oauth.known.device is not None
+        oauth._flow = oauth.known.learn(device=replace(oauth.known.device, expires_in_s=expires_in))
+        report = oauth.token()
+        assert report.cause is not None
+        assert (report.cause.rule, report.cause.who) == ("device-code-expired", "user")
+        assert "dbg.device()" in report.cause.fix
+        assert "unexpected-answer" not in {one.rule for one in report.findings}
 
     @pytest.mark.parametrize("fault", ["access_denied", "expired_token"])
     def test_the_person_says_no_or_nothing(self, fault: str) -> None:
@@ -546,6 +663,14 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "client twice": ({"client": Client("c")}, "client"),
     "no client at all": ({"client_id": None, "client": "c"}, "client"),
     "prefix": ({"header_prefix": "Bearer\r\nX: y"}, "header_prefix"),
+    "prefix of two words": ({"header_prefix": "Be arer"}, "header_prefix"),
+    "prefix with a separator": ({"header_prefix": "Token:"}, "header_prefix"),
+    "token with a line break": ({"access_token": f"{PASSWORD}\n"}, r"access_token=token.strip\(\)"),
+    "header with a blank around it": ({"api_url": "https://api.example/", "headers": {"X": " a"}}, "white space"),
+    "header of the framing": (
+        {"api_url": "https://api.example/", "headers": {"Content-Length": "5"}},
+        "Content-Length",
+    ),
     "token place": ({"token_in": "cookie"}, "token_in"),
     "token use": ({"use": "refresh_token"}, "use"),
     "headers without API": ({"headers": {"a": "b"}}, "headers"),

@@ -94,7 +94,7 @@ def test_healthy_flow_cut_anywhere_trips_nothing(upto: str) -> None:
 
 STATUSES = (200, 204, 302, 400, 401, 403, 404, 405, 410, 429, 500, 502, 503)
 BODIES_OF_ANY_KIND = (b"", b"<html>", b"{", b"[]", b"{}", b'{"error":"x"}', b"null")
-FAILURES = ("url", "address", "dns", "connect", "tls", "timeout", "protocol")
+FAILURES = ("url", "header", "address", "dns", "connect", "tls", "timeout", "protocol")
 
 
 @pytest.mark.parametrize("piece", HEALTHY, ids=lambda piece: piece.step)

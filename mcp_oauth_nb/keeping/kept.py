@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
+from mcp_oauth_nb.arguments import is_prefix
 from mcp_oauth_nb.errors import NotOurs
 from mcp_oauth_nb.oauth2_arguments import AUTH_METHODS, ENDPOINTS
 from mcp_oauth_nb.protocol.choices import TOKEN_PLACES, TOKEN_USES
@@ -17,7 +18,6 @@ from mcp_oauth_nb.protocol.flow import PRIVATE_KEY_JWT, Client, Flow, Tokens
 from mcp_oauth_nb.protocol.parameters import Parameter
 from mcp_oauth_nb.records import read_json
 from mcp_oauth_nb.steps.authorization import wanted_resources
-from mcp_oauth_nb.using import is_prefix
 
 FORMAT = "mcp-oauth-nb token"
 VERSION = 1

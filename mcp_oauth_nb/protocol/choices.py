@@ -23,6 +23,18 @@ TOKEN_USES: tuple[TokenUse, ...] = ("access_token", "id_token")
 TYPED = "the settings"
 """Where an endpoint comes from that nobody published."""
 
+ARGUMENTS: Mapping[str, str] = {
+    "authorization_endpoint": "authorization_url",
+    "token_endpoint": "token_url",
+    "device_authorization_endpoint": "device_url",
+    "revocation_endpoint": "revocation_url",
+    "introspection_endpoint": "introspection_url",
+    "userinfo_endpoint": "userinfo_url",
+}
+"""The members of metadata that name an endpoint (RFC 8414 2, RFC 8628 4), and the argument that stands for each."""
+NOT_AVAILABLE = "not available"
+"""How the settings say that ``auto_refresh`` was asked for and cannot be."""
+
 
 @dataclass(frozen=True, repr=False)
 class Choices:
@@ -44,7 +56,7 @@ class Choices:
         password: of the same.
         authorization_parameters: custom parameters of the authorization request.
         token_parameters: custom parameters of the token request.
-        refresh_parameters: custom parameters of the refresh; those of the token request unless there are any.
+        refresh_parameters: custom parameters of the refresh, which may be none; None takes those of the token request.
         header_prefix: what stands before the token in the Authorization header; empty for the token alone.
         token_in: where the API wants the token.
         use: which token the API wants.
@@ -64,7 +76,7 @@ class Choices:
     password: str | None = field(default=None, repr=False)
     authorization_parameters: tuple[Parameter, ...] = ()
     token_parameters: tuple[Parameter, ...] = ()
-    refresh_parameters: tuple[Parameter, ...] = ()
+    refresh_parameters: tuple[Parameter, ...] | None = None
     header_prefix: str = "Bearer"
     token_in: TokenPlace = "header"
     use: TokenUse = "access_token"
@@ -78,9 +90,14 @@ class Choices:
         return self.response_type != "code"
 
     @property
+    def custom(self) -> tuple[Parameter, ...]:
+        """Every custom parameter there is."""
+        return (*self.authorization_parameters, *self.token_parameters, *(self.refresh_parameters or ()))
+
+    @property
     def parameters_of_refresh(self) -> tuple[Parameter, ...]:
-        """The parameters of the token request hold for a refresh as well, unless it has some of its own."""
-        return self.refresh_parameters or self.token_parameters
+        """The parameters of the token request hold for a refresh as well, unless others were given, or none."""
+        return self.token_parameters if self.refresh_parameters is None else self.refresh_parameters
 
     def source(self, member: str, metadata_url: str) -> str:
         """Where an endpoint comes from, in words."""

@@ -16,6 +16,9 @@ LONGEST_INTERVAL_S = 300.0
 PENDING, SLOW_DOWN = "authorization_pending", "slow_down"
 DENIED, EXPIRED = "access_denied", "expired_token"
 
+RAN_OUT = "nobody typed the user code in time: the device code has expired, and dbg.device() asks for another"
+"""Why asking ends, whether the authorization server says so or our own clock does."""
+
 
 @dataclass(frozen=True, repr=False)
 class Device:

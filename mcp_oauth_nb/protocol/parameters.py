@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from mcp_oauth_nb.errors import BadSetting
+from mcp_oauth_nb.protocol.fields import FRAMING, is_field_value, is_token
 
 Place = Literal["body", "url", "header"]
 PLACES: tuple[Place, ...] = ("body", "url", "header")
-_SEPARATORS = frozenset('()<>@,;:\\"/[]?={}')
 
 
 @dataclass(frozen=True, repr=False)
@@ -26,7 +26,7 @@ class Parameter:
         send_in: ``"body"`` (the form), ``"url"`` (the query), or ``"header"``.
 
     Raises:
-        BadSetting: name or value is no text, the place is unknown, or a header would break its line.
+        BadSetting: name or value is no text, the place is unknown, or no header field can hold it.
     """
 
     name: str
@@ -45,11 +45,15 @@ class Parameter:
             self._check_header()
 
     def _check_header(self) -> None:
-        """A line break in a header would begin another one."""
-        if not all(33 <= ord(c) < 127 and c not in _SEPARATORS for c in self.name):
+        """A line break in a header would begin another one, and another length would end the body elsewhere."""
+        if not is_token(self.name):
             raise BadSetting("Parameter(name)", "a name that no header can have", "letters, digits and hyphens")
-        if any((ord(c) < 32 and c != "\t") or ord(c) == 127 for c in self.value):
-            raise BadSetting("Parameter(value)", "a line break or control character", "one line of visible text")
+        if self.name.lower() in FRAMING:
+            expected = "another header: this one is worked out of the body"
+            raise BadSetting("Parameter(name)", f"the header {self.name}", expected)
+        if not is_field_value(self.value):
+            seen = "a line break or control character, or a blank around it"
+            raise BadSetting("Parameter(value)", seen, "one line of visible text")
 
     def __repr__(self) -> str:
         return f"<Parameter in the {self.send_in}>"

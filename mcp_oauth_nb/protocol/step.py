@@ -9,13 +9,13 @@ side.
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable, Generator, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import quote, unquote_plus, urlencode
 
 from mcp_oauth_nb.errors import BadSetting
+from mcp_oauth_nb.protocol.fields import FRAMING, is_field_value, is_token
 from mcp_oauth_nb.protocol.flow import Flow
 from mcp_oauth_nb.protocol.spec import Spec
 from mcp_oauth_nb.records import Exchange, Request
@@ -100,8 +100,10 @@ class Override:
                 raise BadSetting(f"{part}=", f"a {seen}", "a mapping of names to values, None to remove one")
         for name, value in self.headers.items():
             _check_name(name)
+            if value is not None and name.lower() in FRAMING:
+                raise BadSetting(f"headers[{name!r}]", "a header that is worked out of the body", "another header")
             for _, text in _values(name, value):
-                if not _VALUE.fullmatch(text):
+                if not is_field_value(text):
                     raise BadSetting(f"headers[{name!r}]", _unfit(text), "one line of visible text")
         try:
             json.dumps(dict(self.json))
@@ -241,18 +243,13 @@ def _values(name: str, value: Any) -> list[tuple[str, str]]:
     return [(name, str(one)) for one in many]
 
 
-_NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
-_VALUE = re.compile(r"([^\x00-\x20\x7f]([^\x00-\x08\x0a-\x1f\x7f]*[^\x00-\x20\x7f])?)?")
-"""Field names and values (RFC 9110 5.1 and 5.5); other text than ASCII is sent in UTF-8."""
-
-
 def _check_name(name: object) -> None:
     """The name itself is not repeated: where it is none, it may be a secret in the wrong place."""
     expected = "a name of letters, digits and hyphens, such as 'X-Api-Key'"
     if not isinstance(name, str):
         raise BadSetting("headers=", f"a name that is a {type(name).__name__}", expected)
-    if not _NAME.fullmatch(name):
-        wrong = _NAME.sub("", name)[:1]
+    if not is_token(name):
+        wrong = next((c for c in name if not is_token(c)), "")
         raise BadSetting("headers=", f"a name with {wrong!r} in it" if wrong else "an empty name", expected)
 
 

@@ -82,7 +82,7 @@ def _why_unauthorized(case: Case, exchange: Exchange) -> tuple[Who | None, str, 
     late_s = _seconds_too_late(case, exchange)
     if late_s is not None:
         summary = f"The access token had expired {late_s:.0f} s before it was used."
-        return "user", summary, "Get a new one: dbg.refresh(), or the steps of the grant again."
+        return "user", summary, f"Get a new one: {_renewed_by(case)}."
     scheme = _scheme(exchange)
     if scheme is not None and scheme.lower() not in SCHEMES:
         fix = "Send the token with the prefix that the API documents; the standard one is header_prefix='Bearer'."
@@ -98,6 +98,14 @@ def _why_unauthorized(case: Case, exchange: Exchange) -> tuple[Who | None, str, 
         return None, "The API refused the access token.", fix
     fix = "See whether a proxy removes the Authorization header, and in what way the API wants the token."
     return None, "The API answered as if no token had been sent.", fix
+
+
+def _renewed_by(case: Case) -> str:
+    """The calls that bring a new token; without a refresh token there is nothing to refresh with (RFC 6749 1.5)."""
+    answers = [*(one.document or {} for one in case.exchanges()), *(returned(case, one) for one in case.exchanges())]
+    if any(text(one.get("refresh_token")) for one in answers):
+        return "dbg.refresh(), or the steps of the grant again"
+    return "dbg.run(), which takes the steps of the grant again, for no refresh token was issued"
 
 
 def _seconds_too_late(case: Case, exchange: Exchange) -> float | None:
@@ -118,13 +126,22 @@ def _shown(exchange: Exchange) -> str:
     if not header:
         return query(exchange).get("access_token", "")
     tag = TAG.search(header)  # a tag has blanks in it
-    return tag[0] if tag else header.rpartition(" ")[2]
+    return tag[0] if tag else _parted(header)[1]
 
 
 def _scheme(exchange: Exchange) -> str | None:
     """What stands before the token in the header; None where there is no header."""
     header = exchange.request.header("authorization")
-    return TAG.sub("-", header).rpartition(" ")[0] if header is not None else None
+    return _parted(TAG.sub("-", header))[0] if header is not None else None
+
+
+def _parted(header: str) -> tuple[str, str]:
+    """What stands before the token and the token: behind a known scheme all is token, whatever is in it."""
+    scheme, _, token = header.partition(" ")
+    if scheme.lower() in SCHEMES:
+        return scheme, token
+    scheme, _, token = header.rpartition(" ")
+    return scheme, token
 
 
 def _bearer(exchange: Exchange, name: str) -> str:

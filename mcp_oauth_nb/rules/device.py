@@ -5,11 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import pairwise
 
-from mcp_oauth_nb.protocol.device import INTERVAL_S, LONGEST_INTERVAL_S, SLOW_DOWN, SLOWER_S, seconds_of
+from mcp_oauth_nb.protocol.device import (
+    EXPIRED,
+    INTERVAL_S,
+    LONGEST_INTERVAL_S,
+    RAN_OUT,
+    SLOW_DOWN,
+    SLOWER_S,
+    seconds_of,
+)
 from mcp_oauth_nb.protocol.grants import DEVICE_CODE
 from mcp_oauth_nb.protocol.spec import Spec
 from mcp_oauth_nb.protocol.wellknown import split
-from mcp_oauth_nb.records import Exchange
+from mcp_oauth_nb.records import Exchange, Run
 from mcp_oauth_nb.rules.evidence import Members, answered, documents, form, is_pending, oauth_error, text
 from mcp_oauth_nb.rules.rule import MUST, SHOULD, Case, Seen, Selector, rule
 from mcp_oauth_nb.rules.tokens import refused
@@ -133,6 +141,35 @@ def _(case: Case, pair: tuple[Exchange, Exchange]) -> Iterator[Seen]:
     waited_s = (later.started - earlier.started).total_seconds()
     if 0 <= waited_s < allowed_s - TOLERANCE_S:
         yield Seen(later, "body:", f"{allowed_s:g} s between two questions", f"{waited_s:.1f} s")
+
+
+def _given_up(case: Case) -> list[tuple[Run, Exchange]]:
+    """Runs that asked with a device code and are over, each with the answer that gave the code."""
+    answers = [exchange for exchange, _ in case.documents("device")]
+    run = case.runs.get("token")
+    return [(run, answers[-1])] if run is not None and answers else []
+
+
+@rule(
+    "device-code-expired",
+    step="token",
+    level=MUST,
+    who="user",
+    summary="Nobody typed the user code before it had expired.",
+    fix="Run dbg.device() for another code, open its link at once, type the code there, and run dbg.token().",
+    spec=ANSWER,
+    over=Selector(_given_up, "no tokens were asked for with a device code yet"),
+    explains=("unexpected-answer",),
+)
+def _(case: Case, found: tuple[Run, Exchange]) -> Iterator[Seen]:
+    """By the clock of this machine. Where the authorization server says it, `token-refused` tells."""
+    run, given = found
+    asked = questions(case)
+    if run.stopped == RAN_OUT and not (asked and oauth_error(asked[-1]) == EXPIRED):
+        lifetime_s = seconds_of((given.document or {}).get("expires_in"))
+        wanted = "the code typed in time" if lifetime_s is None else f"the code typed within {lifetime_s:g} s"
+        seen = f"not typed by then; questions asked: {len(asked)}"
+        yield Seen(given, "body:/expires_in", wanted, seen, step="token")
 
 
 def _interval_s(case: Case) -> float:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
+from mcp_oauth_nb.protocol.choices import NOT_AVAILABLE
 from mcp_oauth_nb.protocol.spec import Spec
 from mcp_oauth_nb.records import Exchange
 from mcp_oauth_nb.rules.evidence import form, sent_token
@@ -18,6 +19,32 @@ from mcp_oauth_nb.rules.timeline import (
     timeline,
     token_form,
 )
+
+
+def _last_of(case: Case) -> Sequence[Exchange]:
+    """The last request to the API; before there is any, the last one for a token."""
+    return (case.answered("api") or case.answered("token"))[-1:]
+
+
+@rule(
+    "auto-refresh-unavailable",
+    step=ANY,
+    level=SHOULD,
+    who="user",
+    summary="Auto-refresh was asked for and is not available: nothing is refreshed before it expires.",
+    fix="Leave auto_refresh out and ask for a new token when this one has expired, with dbg.run(); or use a grant with "
+    "a refresh token, where the scope may decide it.",
+    spec=Spec("RFC 6749", "1.5"),
+    over=Selector(
+        lambda case: _last_of(case) if case.trace.settings.get("auto_refresh") else [],
+        "auto_refresh was not asked for",
+    ),
+)
+def _(case: Case, exchange: Exchange) -> Iterator[Seen]:
+    told = case.trace.settings["auto_refresh"]
+    if told.startswith(NOT_AVAILABLE):
+        part = "body:/refresh_token" if exchange.step == "token" else "header:Authorization"
+        yield Seen(exchange, part, "a refresh token", told)
 
 
 def _after_a_final_refusal(case: Case) -> list[tuple[Exchange, Exchange]]:

@@ -10,7 +10,7 @@ from urllib.parse import unquote_plus
 
 from mcp_oauth_nb.protocol.spec import Spec
 from mcp_oauth_nb.records import Exchange
-from mcp_oauth_nb.rules.evidence import form, is_at_idp, is_edited, oauth_error, text
+from mcp_oauth_nb.rules.evidence import form, is_at_idp, is_edited, jwt_claims, oauth_error, text
 from mcp_oauth_nb.rules.rule import MUST, SHOULD, Case, Seen, Selector, rule
 from mcp_oauth_nb.rules.suspect import Who
 from mcp_oauth_nb.rules.words import quoted
@@ -35,11 +35,17 @@ def basic_pair(exchange: Exchange) -> tuple[str, str] | None:
 
 
 def client_shown(exchange: Exchange) -> str:
-    """The client id that a request shows, in its body or in a Basic header; empty where none is to be read."""
+    """The client id that a request shows, in its body, in a Basic header, or as the subject of a client assertion.
+
+    Beside an assertion no client_id is needed (RFC 7521 4.2, RFC 7523 3). Empty where none is to be read.
+    """
     pair, (scheme, _, shown) = basic_pair(exchange), (exchange.request.header("authorization") or "").partition(" ")
     if pair is None and scheme.lower() == "basic" and TAG.search(shown):  # as an archive of ours shows it
         return shown.partition(":")[0]
-    return unquote_plus(pair[0]) if pair else form(exchange).get("client_id", "")
+    if pair is not None:
+        return unquote_plus(pair[0])
+    sent = form(exchange)
+    return sent.get("client_id") or text(jwt_claims(sent.get("client_assertion", "")).get("sub")) or ""
 
 
 def methods(exchange: Exchange) -> list[str]:

@@ -112,7 +112,8 @@ def _(case: Case, exchange: Exchange) -> Iterator[Seen]:
 )
 def _(case: Case, exchange: Exchange) -> Iterator[Seen]:
     sent = form(exchange)
-    names = ["grant_type", "code", *(() if client_shown(exchange) else ("client_id",))]
+    is_named = client_shown(exchange) or sent.get("client_assertion")
+    names = ["grant_type", "code", *(() if is_named else ("client_id",))]
     for name in names:
         value = sent.get(name, "")
         wrong = value != "authorization_code" if name == "grant_type" else not value

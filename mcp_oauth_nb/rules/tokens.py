@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from mcp_oauth_nb.protocol.device import DENIED, EXPIRED
+from mcp_oauth_nb.protocol.fields import is_field_value
 from mcp_oauth_nb.protocol.grants import DEVICE_CODE
 from mcp_oauth_nb.protocol.spec import Spec
 from mcp_oauth_nb.records import Exchange
@@ -13,6 +14,7 @@ from mcp_oauth_nb.rules.discovery import Found
 from mcp_oauth_nb.rules.evidence import (
     form,
     is_at_idp,
+    is_masked,
     is_pending,
     oauth_error,
     text,
@@ -205,6 +207,37 @@ def _not_json(exchange: Exchange) -> str:
     if body.lstrip().startswith(b"access_token="):
         return "Answer with JSON: this is a form, the way of some servers that predate the standard."
     return fix_for(exchange, "the token answer")
+
+
+@rule(
+    "access-token-unsendable",
+    step="token",
+    level=MUST,
+    who=AUTHORIZATION_SERVER,
+    summary="The access token holds characters that no header can hold, so that no client can send it.",
+    fix="Issue access tokens of letters, digits and the characters - . _ ~ + / alone, with = at the end.",
+    spec=Spec("RFC 6750", "2.1"),
+    over=Selector(
+        lambda case: [one for one in issued(case, "token", "refresh") if not is_masked(one[1]["access_token"])],
+        "no access token was issued yet",
+    ),
+    explains=("unreachable", "token-rejected", "api-refused", "unexpected-answer"),
+)
+def _(case: Case, found: Found) -> Iterator[Seen]:
+    """Signs that only have no place behind Bearer are let through: products use them, and their APIs read them."""
+    exchange, document = found
+    token = document["access_token"]
+    if not is_field_value(token):
+        yield Seen(exchange, "body:/access_token", "visible characters alone", _unsendable(token))
+
+
+def _unsendable(token: str) -> str:
+    """What no header can hold, by its kind: of a token no character is shown."""
+    breaks = sum(c in "\r\n" for c in token)
+    controls = sum(ord(c) < 32 or ord(c) == 127 for c in token) - breaks
+    kinds = {"line breaks": breaks, "control characters": controls}
+    told = ", ".join(f"{kind}: {many}" for kind, many in kinds.items() if many)
+    return told or "a blank around it"
 
 
 @rule(

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from mcp_oauth_nb.protocol.spec import Spec
 from mcp_oauth_nb.protocol.wellknown import is_loopback, same_origin
 from mcp_oauth_nb.records import Exchange, FailureKind, Run
-from mcp_oauth_nb.rules.evidence import FINISHED_RUNS, TRIED
+from mcp_oauth_nb.rules.evidence import FINISHED_RUNS, TRIED, is_edited
 from mcp_oauth_nb.rules.outside import is_outside
 from mcp_oauth_nb.rules.rule import ANY, MUST, SHOULD, Case, Seen, Selector, rule
 from mcp_oauth_nb.rules.suspect import Who
-from mcp_oauth_nb.rules.words import came, origin, party
+from mcp_oauth_nb.rules.words import AUTHORIZATION_SERVER, MCP_SERVER, came, origin, party
 
 _FAILURES: dict[FailureKind, tuple[str, str, Who]] = {
     "url": (
         "No request can be sent to {target}: it is not a usable http or https URL",
         "Correct the URL where it is written: {source}.",
+        "user",
+    ),
+    "header": (
+        "The request to {target} was not sent: a header field of it holds what HTTP does not let through",
+        "Correct the header field where its value comes from: {source}.",
         "user",
     ),
     "address": (
@@ -89,6 +94,9 @@ def _(case: Case, exchange: Exchange) -> Iterator[Seen]:
     summary, fix, who = _FAILURES[exchange.failure.kind]
     typed = same_origin(exchange.request.url, case.url) or exchange.request.url == case.url
     source = "the URL you typed" if typed else exchange.why or "the document that names it"
+    blamed = who if who != "user" or typed else party(exchange.step)
+    if exchange.failure.kind == "header":
+        source, blamed = _giver_of_header(exchange)
     run = case.runs.get(exchange.step)
     yield Seen(
         exchange,
@@ -97,9 +105,28 @@ def _(case: Case, exchange: Exchange) -> Iterator[Seen]:
         observed=f"{exchange.failure.kind}: {exchange.failure.message}",
         summary=summary.format(target=origin(exchange)) + ".",
         fix=fix.format(source=source),
-        who=who if who != "user" or typed else party(exchange.step),
+        who=blamed,
         level=SHOULD if run is not None and run.achieved else MUST,
     )
+
+
+_GIVEN: Mapping[str, tuple[str, Who]] = {
+    "authorization": ("the token that was issued for it", AUTHORIZATION_SERVER),
+    "mcp-session-id": ("the session that was opened for it", MCP_SERVER),
+}
+"""Header fields whose value a server handed out, as long as nobody edited it: by name, from whom."""
+
+
+def _giver_of_header(exchange: Exchange) -> tuple[str, Who]:
+    """Where the value of a header field comes from that cannot be sent, and whose it is; unless told, the user's.
+
+    The failure names the field. The value itself is masked in what was saved.
+    """
+    told = exchange.failure.message.lower() if exchange.failure else ""
+    for name, given in _GIVEN.items():
+        if f"header field {name} " in told and not is_edited(exchange, name):
+            return given
+    return "your settings, or the arguments of the call", "user"
 
 
 def _asked_of_the_resource(case: Case) -> list[Exchange]:

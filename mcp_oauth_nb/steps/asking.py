@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from mcp_oauth_nb.protocol.choices import TYPED
+from mcp_oauth_nb.protocol.choices import ARGUMENTS, TYPED
 from mcp_oauth_nb.protocol.device import seconds_of
 from mcp_oauth_nb.protocol.flow import Flow, Tokens, need
 from mcp_oauth_nb.protocol.parameters import Parameter
@@ -25,6 +25,14 @@ def endpoint_of(flow: Flow, member: str) -> tuple[str | None, str]:
     """An endpoint of the authorization server, and who says so; None where nobody names one."""
     metadata = need(flow.server_metadata, "authorization server metadata", "dbg.server_metadata()")
     return metadata.text(member), flow.settings.choices.source(member, metadata.url)
+
+
+def unnamed(flow: Flow, member: str) -> str:
+    """Why there is no such endpoint; in a flow without MCP also the argument that names one."""
+    if flow.profile is not PLAIN:
+        return f"the metadata names no {member}"
+    who = "the metadata names" if flow.settings.choices.issuer else "the settings name"
+    return f"{who} no {member}: OAuth2(..., {ARGUMENTS[member]}='https://...') does"
 
 
 def misplaced_client(flow: Flow) -> str:

@@ -16,7 +16,7 @@ from mcp_oauth_nb.protocol.scopes import scope_sets
 from mcp_oauth_nb.protocol.spec import Spec
 from mcp_oauth_nb.protocol.step import BARE_CODE, AwaitRedirect, Call, Open, Stopped, Wants, step
 from mcp_oauth_nb.records import Exchange
-from mcp_oauth_nb.steps.asking import endpoint_of, tokens_in
+from mcp_oauth_nb.steps.asking import endpoint_of, tokens_in, unnamed
 from mcp_oauth_nb.steps.parameters import with_parameters
 from mcp_oauth_nb.steps.words import brief
 
@@ -39,7 +39,7 @@ def authorize(flow: Flow) -> Wants:
     pair = need(flow.pkce, "PKCE pair", "dbg.pkce()") if choices.pkce_method else None
     client = need(flow.client, "client", "dbg.register()")
     if endpoint is None:
-        return Stopped("the metadata names no authorization_endpoint")
+        return Stopped(unnamed(flow, "authorization_endpoint"))
     state = choices.state or base64.urlsafe_b64encode(flow.settings.entropy(16)).rstrip(b"=").decode()
     params = (
         ("response_type", choices.response_type),

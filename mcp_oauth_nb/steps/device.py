@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from mcp_oauth_nb.protocol.device import DENIED, EXPIRED, PENDING, SLOW_DOWN, SLOWER_S, Device, device_of
+from mcp_oauth_nb.protocol.device import DENIED, EXPIRED, PENDING, RAN_OUT, SLOW_DOWN, SLOWER_S, Device, device_of
 from mcp_oauth_nb.protocol.flow import Flow, need
 from mcp_oauth_nb.protocol.grants import DEVICE_CODE
 from mcp_oauth_nb.protocol.spec import Spec
@@ -19,6 +19,7 @@ from mcp_oauth_nb.steps.asking import (
     misplaced_client,
     neither,
     refused,
+    unnamed,
 )
 from mcp_oauth_nb.steps.authorization import wanted_resources, wanted_scope
 
@@ -26,7 +27,7 @@ MOST_QUESTIONS = 720
 """An hour of asking every five seconds, for a server that never says when its code ends."""
 ENDINGS = {
     DENIED: "the person said no, or a policy did, for the authorization server answered access_denied",
-    EXPIRED: "nobody typed the user code in time: the device code has expired, and dbg.device() asks for another",
+    EXPIRED: RAN_OUT,
 }
 
 
@@ -35,7 +36,7 @@ def device(flow: Flow) -> Wants:
     """Ask for a code that a person types elsewhere, and for one to ask the token endpoint with."""
     endpoint, why = endpoint_of(flow, "device_authorization_endpoint")
     if endpoint is None:
-        return Stopped("the metadata names no device_authorization_endpoint")
+        return Stopped(unnamed(flow, "device_authorization_endpoint"))
     if strange := misplaced_client(flow):
         return Stopped(strange)
     form = (("scope", wanted_scope(flow)), *_targets(flow))
@@ -67,7 +68,7 @@ def by_device(flow: Flow) -> Wants:
     )
     for _ in range(MOST_QUESTIONS):
         if _is_over(flow, held):
-            return Stopped(ENDINGS[EXPIRED])
+            return Stopped(RAN_OUT)
         yield Pause(interval_s, held.complete_uri or held.verification_uri)
         flow, exchange = yield from ask_token_endpoint(flow, endpoint, form, choices.token_parameters)
         tokens = issued(exchange)

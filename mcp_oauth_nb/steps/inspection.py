@@ -12,7 +12,7 @@ from mcp_oauth_nb.protocol.flow import Flow, Outcome, Pairs, need
 from mcp_oauth_nb.protocol.spec import Spec
 from mcp_oauth_nb.protocol.step import Call, Send, Step, Stopped, Wants, step
 from mcp_oauth_nb.records import Exchange
-from mcp_oauth_nb.steps.asking import client_call, endpoint_of, neither
+from mcp_oauth_nb.steps.asking import client_call, endpoint_of, neither, unnamed
 from mcp_oauth_nb.steps.sending import authorization, send_to_resource
 from mcp_oauth_nb.steps.words import brief
 
@@ -38,7 +38,7 @@ def _introspect(which: Which) -> Callable[[Flow], Wants]:
         if value is None:
             return Stopped("no refresh token was issued, so that there is none to ask about")
         if endpoint is None:
-            return Stopped("the metadata names no introspection_endpoint")
+            return Stopped(unnamed(flow, "introspection_endpoint"))
         form = (("token", value), ("token_type_hint", which))
         exchange = yield Send(client_call(flow, endpoint, form, why))
         if exchange.failure is not None or exchange.status != 200:
@@ -62,7 +62,7 @@ def userinfo(flow: Flow) -> Wants:
     tokens = need(flow.tokens, "access token", "dbg.token()")
     endpoint, why = endpoint_of(flow, "userinfo_endpoint")
     if endpoint is None:
-        return Stopped("the metadata names no userinfo_endpoint")
+        return Stopped(unnamed(flow, "userinfo_endpoint"))
     headers = (("Accept", "application/json"), *authorization(flow, tokens))
     call = Call.get(endpoint, why=why, headers=headers)
     flow, exchange = yield from send_to_resource(flow, tokens, call)

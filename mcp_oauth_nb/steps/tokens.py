@@ -21,6 +21,7 @@ from mcp_oauth_nb.steps.asking import (
     misplaced_client,
     neither,
     refused,
+    unnamed,
 )
 from mcp_oauth_nb.steps.authorization import wanted_resource, wanted_resources, wanted_scope
 from mcp_oauth_nb.steps.credentials import credentials, misplaced
@@ -198,7 +199,7 @@ def revoke(flow: Flow) -> Wants:
     held = need(flow.tokens, "access token", "dbg.token()")
     endpoint, why = endpoint_of(flow, "revocation_endpoint")
     if endpoint is None:
-        return Stopped(f"{NOT_TESTED}: the metadata names no revocation_endpoint")
+        return Stopped(f"{NOT_TESTED}: {unnamed(flow, 'revocation_endpoint')}")
     if strange := misplaced_client(flow):
         return Stopped(strange)
     exchange: Exchange | None = None

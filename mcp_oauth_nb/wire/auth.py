@@ -3,14 +3,19 @@
 It decides nothing: which token to use, whether to refresh it first, and what to do after a refusal is asked of whoever
 holds the tokens. httpx takes the header away itself where a redirect leads to another origin; a token in the URL's
 query stays with the URL that it was put into, and out of httpx's log.
+
+A URL is what errors and displays of httpx quote. So the token stands in it while the request is on its way, and no
+longer: with the answer, or with the error in its place, the request has the caller's own URL again.
 """
 
 from __future__ import annotations
 
 import contextlib
 import logging
+import sys
 from collections.abc import AsyncGenerator, Callable, Generator
 from typing import Any, NamedTuple, Protocol, TypeVar
+from urllib.parse import quote, unquote_plus
 
 import httpx
 
@@ -24,6 +29,7 @@ from mcp_oauth_nb.wire.passing import Note, PassingAsync, PassingSync
 T = TypeVar("T")
 PARAMETER = "access_token"
 """RFC 6750 2.3."""
+HIDDEN = "(hidden)"
 
 
 class Bearing(NamedTuple):
@@ -39,7 +45,9 @@ class Bearing(NamedTuple):
     def put_into(self, request: httpx.Request) -> None:
         """Put the token into a request, in the place of one that is there already."""
         if self.place == "url":
-            request.url = request.url.copy_set_param(PARAMETER, self.token)
+            kept = _pairs_but(request.url, lambda name, _: name == PARAMETER)
+            added = f"{PARAMETER}={quote(self.token, safe='')}".encode()
+            request.url = request.url.copy_with(query=b"&".join((*kept, added)))
         else:
             request.headers["Authorization"] = f"{self.prefix} {self.token}".strip()
 
@@ -84,11 +92,12 @@ class TokenAuth(httpx.Auth):
         for is_last in (False, True):
             assert bearing is not None, "asked for only while there is one"
             heard = _Hearing(request, bearing, self._holder)
-            try:
+            response = None
+            with contextlib.suppress(GeneratorExit):
                 response = yield request
-            except GeneratorExit as left:
-                heard.broke(left)
-                raise
+            if response is None:  # httpx ends the flow while it raises; only here is to be seen what it raises
+                heard.broke(sys.exc_info()[1] or GeneratorExit())
+                return
             response.stream = heard.passing(response, _PassingAsync)
             if is_last or not _may_be_sent_again(request, response):
                 return
@@ -113,6 +122,7 @@ class _Hearing(Note):
     """One request on its way: tells the holder of it once, when it is over."""
 
     def __init__(self, request: httpx.Request, bearing: Bearing, holder: Holder) -> None:
+        self._request, self._url = request, request.url
         bearing.put_into(request)
         self.overheard, self._is_told = Overheard(request, httpx), False
         self._bearing, self._holder = bearing, holder
@@ -122,6 +132,7 @@ class _Hearing(Note):
     def passing(self, response: httpx.Response, kind: type[_PassingSync | _PassingAsync]) -> Any:
         """The stream to put in the place of the response's own."""
         self.overheard.is_answered(response)
+        self._take_back(*_requests_of(response))
         return kind(response.stream, self)
 
     def chunk(self, chunk: bytes) -> None:
@@ -133,7 +144,26 @@ class _Hearing(Note):
 
     def broke(self, error: BaseException) -> None:
         self.overheard.breaks(error)
+        self._take_back(*_requests_of(error))
+        if self._bearing.place == "url":  # a hook of the client may have quoted the URL while the token stood in it
+            error.args = tuple(self._without_token(one) for one in error.args)
         self.over()
+
+    def _take_back(self, *made: httpx.Request) -> None:
+        """Give the request its own URL back; a redirect may have copied the token into those that httpx `made`."""
+        if self._bearing.place == "header":
+            return
+        self._request.url = self._url
+        for request in made:
+            if request is not self._request:
+                kept = _pairs_but(request.url, lambda _, value: value == self._bearing.token)
+                request.url = request.url.copy_with(query=b"&".join(kept) if kept else None)
+
+    def _without_token(self, told: object) -> object:
+        if not isinstance(told, str):
+            return told
+        shown = told.replace(quote(self._bearing.token, safe=""), HIDDEN)
+        return shown.replace(self._bearing.token, HIDDEN)
 
     def over(self) -> None:
         """Nothing more will come."""
@@ -156,6 +186,25 @@ class _PassingAsync(PassingAsync, httpx.AsyncByteStream):
     async def aclose(self) -> None:
         await super().aclose()
         self._note.over()  # type: ignore[attr-defined]
+
+
+def _pairs_but(url: httpx.URL, is_left_out: Callable[[str, str], bool]) -> list[bytes]:
+    """The parameters of a URL's query as they are written, but those whose name and value are to be left out."""
+    named = [(pair, pair.decode("ascii").partition("=")) for pair in url.query.split(b"&")] if url.query else []
+    return [pair for pair, (name, _, value) in named if not is_left_out(unquote_plus(name), unquote_plus(value))]
+
+
+def _requests_of(told: httpx.Response | BaseException) -> list[httpx.Request]:
+    """Every request that an answer, or an error of httpx, carries along."""
+    found = []
+    if isinstance(told, (httpx.RequestError, httpx.HTTPStatusError)):
+        with contextlib.suppress(RuntimeError):  # httpx has not said yet what it was about
+            found.append(told.request)
+    response = told.response if isinstance(told, httpx.HTTPStatusError) else told
+    if isinstance(response, httpx.Response):
+        found += [one.request for one in (*response.history, response)]
+        found += [response.next_request] if response.next_request else []
+    return found
 
 
 async def _in_a_thread(ask: Callable[..., T], *given: object) -> T:

@@ -10,10 +10,12 @@ import socket
 import ssl
 from collections.abc import Iterable
 
-from mcp_oauth_nb.records import Failure, FailureKind
+from mcp_oauth_nb.protocol.fields import is_field_value, is_token
+from mcp_oauth_nb.records import Failure, FailureKind, Headers
 from mcp_oauth_nb.wire.incoming import Unreadable
 
 LIBRARIES = ("httpx", "httpx2")
+OF_THE_URL = ("InvalidURL", "UnsupportedProtocol", "LocalProtocolError")
 _KINDS: tuple[tuple[str, FailureKind, str], ...] = (
     ("ConnectError", "connect", "no connection to {}"),
     ("ProxyError", "connect", "the proxy gave no connection to {}"),
@@ -22,7 +24,7 @@ _KINDS: tuple[tuple[str, FailureKind, str], ...] = (
 )
 
 
-def failure_of(error: BaseException, where: str, timeout_s: float, *, begun: bool) -> Failure:
+def failure_of(error: BaseException, where: str, timeout_s: float, *, begun: bool, headers: Headers = ()) -> Failure:
     """The failure that an exception amounts to.
 
     Args:
@@ -30,6 +32,7 @@ def failure_of(error: BaseException, where: str, timeout_s: float, *, begun: boo
         where: who was asked, in words that may be shown.
         timeout_s: the time limit, in seconds.
         begun: the answer had begun.
+        headers: of the request, to name the one that cannot be sent.
     """
     causes = list(_chain(error))
     if is_a(error, "TimeoutException") or isinstance(error, TimeoutError):
@@ -43,7 +46,7 @@ def failure_of(error: BaseException, where: str, timeout_s: float, *, begun: boo
             return Failure("tls", f"the certificate of {where} is not trusted here: {cause.verify_message}")
         if isinstance(cause, ssl.SSLError):
             return Failure("tls", f"TLS with {where} failed: {cause.reason or 'handshake broke'}")
-    kind, what = _kind(error, begun=begun)
+    kind, what = _kind(error, headers, begun=begun)
     reason = next((f" ({cause.strerror})" for cause in causes if isinstance(cause, OSError) and cause.strerror), "")
     return Failure(kind, what.format(where) + reason)
 
@@ -60,7 +63,7 @@ def is_a(error: BaseException, name: str) -> bool:
     return any(kind.__name__ == name and kind.__module__.partition(".")[0] in LIBRARIES for kind in type(error).__mro__)
 
 
-def _kind(error: BaseException, *, begun: bool) -> tuple[FailureKind, str]:
+def _kind(error: BaseException, headers: Headers, *, begun: bool) -> tuple[FailureKind, str]:
     if isinstance(error, Unreadable):
         return "protocol", f"the body from {{}} cannot be decompressed: {error}"
     if begun:
@@ -70,7 +73,27 @@ def _kind(error: BaseException, *, begun: bool) -> tuple[FailureKind, str]:
     for name, kind, words in _KINDS:
         if is_a(error, name):
             return kind, words
-    return "url", f"this is no request that can be sent ({type(error).__name__}), to {{}}"
+    return _unsent(error, headers)
+
+
+def _unsent(error: BaseException, headers: Headers) -> tuple[FailureKind, str]:
+    """Why nothing was sent: what HTTP does not let through is the URL, or a header field."""
+    name = type(error).__name__
+    if is_a(error, "LocalProtocolError") and "target" not in str(error):
+        return "header", f"{_unsendable(headers)}, so that nothing was sent to {{}}"
+    if isinstance(error, ValueError) or any(is_a(error, one) for one in OF_THE_URL):
+        return "url", f"this is no request that can be sent ({name}), to {{}}"
+    return "protocol", f"the request to {{}} ended with {name}"
+
+
+def _unsendable(headers: Headers) -> str:
+    """Which header field HTTP does not let through; no value is told, for it may be a secret."""
+    if any(not is_token(name) for name, _ in headers):
+        return "the name of a header field is none that HTTP knows"
+    for name, value in headers:
+        if not is_field_value(value):
+            return f"the header field {name} holds what none can, such as a line break, or a blank at its end"
+    return "the header fields contradict the request that they stand in"
 
 
 def _chain(error: BaseException) -> Iterable[BaseException]:

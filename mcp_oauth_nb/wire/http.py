@@ -105,7 +105,8 @@ class Wire:
         except Refused as refused:
             failure = Failure("address", str(refused))
         except Exception as error:  # noqa: BLE001 - whatever breaks is what this package exists to show
-            failure = failure_of(error, _named(request.url, proxy), self.timeout_s, begun=response is not None)
+            where, begun = _named(request.url, proxy), response is not None
+            failure = failure_of(error, where, self.timeout_s, begun=begun, headers=request.headers)
         finally:
             _sending.now = False
         return Sent(sent, response, failure, started, (time.perf_counter() - clock) * 1000)

@@ -93,7 +93,8 @@ class Overheard:
         if not isinstance(error, Exception):  # cancelled or interrupted: nothing that a server did
             self._gave_up = f"the client stopped waiting after {self._elapsed_ms / 1000:.1f} s"
         elif any(kind.__module__.partition(".")[0] in LIBRARIES for kind in type(error).__mro__):
-            self._failure = failure_of(error, where, self._limit_s(error), begun=self._head is not None)
+            limit_s, begun, headers = self._limit_s(error), self._head is not None, decoded(self._headers)
+            self._failure = failure_of(error, where, limit_s, begun=begun, headers=headers)
         elif isinstance(error, OSError):
             self._failure = failure_of(error, where, self._elapsed_ms / 1000, begun=self._head is not None)
         else:

@@ -24,6 +24,7 @@ from factories import (
     ttrace,
 )
 
+from mcp_oauth_nb.protocol.device import RAN_OUT
 from mcp_oauth_nb.protocol.grants import DEVICE_CODE
 from mcp_oauth_nb.records import Exchange, Headers, Request, Trace
 
@@ -114,13 +115,13 @@ def api_request(
     return texchange("api", API_URL, status, body, sent_headers=(("Authorization", shown),), headers=headers, **rest)
 
 
-def called(one: Exchange | None = None, *, answer: Body | None = None) -> Trace:
+def called(one: Exchange | None = None, *, answer: Body | None = None, **settings: str) -> Trace:
     """Client credentials and a request to the API with the token."""
     sent = one or api_request()
     token = Piece("token", (granted("client_credentials", body=answer),))
     served = (sent.status or 0) // 100 == 2
     api = Piece("api", (sent,)) if served else failed("api", sent)
-    return plain(token, api, grant="client_credentials")
+    return plain(token, api, **{"grant": "client_credentials", **settings})
 
 
 def id_token_shown(shown: str) -> Trace:
@@ -141,7 +142,13 @@ PLAIN_BREAKING = {
     "device-uri-unusable": device(device_answer(verification_uri="javascript:alert(1)")),
     "device-pending-status": device(None, question(200, "authorization_pending"), question(after_s=6)),
     "device-asked-too-often": device(None, question(400, "authorization_pending"), question(after_s=2)),
+    "device-code-expired": plain(
+        Piece("device", (device_answer(),)),
+        failed("token", question(400, "authorization_pending"), stopped=RAN_OUT),
+        grant="device",
+    ),
     "request-not-https": called(replace(api_request(), request=Request("GET", "http://api.example.com/me"))),
+    "auto-refresh-unavailable": called(auto_refresh="not available: a grant without a refresh token"),
     "api-refused": called(api_request(401)),
     "api-challenge-missing": called(api_request(401, challenge="")),
     "api-scheme-unusual": called(api_request(shown=f"Token {ACCESS}")),
@@ -158,7 +165,9 @@ PLAIN_CLEAN = {
     "device-uri-unusable": device(),
     "device-pending-status": device(None, question(400, "authorization_pending"), question(after_s=6)),
     "device-asked-too-often": device(None, question(400, "slow_down"), question(after_s=11)),
+    "device-code-expired": device(None, question(400, "authorization_pending"), question(after_s=6)),
     "request-not-https": called(),
+    "auto-refresh-unavailable": called(auto_refresh="on"),
     "api-refused": called(),
     "api-challenge-missing": called(api_request(401)),
     "api-scheme-unusual": called(),

@@ -172,6 +172,7 @@ BREAKING: dict[str, Trace] = {
     "redirect-uri-differs": broke("token", token_request(400, {"error": "invalid_grant"}, redirect_uri="http://other")),
     "token-refused": broke("token", token_request(400, {"error": "invalid_client"})),
     "token-answer-invalid": broke("token", token_request(body=b"access_token=a&token_type=bearer")),
+    "access-token-unsendable": broke("token", token_request(body=token_answer(access_token="access-4Qm1\nX-Evil: 1"))),
     "token-cacheable": met("token", token_request(headers=JSON)),
     "token-expiry-missing": met("token", token_request(body=token_answer(expires_in=None))),
     "token-expiry-unusable": met("token", token_request(body=token_answer(expires_in=0))),

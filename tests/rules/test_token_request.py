@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from factories import Piece, authorized, came_back, failed, refresh_request, tflow, token_request
+from factories import Piece, authorized, came_back, failed, jwt, refresh_request, tflow, token_request
 
 from mcp_oauth_nb.rules import diagnose, judge
 
@@ -57,6 +57,17 @@ def test_missing_resource_explains_only_errors_about_the_request() -> None:
 def test_redirect_uri_must_be_repeated() -> None:
     sent = failed("token", token_request(400, {"error": "invalid_grant"}, redirect_uri=None))
     assert rules(sent) == [("redirect-uri-differs", "token"), ("token-refused", "token")]
+
+
+@pytest.mark.parametrize("assertion", [jwt(iss="client-1", sub="client-1"), "‹client_assertion#a7ee39 400 chars›"])
+def test_beside_an_assertion_no_client_id_is_needed(assertion: str) -> None:
+    sent = token_request(client_id=None, client_assertion=assertion)
+    assert not {"token-request-incomplete", "client-differs"} & {rule for rule, _ in rules(Piece("token", (sent,)))}
+
+
+def test_an_assertion_names_its_client() -> None:
+    sent = token_request(400, {"error": "invalid_grant"}, client_id=None, client_assertion=jwt(sub="client-2"))
+    assert ("client-differs", "token") in rules(failed("token", sent))
 
 
 def test_without_an_authorization_request_nothing_is_compared() -> None:

@@ -26,9 +26,11 @@ from factories import (
     token_request,
 )
 
-from mcp_oauth_nb.records import Exchange
+from mcp_oauth_nb.records import Exchange, Failure
 from mcp_oauth_nb.rules import diagnose
 from mcp_oauth_nb.rules.rule import Finding
+
+UNSENDABLE = "the header field Authorization holds what none can, so that nothing was sent to https://mcp.example.com"
 
 
 def found(sent: Exchange, *, achieved: bool = True) -> dict[str, Finding]:
@@ -54,6 +56,36 @@ def test_every_error_has_its_own_fix() -> None:
     assert len({one["token-refused"].fix for one in findings.values()}) == len(ERRORS)
     told = {error: one["token-refused"] for error, one in findings.items()}
     assert all(error in one.summary or one.cause == "resource-unknown" for error, one in told.items())
+
+
+@pytest.mark.parametrize(
+    ("token", "seen"),
+    [
+        ("abc\nX-Evil: 1", "line breaks: 1"),
+        ("abc\x7f\r\n", "line breaks: 2, control characters: 1"),
+        (" abc", "a blank around it"),
+    ],
+)
+def test_a_token_that_no_header_holds_is_told_and_not_shown(token: str, seen: str) -> None:
+    finding = found(token_request(body=token_answer(access_token=token)))["access-token-unsendable"]
+    assert (finding.level, finding.observed, finding.who) == ("MUST", seen, "authorization server")
+
+
+@pytest.mark.parametrize("token", [ACCESS, "abc+/._~-==", "7|user:grant", jwt(), "‹access_token#a7ee39 50 chars›"])
+def test_a_token_that_can_be_sent_or_was_masked_is_none(token: str) -> None:
+    assert "access-token-unsendable" not in found(token_request(body=token_answer(access_token=token)))
+
+
+def test_a_token_that_no_header_holds_explains_why_nothing_could_be_sent() -> None:
+    strange = Piece("token", (token_request(body=token_answer(access_token="abc\ndef")),))
+    sent = replace(mcp_request(rpc("initialize")), response=None, failure=Failure("header", UNSENDABLE))
+    report = diagnose(tflow(strange, failed("mcp", sent)))
+    assert [(one.rule, one.who) for one in report.findings] == [
+        ("access-token-unsendable", "authorization server"),
+        ("unreachable", "authorization server"),
+    ]
+    edited = replace(sent, edited=("headers.Authorization",))
+    assert diagnose(tflow(failed("mcp", edited))).findings[0].who == "user"
 
 
 def test_answer_that_is_no_oauth_claims_no_cause() -> None:

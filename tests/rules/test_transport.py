@@ -43,6 +43,7 @@ def only(*pieces: Piece, **settings: str) -> Finding:
         ("timeout", "network", "time limit"),
         ("protocol", "gateway", "speaks HTTP"),
         ("url", "user", "the URL you typed"),
+        ("header", "user", "the arguments of the call"),
     ],
 )
 def test_each_failure_has_its_own_words(kind: str, who: str, hint: str) -> None:

@@ -414,9 +414,18 @@ class TestFailures:
     def test_a_header_that_would_be_two(self, wire: Wire, header: tuple[str, str]) -> None:
         with RawServer(ok()) as server:
             sent = wire.send(get(server.url, headers=(header,)))
-            assert sent.failure.kind == "url"
+            assert sent.failure.kind == "header"
             assert server.asked == []
         assert "njected" not in sent.failure.message
+
+    def test_a_header_that_cannot_be_sent_is_named_and_not_quoted(self, wire: Wire) -> None:
+        with RawServer(ok()) as server:
+            sent = wire.send(get(server.url, headers=(("X-A", "a"), ("Authorization", "Bearer s3cret\nx"))))
+            doubled = wire.send(get(server.url, headers=(("Content-Length", "5"), ("Content-Length", "6"))))
+            assert server.asked == []
+        assert "the header field Authorization holds what none can" in sent.failure.message
+        assert "s3cret" not in sent.failure.message
+        assert (doubled.failure.kind, "contradict" in doubled.failure.message) == ("header", True)
 
     @pytest.mark.parametrize("timeout", [0, -1, float("nan"), float("inf"), 1e9, "30", None, True, [1]])
     def test_a_time_that_is_none(self, timeout) -> None:

@@ -52,7 +52,7 @@ ROWS = (
         "authorization server",
         "m m m m",
         "A token comes with 200 as JSON with access_token and token_type.",
-        rules=("token-refused", "token-answer-invalid", "token-and-error"),
+        rules=("token-refused", "token-answer-invalid", "token-and-error", "access-token-unsendable"),
     ),
     Requirement(
         "TK-08",
