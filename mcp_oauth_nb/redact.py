@@ -195,6 +195,8 @@ def _learn_json(vault: Vault, value: Any) -> None:
 
 def _learn_prose(vault: Vault, text: str) -> None:
     """Learn what stands in free text: by shape, and random-looking values behind a telling name."""
+    if vault.has_met(text):
+        return
     for jwt in jwts(text):
         vault.learn(jwt, "jwt")
     for match in CREDENTIALS.finditer(text):
@@ -206,6 +208,7 @@ def _learn_prose(vault: Vault, text: str) -> None:
     for pattern, read in PLACES:
         for match in pattern.finditer(text):
             _learn_if_random(vault, read(match["name"]), read(match["value"]))
+    vault.meet(text)  # not before, because what another thread shows meanwhile must be masked, too
 
 
 def _learn_cut_jwt(vault: Vault, text: str) -> None:

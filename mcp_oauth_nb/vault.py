@@ -25,6 +25,7 @@ import re
 import secrets
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator
+from functools import lru_cache
 from threading import Lock
 from typing import NamedTuple
 from urllib.parse import unquote
@@ -44,8 +45,10 @@ PIECE = 1024
 """Longer forms are searched for in pieces, so that a secret of a megabyte costs no more than a short one."""
 LAYERS = 3
 """So many layers of escapes are undone in search of a secret."""
-MOST_REMEMBERED = 1 << 21
-"""Characters of texts whose masked form is remembered until the next secret is learned."""
+MOST_ESCAPES = 4096
+"""Escapes whose character is remembered."""
+MOST_REMEMBERED = 1 << 23
+"""Characters of texts whose masked form is remembered until the next secret is learned, and of texts that were met."""
 
 TAG = re.compile(r"‹[a-z0-9_]+#[0-9a-f]{6} \d+ chars›")
 """What a tag looks like."""
@@ -104,6 +107,8 @@ class Vault:
         self._names: set[str] = set()
         self._done: dict[tuple[str, bool], str] = {}
         self._done_characters = 0
+        self._met: set[str] = set()
+        self._met_characters = 0
         _ALIVE.add(self)
 
     def __repr__(self) -> str:
@@ -127,6 +132,17 @@ class Vault:
             for start in (*range(0, last, PIECE), last):
                 self._index(form[start : start + PIECE], value)
         self._forget()
+
+    def has_met(self, text: str) -> bool:
+        """Whether all that a text teaches is known: it comes again with every display of an exchange."""
+        return text in self._met
+
+    def meet(self, text: str) -> None:
+        """Remember that everything that a text teaches was learned."""
+        if self._met_characters > MOST_REMEMBERED:
+            self._met, self._met_characters = set(), 0
+        self._met.add(text)
+        self._met_characters += len(text)
 
     def shares_tags_with(self, other: Vault) -> bool:
         """Whether one secret has the same tag in both."""
@@ -236,15 +252,30 @@ class Vault:
             layer = unescape_once(layer.text)
 
     def _found(self, text: str) -> Iterator[Span]:
+        """Forms in the text. Those of one secret that overlap come as one: what repeats itself has thousands."""
         for size, heads in self._heads.items():
             if not heads:
                 continue
+            first, last, known = 0, -1, ""
             for start in [at for at in range(len(text) - size + 1) if text[at : at + size] in heads]:
-                for length in sorted(heads[text[start : start + size]], reverse=True):
-                    end, form = start + length, text[start : start + length]
-                    if form in self._forms and (length >= SHORTEST_ANYWHERE or _stands_alone(text, start, end)):
-                        yield Span(start, end, self._forms[form])
-                        break
+                length, value = self._form_at(text, start, heads[text[start : start + size]])
+                if not length:
+                    continue
+                if value != known or start > last:
+                    if known:
+                        yield Span(first, last, known)
+                    first, last, known = start, start, value
+                last = max(last, start + length)
+            if known:
+                yield Span(first, last, known)
+
+    def _form_at(self, text: str, start: int, lengths: set[int]) -> tuple[int, str]:
+        """The length and the secret of the longest form that starts here; 0 where none does."""
+        for length in sorted(lengths, reverse=True) if len(lengths) > 1 else lengths:
+            value = self._forms.get(text[start : start + length], "")
+            if value and (length >= SHORTEST_ANYWHERE or _stands_alone(text, start, start + length)):
+                return length, value
+        return 0, ""
 
     def _tail(self, text: str) -> Iterator[Span]:
         """The longest end of the text that is the beginning of a secret."""
@@ -285,6 +316,7 @@ def unescape_once(text: str) -> Layer | None:
     return Layer("".join((*pieces, text[end:])), here, there) if pieces else None
 
 
+@lru_cache(MOST_ESCAPES)
 def _character(escape: str) -> str:
     """What an escape stands for: nothing, where it is a character that nobody sees."""
     if len(escape) == 1:

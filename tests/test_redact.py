@@ -12,6 +12,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from mcp_oauth_nb import redact as redact_module
 from mcp_oauth_nb import telltale
 from mcp_oauth_nb.records import Exchange, Failure, Request, Response
 from mcp_oauth_nb.redact import (
@@ -531,6 +532,20 @@ def test_a_megabyte_of_tokens_is_learned_and_masked():
     items = [{"session_id": f"Zk{n:09}qW", "text": "word " * 14} for n in range(10_000)]
     shown = echo(Vault(), json_response(items))
     assert b"Zk0" not in shown.response.body
+
+
+def test_a_text_is_learned_from_once_and_masked_each_time(monkeypatch):
+    """An exchange is shown many times; every display asks for the same."""
+    asked = []
+    seen = redact_module.jwts
+    monkeypatch.setattr(redact_module, "jwts", lambda text: asked.append(text) or seen(text))
+    vault = Vault()
+    exchange = Exchange(1, "s", Request("GET", URL), Response(200, body=f"token: {JWT}".encode()), vault=vault)
+    first = redact(exchange)
+    times = len(asked)
+    assert redact(exchange) == first
+    assert len(asked) == times
+    assert JWT not in everything(first)
 
 
 @pytest.mark.timeout(60)

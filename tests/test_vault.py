@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mcp_oauth_nb import fragments
 from mcp_oauth_nb import vault as module
 from mcp_oauth_nb.vault import TAG, Vault
 
@@ -230,3 +231,29 @@ def test_a_megabyte_with_forty_secrets_is_masked():
 def test_thousands_of_secrets_with_one_beginning_are_masked():
     secrets = [f"eyJhbGciOiJIUzI1NiJ9.{n:08}" for n in range(5000)]
     assert TAG.sub("", vault_of(*secrets).mask(" ".join(secrets))).strip() == ""
+
+
+def test_a_secret_that_repeats_itself_is_found_in_one_stretch():
+    """At each third place of the text there begins a piece of it."""
+    secret = "Ab9" * 3000
+    vault = vault_of(secret)
+    assert vault.mask(f"x {secret} y") == f"x {vault.tag(secret, '')} y"
+    for form in (secret, secret.encode().hex(), base64.b64encode(secret.encode()).decode()):
+        assert len(list(vault._found(f"x {form} y"))) <= 2
+
+
+def test_how_far_a_fragment_goes_is_found_by_halving(monkeypatch):
+    """Where a form and the text part after thousands of characters, these are not compared one by one."""
+    asked = []
+    shared = fragments._shared
+    monkeypatch.setattr(
+        fragments,
+        "_shared",
+        lambda runs_along, room: shared(lambda n: asked.append(n) or runs_along(n), room),
+    )
+    secret = "".join(f"{n:05}-" for n in range(600))
+    vault = vault_of(secret)
+    for end in (20, 1000, 2999):
+        asked.clear()
+        assert vault.mask(f"x {secret[:end]}! y") == f"x {vault.tag(secret, '')}! y"
+        assert len(asked) < 1000
