@@ -52,6 +52,15 @@ FORMS = {
     "HTML": html.escape(SECRET),
     "HTML by number": "".join(f"&#{ord(c)};" for c in SECRET),
     "HTML by hex number": "".join(f"&#x{ord(c):X};" for c in SECRET),
+    "HTML by number with zeros": "".join(f"&#{ord(c):012};" for c in SECRET),
+    "HTML by hex number with zeros": "".join(f"&#x{ord(c):08x};" for c in SECRET),
+    "HTML by number, no semicolon": "".join(f"&#{ord(c)}" for c in SECRET) + ";",
+    "JavaScript": "".join(f"\\u{{{ord(c):x}}}" for c in SECRET),
+    "Python, eight digits": "".join(f"\\U{ord(c):08x}" for c in SECRET),
+    "octal": "".join(f"\\{ord(c):03o}" for c in SECRET),
+    "hex with colons": SECRET.encode().hex(":"),
+    "hex with blanks": SECRET.encode().hex(" "),
+    "upper hex with hyphens": SECRET.encode().hex("-").upper(),
     "URL in JSON": json.dumps({"next": f"https://a.example/?x={quote(SECRET)}"}),
     "hex": SECRET.encode().hex(),
     "upper hex": SECRET.encode().hex().upper(),
@@ -124,6 +133,7 @@ def test_short_values_are_replaced_as_whole_words_only():
     vault = vault_of("mild1", "abc")
     assert vault.mask("mild1 weather, mild12, unmild1") == f"{vault.tag('mild1', '')} weather, mild12, unmild1"
     assert vault.mask("state%3Dmild1%26x") == f"state%3D{vault.tag('mild1', '')}%26x"
+    assert vault.mask("X-mild1: a") == f"X-{vault.tag('mild1', '')}: a"
     assert vault.mask("abc") == "abc", "three characters are hidden by field name alone"
 
 
@@ -175,9 +185,20 @@ def test_a_whole_secret_is_named_before_a_part_of_another():
     assert vault.mask("Rm5Xb2VnKe81Tt6Uu5Ww4Pp3").endswith(vault.tag("Xb2VnKe81Tt6Uu5Ww4Pp3", ""))
 
 
-@pytest.mark.parametrize("way", [str.upper, str.lower, "\0".join, "\u00ad".join, "\u200b".join])
+@pytest.mark.parametrize(
+    "way",
+    [str.upper, str.lower, *(mark.join for mark in "\0\u00ad\u034f\u180e\u200b\u200e\u202e\u2061\u2066\ufe0f")],
+)
 def test_capitals_and_characters_that_nobody_sees_hide_nothing(way):
     assert vault_of(TOKEN).mask(f"<{way(TOKEN)}>") == f"<{vault_of(TOKEN).tag(TOKEN, '')}>"
+
+
+def test_only_the_bytes_of_the_secret_go_from_a_dump():
+    before, after = b"nothing at all ".hex(" "), b" nor here".hex(" ")
+    masked = vault_of(TOKEN).mask(f"{before} {TOKEN.encode().hex(' ')} {after}")
+    assert masked.replace(" ", "") == f"{before}{vault_of(TOKEN).tag(TOKEN, '')}{after}".replace(" ", "")
+    address = "MAC 78:57:48:57:78:53, at 10:20:30 of 2025-11-25"
+    assert vault_of(TOKEN).mask(address) == address
 
 
 @pytest.mark.parametrize("length", [1023, 1024, 1025, 5003])
