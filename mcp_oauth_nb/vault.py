@@ -23,7 +23,7 @@ import html
 import json
 import re
 import secrets
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
 from threading import Lock
@@ -64,8 +64,10 @@ _ESCAPE = re.compile(
 _CUT_ESCAPE = re.compile(
     r"(?:(?:%[0-9A-Fa-f]{0,2})+|\\u?[0-9A-Fa-f]{0,3}|\\u\{[0-9A-Fa-f]{0,14}|\\U[0-9A-Fa-f]{0,7}|&#?\w{0,21}|\ufffd+)\Z"
 )
-_DUMP = re.compile(r"(?<![0-9A-Za-z%\\&#])[0-9A-Fa-f]{2}(?:[: -][0-9A-Fa-f]{2}(?![0-9A-Za-z])){7,}+")
-"""Bytes in hexadecimal digits, each apart from the next, as tools print them."""
+_DUMP = re.compile(r"[0-9A-Fa-f]{2}(?:[: -][0-9A-Fa-f]{2}){7,}+")
+"""Bytes in hexadecimal digits, each apart from the next, as tools print them.
+
+What stands around them is of no account: it may become a tag."""
 _CONTROLS = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
 
 
@@ -253,7 +255,7 @@ class Vault:
                 for span in spans:
                     start, end = span.start, span.end
                     for above in reversed(layers):
-                        start, end = above.back(start), above.back(end)
+                        start, end = above.back(start), above.back_to(end)
                     yield Span(start, end, span.value, whole)
             layer = unescape_once(layer.text)
 
@@ -306,6 +308,13 @@ class Layer(NamedTuple):
     def back(self, at: int) -> int:
         i = bisect_right(self.here, at) - 1
         return self.there[i] + at - self.here[i]
+
+    def back_to(self, end: int) -> int:
+        """Where a stretch ends in the text it came from: before what stands for nothing and follows it."""
+        i = bisect_left(self.here, end)
+        if i == len(self.here) or self.here[i] > end:
+            i -= 1
+        return self.there[i] + end - self.here[i]
 
 
 def unescape_once(text: str) -> Layer | None:
