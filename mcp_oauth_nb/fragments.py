@@ -7,7 +7,7 @@ characters covers one of them wherever it lies. Time grows with the text and har
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 SHORTEST_FRAGMENT = 12
@@ -108,21 +108,23 @@ class Fragments:
 
 
 def _grown(form: str, offset: int, text: str, at: int) -> tuple[int, int]:
-    """How far text and form run along to both sides: as far as they can, mostly, which is looked at first."""
-    start, back = at, offset
-    room = min(start, back)
-    if text[start - room : start] == form[back - room : back]:
-        start -= room
-    else:
-        while start and back and text[start - 1] == form[back - 1]:
-            start, back = start - 1, back - 1
+    """How far text and form run along to both sides."""
+    room = min(at, offset)
+    back = _shared(lambda n: text[at - n : at] == form[offset - n : offset], room)
     end, forth = at + GRAM, offset + GRAM
     room = min(len(text) - end, len(form) - forth)
-    if text[end : end + room] == form[forth : forth + room]:
-        return start, end + room
-    while end < len(text) and forth < len(form) and text[end] == form[forth]:
-        end, forth = end + 1, forth + 1
-    return start, end
+    return at - back, end + _shared(lambda n: text[end : end + n] == form[forth : forth + n], room)
+
+
+def _shared(runs_along: Callable[[int], bool], room: int) -> int:
+    """The most characters that run along: all there is room for, mostly, else found by halving what is left."""
+    if runs_along(room):
+        return room
+    known = 0
+    while room - known > 1:
+        half = (known + room) // 2
+        known, room = (half, room) if runs_along(half) else (known, half)
+    return known
 
 
 def _is_telling(fragment: str, form: _Form) -> bool:

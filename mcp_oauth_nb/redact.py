@@ -29,6 +29,7 @@ from mcp_oauth_nb.telltale import (
     CREDENTIALS,
     DOTTED,
     FORM,
+    MERE_WORDS,
     NUMBER,
     PARAMETER,
     PLACES,
@@ -36,6 +37,7 @@ from mcp_oauth_nb.telltale import (
     PUBLIC_HEADERS,
     SHORT_CODES,
     SHORTEST_PLAIN,
+    SHORTEST_TYPED,
     USERINFO,
     is_secret_member,
     is_secret_name,
@@ -81,13 +83,14 @@ def learn(exchange: Exchange) -> None:
 def learn_settings(vault: Vault, headers: Mapping[str, Any], url: str) -> None:
     """Teach a vault what the user handed in: custom headers that are not plainly public, secrets in the URL.
 
-    A long random-looking value in the typed URL's query counts as a secret under whatever name it stands.
+    A long random-looking value in the typed URL's query counts as a secret under whatever name it stands. What is
+    typed as a secret is searched for from `SHORTEST_TYPED` characters on, unless it is of mere words or numbers.
     """
     for name, value in headers.items():
         for one in value if isinstance(value, (list, tuple)) else [value]:
             if one is not None and name.lower() not in PUBLIC_HEADERS:
                 _learn_header(vault, name, str(one), custom=True)
-    _learn_url(vault, url)
+    _learn_url(vault, url, typed=True)
     for _, value in parse_qsl(url.partition("#")[0].partition("?")[2]):
         if len(value) >= 16 and "://" not in value and looks_random(value):
             vault.learn(value, "parameter")
@@ -97,69 +100,73 @@ def _learn_header(vault: Vault, name: str, value: str, *, custom: bool = False) 
     if custom:
         vault.hide(name)
     if custom or is_secret_name(name):
-        _learn_named(vault, name if is_secret_name(name) else "header", value)
+        _learn_named(vault, name if is_secret_name(name) else "header", value, typed=custom)
     elif name.lower() in ("location", "content-location", "refresh"):
         _learn_url(vault, value)
     _learn_prose(vault, TAG.sub("", value))
 
 
-def _learn_named(vault: Vault, name: str, value: str) -> None:
+def _learn_named(vault: Vault, name: str, value: str, *, typed: bool = False) -> None:
     """Learn a value that stands in the place of a secret; credentials and cookies are taken apart first."""
     plain = normal(name).replace("-", "_")
     if plain in CREDENTIAL_NAMES:
-        _learn_credentials(vault, value)
+        _learn_credentials(vault, value, typed=typed)
     elif plain in COOKIE_NAMES:
         for pair in value.split(";")[: 1 if plain == "set_cookie" else None]:
             # A cookie that is taken back has a name and no value: the name is none of the secrets.
             name, named, content = pair.partition("=")
-            _learn_value(vault, "cookie", content.strip() if named else name.strip())
+            _learn_value(vault, "cookie", content.strip() if named else name.strip(), typed=typed)
     else:
-        _learn_value(vault, name, value)
+        _learn_value(vault, name, value, typed=typed)
 
 
-def _learn_credentials(vault: Vault, value: str) -> None:
+def _learn_credentials(vault: Vault, value: str, *, typed: bool) -> None:
     if TAG.search(value):
         return
     scheme, space, credentials = value.strip().partition(" ")
     if not space:
-        _learn_value(vault, "authorization", value)
+        _learn_value(vault, "authorization", value, typed=typed)
         return
     if scheme.lower() == "basic":
         user, secret = _basic(credentials)
         for one in (secret or user, unquote_plus(secret or user)):
-            _learn_value(vault, "client_secret", one)
-    _learn_value(vault, "basic" if scheme.lower() == "basic" else "token", credentials.strip())
+            _learn_value(vault, "client_secret", one, typed=typed)
+    _learn_value(vault, "basic" if scheme.lower() == "basic" else "token", credentials.strip(), typed=typed)
 
 
 def _basic(credentials: str) -> tuple[str, str]:
     try:
-        decoded = base64.b64decode(credentials + "==", validate=False).decode("utf-8", "replace")
+        raw = base64.b64decode(credentials + "==", validate=False)
     except (binascii.Error, ValueError):
         return "", ""
+    try:
+        decoded = raw.decode()
+    except UnicodeDecodeError:  # RFC 7617 2.1 leaves the encoding open
+        decoded = raw.decode("latin-1")
     user, _, secret = decoded.partition(":")
     return user, secret
 
 
-def _learn_url(vault: Vault, url: str) -> None:
+def _learn_url(vault: Vault, url: str, *, typed: bool = False) -> None:
     url = TAG.sub("", url)
     for match in USERINFO.finditer(url):
-        _learn_userinfo(vault, match["value"])
+        _learn_userinfo(vault, match["value"], typed=typed)
     for part in (url.partition("#")[0].partition("?")[2], url.partition("#")[2]):
-        _learn_pairs(vault, part)
+        _learn_pairs(vault, part, typed=typed)
 
 
-def _learn_userinfo(vault: Vault, userinfo: str) -> None:
+def _learn_userinfo(vault: Vault, userinfo: str, *, typed: bool = False) -> None:
     user, _, password = userinfo.partition(":")
     for one in (password, unquote(password)):
-        _learn_value(vault, "password", one)
+        _learn_value(vault, "password", one, typed=typed)
     if password or looks_random(user):
         _learn_value(vault, "userinfo", userinfo)
 
 
-def _learn_pairs(vault: Vault, encoded: str) -> None:
+def _learn_pairs(vault: Vault, encoded: str, *, typed: bool = False) -> None:
     for name, value in parse_qsl(encoded, keep_blank_values=False, encoding="utf-8", errors="replace"):
         if is_secret_name(name):
-            _learn_value(vault, name, value)
+            _learn_value(vault, name, value, typed=typed)
         elif "=" in value or "://" in value:
             _learn_url(vault, value)
             _learn_prose(vault, value)
@@ -195,6 +202,8 @@ def _learn_json(vault: Vault, value: Any) -> None:
 
 def _learn_prose(vault: Vault, text: str) -> None:
     """Learn what stands in free text: by shape, and random-looking values behind a telling name."""
+    if vault.has_met(text):
+        return
     for jwt in jwts(text):
         vault.learn(jwt, "jwt")
     for match in CREDENTIALS.finditer(text):
@@ -206,6 +215,7 @@ def _learn_prose(vault: Vault, text: str) -> None:
     for pattern, read in PLACES:
         for match in pattern.finditer(text):
             _learn_if_random(vault, read(match["name"]), read(match["value"]))
+    vault.meet(text)  # not before, because what another thread shows meanwhile must be masked, too
 
 
 def _learn_cut_jwt(vault: Vault, text: str) -> None:
@@ -221,12 +231,20 @@ def _learn_if_random(vault: Vault, name: str, value: str) -> None:
         _learn_named(vault, name, value)
 
 
-def _learn_value(vault: Vault, name: str, value: str) -> None:
-    """Learn a value to be searched for everywhere, unless that would hide an ordinary word in every text."""
+def _learn_value(vault: Vault, name: str, value: str, *, typed: bool = False) -> None:
+    """Learn a value to be searched for everywhere, unless that would hide an ordinary word in every text.
+
+    Args:
+        vault: the secrets.
+        name: what the value stands under.
+        value: the value.
+        typed: the user handed it in as a secret, so that one of his own making counts as well: ``hunter2!``.
+    """
     if len(value) < SHORTEST_AS_WORD or value.lower() in PLAIN_WORDS or TAG.search(value):
         return
     is_long = len(value) >= SHORTEST_PLAIN and " " not in value
-    if looks_random(value) or is_long or normal(name) in SHORT_CODES:
+    is_own = typed and len(value) >= SHORTEST_TYPED and not MERE_WORDS.fullmatch(value)
+    if looks_random(value) or is_long or is_own or normal(name) in SHORT_CODES:
         vault.learn(value, kind_of(name))
 
 

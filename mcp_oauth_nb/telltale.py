@@ -34,6 +34,9 @@ PUBLIC_NAMES = re.compile(
 )
 """Names that contain a secret's name and are none: ``token_endpoint``, ``token_type``, ``client_secret_expires_at``."""
 
+_SECRET_NUMBER = re.compile(r"(?:^|[-_.])(?:passw(?:or)?d|pwd|passcode|otp|client_secret)$")
+"""Names under which a number is a secret: a count or a time under ``tokens`` or ``session`` is none."""
+
 PUBLIC_HEADERS = frozenset(
     """accept accept-charset accept-encoding accept-language user-agent content-type content-length content-encoding
     host origin referer connection cache-control pragma te upgrade range priority mcp-protocol-version mcp-method
@@ -58,6 +61,11 @@ SHORT_CODES = frozenset(("user_code",))
 """Made for people to type, so short and of plain letters (RFC 8628 6.1): searched for all the same."""
 SHORTEST_PLAIN = 12
 """A value of plain words is searched for in other texts only from this length on."""
+
+SHORTEST_TYPED = 7
+"""What the user handed in as a secret is searched for from this length on, where it is more than `MERE_WORDS`."""
+MERE_WORDS = re.compile(r"[A-Za-z]++(?:[\s._:/-]++[A-Za-z]++)*+|[0-9]++(?:[._:/-][0-9]++)*+")
+"""Words or numbers, however they are joined: a tenant, a host, a date. Elsewhere they say what they say."""
 
 CREDENTIAL_NAMES = ("authorization", "proxy_authorization")
 COOKIE_NAMES = ("cookie", "set_cookie")
@@ -110,7 +118,7 @@ def is_secret_member(name: str, value: str) -> bool:
 def is_secret_number(name: str) -> bool:
     """Whether even a number under this name is a secret."""
     lower = normal(name)
-    return lower in SECRET_NAMES and lower not in AMBIGUOUS_NAMES
+    return (lower in SECRET_NAMES and lower not in AMBIGUOUS_NAMES) or bool(_SECRET_NUMBER.search(lower))
 
 
 def kind_of(name: str) -> str:

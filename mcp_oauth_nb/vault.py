@@ -6,9 +6,9 @@ replaces each of its forms in any text by one tag, ``‹access_token#3f9a1c 43 c
 vault, so a reader can tell that two places carry the same token, and nobody can test a guess against it.
 
 Escapes are looked through rather than foreseen: the same character may be written ``/``, ``%2F``, ``%252f``, ``\/``,
-``\u002f`` or ``&#47;``, in any mixture, so the text is searched as it stands and with up to three layers of escapes
-undone. The search looks at the first characters of every form at once: its time grows with the text, not with the
-number of secrets.
+``\u002f``, ``\057`` or ``&#47;``, in any mixture, so the text is searched as it stands and with up to three layers of
+escapes undone. The search looks at the first characters of every form at once: its time grows with the text, not with
+the number of secrets.
 
 It is a module of its own, below `records`, because an exchange must be safe to print wherever it has wandered to: each
 carries a reference to the vault of its trace. The vault itself never shows or stores anything but in memory.
@@ -23,8 +23,9 @@ import html
 import json
 import re
 import secrets
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator
+from functools import lru_cache
 from threading import Lock
 from typing import NamedTuple
 from urllib.parse import unquote
@@ -44,19 +45,29 @@ PIECE = 1024
 """Longer forms are searched for in pieces, so that a secret of a megabyte costs no more than a short one."""
 LAYERS = 3
 """So many layers of escapes are undone in search of a secret."""
-MOST_REMEMBERED = 1 << 21
-"""Characters of texts whose masked form is remembered until the next secret is learned."""
+MOST_ESCAPES = 4096
+"""Escapes whose character is remembered."""
+MOST_REMEMBERED = 1 << 23
+"""Characters of texts whose masked form is remembered until the next secret is learned, and of texts that were met."""
 
 TAG = re.compile(r"‹[a-z0-9_]+#[0-9a-f]{6} \d+ chars›")
 """What a tag looks like."""
 
-_WORD = re.compile(r"[A-Za-z0-9_\-]")
+_WORD = re.compile(r"[A-Za-z0-9_]")
+_UNSEEN = "\0\u00ad\u034f\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufe00-\ufe0f\ufeff"
 _ESCAPE = re.compile(
     r"%[0-7][0-9A-Fa-f]|%[C-Fc-f][0-9A-Fa-f](?:%[89ABab][0-9A-Fa-f]){1,3}"
     r"|\\u[Dd][89ABab][0-9A-Fa-f]{2}\\u[Dd][C-Fc-f][0-9A-Fa-f]{2}|\\u[0-9A-Fa-f]{4}|\\x[0-9A-Fa-f]{2}"
-    r"|\\[\"'/\\bfnrt]|[\0\u00ad\u200b-\u200d\u2060\ufeff]|&(?:#[0-9]{1,7}|#[xX][0-9A-Fa-f]{1,6}|[A-Za-z]{2,8});"
+    r"|\\u\{0{0,8}(?:10|[0-9A-Fa-f])?[0-9A-Fa-f]{1,4}\}|\\U00(?:10|0[0-9A-Fa-f])[0-9A-Fa-f]{4}|\\[0-3][0-7]{2}"
+    rf"|\\[\"'/\\bfnrt]|[{_UNSEEN}]|&(?:#[0-9]{{1,20}};?|#[xX][0-9A-Fa-f]{{1,20}};?|[A-Za-z]{{2,8}};)"
 )
-_CUT_ESCAPE = re.compile(r"(?:(?:%[0-9A-Fa-f]{0,2})+|\\u?[0-9A-Fa-f]{0,3}|&#?\w{0,8}|\ufffd+)\Z")
+_CUT_ESCAPE = re.compile(
+    r"(?:(?:%[0-9A-Fa-f]{0,2})+|\\u?[0-9A-Fa-f]{0,3}|\\u\{[0-9A-Fa-f]{0,14}|\\U[0-9A-Fa-f]{0,7}|&#?\w{0,21}|\ufffd+)\Z"
+)
+_DUMP = re.compile(r"[0-9A-Fa-f]{2}(?:[: -][0-9A-Fa-f]{2}){7,}+")
+"""Bytes in hexadecimal digits, each apart from the next, as tools print them.
+
+What stands around them is of no account: it may become a tag."""
 _CONTROLS = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
 
 
@@ -104,6 +115,8 @@ class Vault:
         self._names: set[str] = set()
         self._done: dict[tuple[str, bool], str] = {}
         self._done_characters = 0
+        self._met: set[str] = set()
+        self._met_characters = 0
         _ALIVE.add(self)
 
     def __repr__(self) -> str:
@@ -127,6 +140,17 @@ class Vault:
             for start in (*range(0, last, PIECE), last):
                 self._index(form[start : start + PIECE], value)
         self._forget()
+
+    def has_met(self, text: str) -> bool:
+        """Whether all that a text teaches is known: it comes again with every display of an exchange."""
+        return text in self._met
+
+    def meet(self, text: str) -> None:
+        """Remember that everything that a text teaches was learned."""
+        if self._met_characters > MOST_REMEMBERED:
+            self._met, self._met_characters = set(), 0
+        self._met.add(text)
+        self._met_characters += len(text)
 
     def shares_tags_with(self, other: Vault) -> bool:
         """Whether one secret has the same tag in both."""
@@ -231,20 +255,35 @@ class Vault:
                 for span in spans:
                     start, end = span.start, span.end
                     for above in reversed(layers):
-                        start, end = above.back(start), above.back(end)
+                        start, end = above.back(start), above.back_to(end)
                     yield Span(start, end, span.value, whole)
             layer = unescape_once(layer.text)
 
     def _found(self, text: str) -> Iterator[Span]:
+        """Forms in the text. Those of one secret that overlap come as one: what repeats itself has thousands."""
         for size, heads in self._heads.items():
             if not heads:
                 continue
+            first, last, known = 0, -1, ""
             for start in [at for at in range(len(text) - size + 1) if text[at : at + size] in heads]:
-                for length in sorted(heads[text[start : start + size]], reverse=True):
-                    end, form = start + length, text[start : start + length]
-                    if form in self._forms and (length >= SHORTEST_ANYWHERE or _stands_alone(text, start, end)):
-                        yield Span(start, end, self._forms[form])
-                        break
+                length, value = self._form_at(text, start, heads[text[start : start + size]])
+                if not length:
+                    continue
+                if value != known or start > last:
+                    if known:
+                        yield Span(first, last, known)
+                    first, last, known = start, start, value
+                last = max(last, start + length)
+            if known:
+                yield Span(first, last, known)
+
+    def _form_at(self, text: str, start: int, lengths: set[int]) -> tuple[int, str]:
+        """The length and the secret of the longest form that starts here; 0 where none does."""
+        for length in sorted(lengths, reverse=True) if len(lengths) > 1 else lengths:
+            value = self._forms.get(text[start : start + length], "")
+            if value and (length >= SHORTEST_ANYWHERE or _stands_alone(text, start, start + length)):
+                return length, value
+        return 0, ""
 
     def _tail(self, text: str) -> Iterator[Span]:
         """The longest end of the text that is the beginning of a secret."""
@@ -270,32 +309,47 @@ class Layer(NamedTuple):
         i = bisect_right(self.here, at) - 1
         return self.there[i] + at - self.here[i]
 
+    def back_to(self, end: int) -> int:
+        """Where a stretch ends in the text it came from: before what stands for nothing and follows it."""
+        i = bisect_left(self.here, end)
+        if i == len(self.here) or self.here[i] > end:
+            i -= 1
+        return self.there[i] + end - self.here[i]
+
 
 def unescape_once(text: str) -> Layer | None:
     """Undo one layer of escapes of every kind; None where there is none."""
     pieces: list[str] = []
     here, there, end, length = [0], [0], 0, 0
-    for match in _ESCAPE.finditer(text):
-        character = _character(match.group(0))
-        length += match.start() - end
+    for start, behind, character in _escapes(text):
+        length += start - end
         here += [length, length + len(character)]
-        there += [match.start(), match.end()]
-        pieces += [text[end : match.start()], character]
-        length, end = length + len(character), match.end()
+        there += [start, behind]
+        pieces += [text[end:start], character]
+        length, end = length + len(character), behind
     return Layer("".join((*pieces, text[end:])), here, there) if pieces else None
 
 
+def _escapes(text: str) -> Iterable[tuple[int, int, str]]:
+    """Where each escape starts and ends, and what it stands for: what parts the bytes of a dump, for nothing."""
+    escapes = ((match.start(), match.end(), _character(match[0])) for match in _ESCAPE.finditer(text))
+    gaps = [at for dump in _DUMP.finditer(text) for at in range(dump.start() + 2, dump.end(), 3)]
+    return sorted((*escapes, *((at, at + 1, "") for at in gaps))) if gaps else escapes
+
+
+@lru_cache(MOST_ESCAPES)
 def _character(escape: str) -> str:
     """What an escape stands for: nothing, where it is a character that nobody sees."""
     if len(escape) == 1:
         return ""
-    if escape[0] == "%":
-        return unquote(escape)
-    if escape[0] == "&":
-        return html.unescape(escape)
-    if escape[1] == "u":
+    if escape[0] in "%&":
+        return unquote(escape) if escape[0] == "%" else html.unescape(escape)
+    kind, digits = escape[1], escape[2:].strip("{}")
+    if kind in "xU" or escape[2:3] == "{":
+        return chr(int(digits, 16))
+    if kind == "u":
         return str(json.loads(f'"{escape}"'))
-    return chr(int(escape[2:], 16)) if escape[1] == "x" else _CONTROLS.get(escape[1], escape[1])
+    return chr(int(escape[1:], 8)) if kind.isdigit() else _CONTROLS.get(kind, kind)
 
 
 def _united(spans: Iterable[Span]) -> list[Span]:

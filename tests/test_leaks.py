@@ -7,6 +7,7 @@ leave is written down at the end, as what it is.
 
 from __future__ import annotations
 
+import base64
 import gc
 import json
 import logging
@@ -15,6 +16,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from echoing import ECHOES, Echoing, echoing
@@ -270,6 +272,12 @@ LIMITS = {
     "in pieces of eleven": lambda one: " / ".join(one[at : at + 11] for at in range(0, len(one), 11)),
     "hexadecimal, backwards": lambda one: one.encode().hex()[::-1],
     "character codes": lambda one: str(list(one.encode())),
+    "pieces of eleven in markup": lambda one: "<b></b>".join(one[at : at + 11] for at in range(0, len(one), 11)),
+    "small letters for capitals": str.swapcase,
+    "base32": lambda one: base64.b32encode(one.encode()).decode(),
+    "UTF-16 in hexadecimal": lambda one: one.encode("utf-16-le").hex(),
+    "UTF-16 in base64": lambda one: base64.b64encode(one.encode("utf-16-le")).decode(),
+    "quoted four times": lambda one: quote(quote(quote(ECHOES["quoted all through"](one)))),
 }
 """Ways of writing that are not looked through. A server that wants to give a secret away can always make up another."""
 

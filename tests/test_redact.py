@@ -12,6 +12,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from mcp_oauth_nb import redact as redact_module
 from mcp_oauth_nb import telltale
 from mcp_oauth_nb.records import Exchange, Failure, Request, Response
 from mcp_oauth_nb.redact import (
@@ -307,6 +308,33 @@ def test_a_custom_header_is_hidden_however_plain_it_is():
     assert shown.request.url == "https://prod.example.com/"
 
 
+OWN_PASSWORDS = ("hunter2!", "s3cret7", "my dog Rex eats 7", "Zürich1")
+
+
+@pytest.mark.parametrize("secret", OWN_PASSWORDS)
+@pytest.mark.parametrize("place", ["header", "query", "userinfo"])
+def test_what_the_user_made_up_is_hidden_wherever_the_server_says_it(secret, place):
+    """Short, and no machine drew it; but the user handed it in as a secret."""
+    typed = quote(secret, safe="")
+    url = {"query": f"{URL}?api_key={typed}", "userinfo": f"https://me:{typed}@mcp.example.com/"}.get(place, URL)
+    headers = {"X-Tenant-Key": secret} if place == "header" else {}
+    vault = Vault()
+    learn_settings(vault, headers, url)
+    said = f"refused: {secret}, ({secret})"
+    answer = Response(400, said, (("X-Echo", said), (f"X-{secret}", "1")), json.dumps({"error": said}).encode())
+    shown = redact(Exchange(1, "s", Request("POST", url, tuple(headers.items())), answer, vault=vault))
+    assert leaks(everything(shown), {"own": secret}) == []
+    assert redact(shown) == shown
+
+
+@pytest.mark.parametrize("plain", ["prod", "true", "1", "acme-corp", "tenant", "2025-11-25", "eu west", "10.0.0.1"])
+def test_plain_words_of_the_user_garble_nothing(plain):
+    vault = Vault()
+    learn_settings(vault, {"X-Tenant": plain}, f"{URL}?api_key={quote(plain)}")
+    said = f"the {plain} is {plain}, since {plain}"
+    assert echo(vault, Response(200, body=said.encode())).response.body.decode() == said
+
+
 def test_a_header_that_the_user_edited_is_hidden():
     request = Request("GET", URL, (("X-Odd", "my-own-key-4711x"), ("X-Other", "stays")))
     shown = redact(Exchange(1, "s", request, Response(200, body=b"my-own-key-4711x"), edited=("headers.X-Odd",)))
@@ -329,6 +357,7 @@ def test_a_numeric_password_is_hidden_and_the_body_stays_json():
         ("abc", "‹"),
         ("Basic " + base64.b64encode(b"me:pw").decode(), "Basic me:‹"),
         ("Basic !!!", "Basic ‹"),
+        ("Basic " + base64.b64encode("me:pässwörd".encode("latin-1")).decode(), "Basic me:‹"),
         ("DPoP x.y.z", "DPoP ‹"),
     ],
 )
@@ -531,6 +560,20 @@ def test_a_megabyte_of_tokens_is_learned_and_masked():
     items = [{"session_id": f"Zk{n:09}qW", "text": "word " * 14} for n in range(10_000)]
     shown = echo(Vault(), json_response(items))
     assert b"Zk0" not in shown.response.body
+
+
+def test_a_text_is_learned_from_once_and_masked_each_time(monkeypatch):
+    """An exchange is shown many times; every display asks for the same."""
+    asked = []
+    seen = redact_module.jwts
+    monkeypatch.setattr(redact_module, "jwts", lambda text: asked.append(text) or seen(text))
+    vault = Vault()
+    exchange = Exchange(1, "s", Request("GET", URL), Response(200, body=f"token: {JWT}".encode()), vault=vault)
+    first = redact(exchange)
+    times = len(asked)
+    assert redact(exchange) == first
+    assert len(asked) == times
+    assert JWT not in everything(first)
 
 
 @pytest.mark.timeout(60)

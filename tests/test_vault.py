@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mcp_oauth_nb import fragments
 from mcp_oauth_nb import vault as module
 from mcp_oauth_nb.vault import TAG, Vault
 
@@ -51,6 +52,15 @@ FORMS = {
     "HTML": html.escape(SECRET),
     "HTML by number": "".join(f"&#{ord(c)};" for c in SECRET),
     "HTML by hex number": "".join(f"&#x{ord(c):X};" for c in SECRET),
+    "HTML by number with zeros": "".join(f"&#{ord(c):012};" for c in SECRET),
+    "HTML by hex number with zeros": "".join(f"&#x{ord(c):08x};" for c in SECRET),
+    "HTML by number, no semicolon": "".join(f"&#{ord(c)}" for c in SECRET) + ";",
+    "JavaScript": "".join(f"\\u{{{ord(c):x}}}" for c in SECRET),
+    "Python, eight digits": "".join(f"\\U{ord(c):08x}" for c in SECRET),
+    "octal": "".join(f"\\{ord(c):03o}" for c in SECRET),
+    "hex with colons": SECRET.encode().hex(":"),
+    "hex with blanks": SECRET.encode().hex(" "),
+    "upper hex with hyphens": SECRET.encode().hex("-").upper(),
     "URL in JSON": json.dumps({"next": f"https://a.example/?x={quote(SECRET)}"}),
     "hex": SECRET.encode().hex(),
     "upper hex": SECRET.encode().hex().upper(),
@@ -123,6 +133,7 @@ def test_short_values_are_replaced_as_whole_words_only():
     vault = vault_of("mild1", "abc")
     assert vault.mask("mild1 weather, mild12, unmild1") == f"{vault.tag('mild1', '')} weather, mild12, unmild1"
     assert vault.mask("state%3Dmild1%26x") == f"state%3D{vault.tag('mild1', '')}%26x"
+    assert vault.mask("X-mild1: a") == f"X-{vault.tag('mild1', '')}: a"
     assert vault.mask("abc") == "abc", "three characters are hidden by field name alone"
 
 
@@ -174,9 +185,22 @@ def test_a_whole_secret_is_named_before_a_part_of_another():
     assert vault.mask("Rm5Xb2VnKe81Tt6Uu5Ww4Pp3").endswith(vault.tag("Xb2VnKe81Tt6Uu5Ww4Pp3", ""))
 
 
-@pytest.mark.parametrize("way", [str.upper, str.lower, "\0".join, "\u00ad".join, "\u200b".join])
+@pytest.mark.parametrize(
+    "way",
+    [str.upper, str.lower, *(mark.join for mark in "\0\u00ad\u034f\u180e\u200b\u200e\u202e\u2061\u2066\ufe0f")],
+)
 def test_capitals_and_characters_that_nobody_sees_hide_nothing(way):
     assert vault_of(TOKEN).mask(f"<{way(TOKEN)}>") == f"<{vault_of(TOKEN).tag(TOKEN, '')}>"
+
+
+def test_only_the_bytes_of_the_secret_go_from_a_dump():
+    before, after = b"nothing at all ".hex(" "), b" nor here".hex(" ")
+    masked = vault_of(TOKEN).mask(f"{before} {TOKEN.encode().hex(' ')} {after}")
+    assert masked == f"{before} {vault_of(TOKEN).tag(TOKEN, '')} {after}"
+    beside = vault_of(TOKEN, "hunter2!").mask(f"hunter2!{TOKEN[:12].encode().hex(' ')}hunter2!")
+    assert vault_of(TOKEN, "hunter2!").mask(beside) == beside
+    address = "MAC 78:57:48:57:78:53, at 10:20:30 of 2025-11-25"
+    assert vault_of(TOKEN).mask(address) == address
 
 
 @pytest.mark.parametrize("length", [1023, 1024, 1025, 5003])
@@ -230,3 +254,29 @@ def test_a_megabyte_with_forty_secrets_is_masked():
 def test_thousands_of_secrets_with_one_beginning_are_masked():
     secrets = [f"eyJhbGciOiJIUzI1NiJ9.{n:08}" for n in range(5000)]
     assert TAG.sub("", vault_of(*secrets).mask(" ".join(secrets))).strip() == ""
+
+
+def test_a_secret_that_repeats_itself_is_found_in_one_stretch():
+    """At each third place of the text there begins a piece of it."""
+    secret = "Ab9" * 3000
+    vault = vault_of(secret)
+    assert vault.mask(f"x {secret} y") == f"x {vault.tag(secret, '')} y"
+    for form in (secret, secret.encode().hex(), base64.b64encode(secret.encode()).decode()):
+        assert len(list(vault._found(f"x {form} y"))) <= 2
+
+
+def test_how_far_a_fragment_goes_is_found_by_halving(monkeypatch):
+    """Where a form and the text part after thousands of characters, these are not compared one by one."""
+    asked = []
+    shared = fragments._shared
+    monkeypatch.setattr(
+        fragments,
+        "_shared",
+        lambda runs_along, room: shared(lambda n: asked.append(n) or runs_along(n), room),
+    )
+    secret = "".join(f"{n:05}-" for n in range(600))
+    vault = vault_of(secret)
+    for end in (20, 1000, 2999):
+        asked.clear()
+        assert vault.mask(f"x {secret[:end]}! y") == f"x {vault.tag(secret, '')}! y"
+        assert len(asked) < 1000

@@ -13,6 +13,7 @@ from mcp_oauth_nb.commands.terminal import FAILED, PASSED, USAGE, complain, say
 from mcp_oauth_nb.errors import BadSetting
 from mcp_oauth_nb.mime import render
 from mcp_oauth_nb.records import Trace
+from mcp_oauth_nb.vault import SHORTEST_AS_WORD
 from mcp_oauth_nb.views.html import one_line
 
 
@@ -69,8 +70,16 @@ def _each(files: list[str], run: Callable[[str], Any]) -> int:
 
 
 def _known(options: argparse.Namespace) -> Trace:
-    """A trace that knows the secrets of the variables."""
+    """A trace that knows the secrets of the variables.
+
+    Raises:
+        BadSetting: a variable is not set, or too short: nothing would be found, and the file be called clean.
+    """
     trace = Trace()
     for name in options.secret_env:
-        trace.vault.learn(from_environment("--secret-env", name) or "", "secret")
+        value = from_environment("--secret-env", name) or ""
+        if len(value) < SHORTEST_AS_WORD:
+            least = f"one of {SHORTEST_AS_WORD} characters or more"
+            raise BadSetting("--secret-env", "a secret that is too short to be searched for", least)
+        trace.vault.learn(value, "secret")
     return trace

@@ -1,5 +1,8 @@
 """A file as the texts that stand in it, each with its place: the strings of JSON one by one, anything else as a whole.
 
+What a program prints often begins like JSON and is none: a dictionary of Python, an object of JavaScript, JSON with
+comments. So whatever stands outside of strings must be a word or a number of JSON, or else the file is one text.
+
 JSON is read by its tokens and not by a parser: depth costs nothing, a member that stands twice is seen twice, and what
 is replaced is replaced in the text of the file, so that everything else keeps its form to the last blank.
 """
@@ -11,7 +14,14 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from mcp_oauth_nb.telltale import is_secret_name
+
 _TOKEN = re.compile(r'"(?P<string>(?:[^"\\]++|\\.)*+)(?P<end>"|\\?\Z)|[{}\[\],:]|[^\s{}\[\],:"]++', re.DOTALL)
+_ATOM = re.compile(r"true|false|null|NaN|-?Infinity|-?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
+_INTEGER = re.compile(r"-?[0-9]{4,}+")
+SHORTEST_IN_A_LIST = 8
+"""Digits of a number in a list that is read as a text; shorter ones are measurements."""
+_BLANKS = "\ufeff \t\r\n"
 _STARTS, _ENDS = "{[", {"}": "{", "]": "["}
 MIMETYPES = frozenset(
     """text/plain text/html text/markdown text/latex image/png image/jpeg image/svg+xml application/json
@@ -19,6 +29,8 @@ MIMETYPES = frozenset(
 )
 """Those that are named in a place; any other name might hold anything."""
 LONGEST_PATH = 12
+_PRIVATE_PARTS = {"oct": ("k",), "RSA": ("d", "p", "q", "dp", "dq", "qi")}
+"""The private members of a JWK by its type (RFC 7518 6); of any other it is ``d``."""
 _LINED = frozenset(("source", "text", "input"))
 
 
@@ -30,6 +42,7 @@ class Piece:
     end: int
     text: str
     is_string: bool = False
+    is_number: bool = False
 
 
 @dataclass
@@ -53,6 +66,11 @@ class Unit:
     @property
     def text(self) -> str:
         return "".join(piece.text for piece in self.pieces)
+
+    @property
+    def is_number(self) -> bool:
+        """Whether it is a number of JSON."""
+        return self.pieces[0].is_number
 
 
 @dataclass
@@ -96,7 +114,7 @@ class Document:
 
 def document(text: str) -> Document:
     """Take a file apart. What is no JSON is one text, whatever it is."""
-    if text.lstrip("\ufeff \t\r\n")[:1] in _STARTS and text.strip():
+    if text.lstrip(_BLANKS)[:1] in _STARTS and text.strip():
         units = _units(text)
         if units is not None:
             is_notebook = any(unit.is_key and unit.path == ("nbformat",) for unit in units)
@@ -144,11 +162,11 @@ def _in_output(path: list[str | int]) -> str:
 
 
 def _units(text: str) -> list[Unit] | None:
-    """The strings of JSON and their places; None where it is none."""
+    """The strings and the longer integers of JSON, and their places; None where it is none."""
     units: list[Unit] = []
     level: _Level | None = None
     levels: list[_Level] = []
-    for token in _TOKEN.finditer(text):
+    for token in _TOKEN.finditer(text, len(text) - len(text.lstrip(_BLANKS))):
         sign = token[0]
         if token["string"] is not None:
             if level is None or token["end"] != '"':
@@ -166,12 +184,27 @@ def _units(text: str) -> list[Unit] | None:
             if not levels:
                 return units if not text[token.end() :].strip() else None
             level = levels[-1]
+        elif level is None:
+            return None
         elif sign == ",":
-            if level is not None:
-                level.at, level.awaits_value = level.at + 1, False
-        elif sign == ":" and level is not None:
+            level.at, level.awaits_value = level.at + 1, False
+        elif sign == ":":
             level.awaits_value = True
+        elif not _ATOM.fullmatch(sign):
+            return None
+        else:
+            _take_number(level, Piece(token.start(), token.end(), sign, is_number=True), units)
     return None
+
+
+def _take_number(level: _Level, piece: Piece, units: list[Unit]) -> None:
+    if not _INTEGER.fullmatch(piece.text):
+        return
+    if level.opened == "{" and level.awaits_value:
+        level.named[level.name] = unit = Unit([piece], level.path, level.name)
+        units.append(unit)
+    elif len(piece.text) >= SHORTEST_IN_A_LIST:
+        units.append(Unit([piece], level.path, level.under))
 
 
 def _take_string(level: _Level, piece: Piece, units: list[Unit]) -> None:
@@ -189,6 +222,8 @@ def _take_string(level: _Level, piece: Piece, units: list[Unit]) -> None:
 
 def _close(level: _Level, units: list[Unit]) -> None:
     if level.opened == "[":
+        if len(level.strings) == 2 and level.at == 1 and is_secret_name(level.strings[0].text):
+            units[-1].name = level.strings[0].text  # a pair, as header fields are kept in lists
         if len(level.strings) > 1:
             _join(level, units)
         return
@@ -196,9 +231,10 @@ def _close(level: _Level, units: list[Unit]) -> None:
     if name is not None and value is not None:
         cookies = level.under == "cookies"
         value.name = "cookie_value" if cookies else name.text
-    kind, private = level.named.get("kty"), level.named.get("d")
-    if kind is not None and private is not None:
-        private.name = "private_key"
+    kind = level.named.get("kty")
+    for part in () if kind is None else _PRIVATE_PARTS.get(kind.text, ("d",)):
+        if part in level.named:
+            level.named[part].name = "private_key"
     model, password = level.named.get("_model_name"), level.named.get("value")
     if model is not None and password is not None and model.text == "PasswordModel":
         password.name = "password_widget"
@@ -226,7 +262,9 @@ def _read(content: str) -> str:
 
 
 def written(piece: Piece, text: str) -> str:
-    """A new text for a piece, as the file has to write it."""
+    """A new text for a piece, as the file has to write it: what was a number is a string then."""
+    if piece.is_number:
+        return json.dumps(text, ensure_ascii=False)
     if not piece.is_string:
         return text
     content = json.dumps(text, ensure_ascii=False)[1:-1]

@@ -1,7 +1,8 @@
 """What is a secret by its shape or by the name it stands under, where nothing is known of the session it came from.
 
 A file that was written by people holds examples, code and placeholders, so a value counts only where it looks like
-something that a machine drew: one run of the characters that tokens are made of, with digits among them.
+something that a machine drew: one run of the characters that tokens are made of, with digits among them or with small
+and capital letters in no order.
 """
 
 from __future__ import annotations
@@ -28,6 +29,9 @@ LONGEST_LOOK = 512
 """Characters of a value that decide whether it looks drawn."""
 _DRAWN = re.compile(r"[A-Za-z0-9._~+/=:$!*@^|-]{8,65536}")
 _DIGIT = re.compile(r"[0-9]")
+SHORTEST_OF_LETTERS, FEWEST_OF_A_CASE = 16, 0.28
+"""A value of letters alone is drawn where it is as long and so large a part of it is small, and capital, letters. Words
+that are joined have a capital letter every five letters or so."""
 _LETTER = re.compile(r"[A-Za-z]")
 _EXAMPLE = re.compile(
     r"(?i)example|placeholder|your[-_]|changeme|redacted|masked|dummy|x{5,}|\*{3,}|\.{3}|^sha(?:1|256|384|512)[:-]|^https?:"
@@ -59,7 +63,11 @@ _CREDENTIAL_LINE = re.compile(
     r"(?im)(?<![\w-])(?:proxy-)?authorization[\"']?\s{0,4}[:=]\s{0,4}[\"']?"
     r"(?P<value>[A-Za-z]{3,20}+ [A-Za-z0-9._~+/=-]{8,65536}+)"
 )
-_PRIVATE_MEMBER = re.compile(r'"d"\s*+:\s*+"(?P<value>[A-Za-z0-9_-]{40,4096}+)"')
+_PRIVATE_MEMBER = re.compile(
+    r"(?P<quote>[\"'])d(?P=quote)\s*+:\s*+(?P=quote)(?P<value>[A-Za-z0-9_-]{40,4096}+)(?P=quote)"
+)
+_SYMMETRIC_KEY = re.compile(r"[\"']kty[\"']\s*+:\s*+[\"']oct[\"']")
+_KEY_MEMBER = re.compile(r"(?P<quote>[\"'])k(?P=quote)\s*+:\s*+(?P=quote)(?P<value>[A-Za-z0-9_-]{16,4096}+)(?P=quote)")
 
 
 def find_shapes(text: str) -> Iterator[Hit]:
@@ -68,8 +76,10 @@ def find_shapes(text: str) -> Iterator[Hit]:
         yield from _jwts(text)
     if "PRIVATE KEY" in text:
         yield from (_hit(match, "private_key") for match in _PEM.finditer(text) if _KEY_TEXT.search(match["value"]))
-    if '"d"' in text:
+    if '"d"' in text or "'d'" in text:
         yield from (_hit(match, "private_key") for match in _PRIVATE_MEMBER.finditer(text))
+    if "oct" in text and _SYMMETRIC_KEY.search(text):
+        yield from (_hit(match, "private_key") for match in _KEY_MEMBER.finditer(text))
     if any(beginning in text for beginning in _BEGINNINGS):
         yield from (Hit(*match.span(), match[0], "token", None) for match in _ISSUED.finditer(text))
     lower = text.lower()
@@ -88,9 +98,18 @@ def is_drawn(value: str, least: int = 8) -> bool:
     """Whether a value looks drawn at random by a machine, or chosen by somebody to be a secret; no example."""
     value = value[:LONGEST_LOOK]
     value = unquote_plus(value) if "%" in value else value
-    if len(value) < least or not _DIGIT.search(value) or value.lower() in PLAIN_WORDS or _EXAMPLE.search(value):
+    if len(value) < least or value.lower() in PLAIN_WORDS or _EXAMPLE.search(value):
+        return False
+    if not _DIGIT.search(value) and not _is_of_mixed_letters(value):
         return False
     return bool(_DRAWN.fullmatch(value.ljust(8, "0")) and looks_random(value))
+
+
+def _is_of_mixed_letters(value: str) -> bool:
+    letters = [letter for letter in value if letter.isascii() and letter.isalpha()]
+    capitals = sum(map(str.isupper, letters))
+    fewest = max(1, FEWEST_OF_A_CASE * len(letters))
+    return len(letters) >= SHORTEST_OF_LETTERS and fewest <= capitals <= len(letters) - fewest
 
 
 def is_secret_under(name: str, value: str, *, in_url: bool = False) -> bool:
@@ -152,9 +171,15 @@ def _is_basic(scheme: str, credentials: str) -> bool:
         return False
     try:
         decoded = base64.b64decode(credentials.rstrip("=") + "==", altchars=b"-_" if "_" in credentials else None)
-        return ":" in (text := decoded.decode()) and text.isprintable() and not _EXAMPLE.search(text)
     except (binascii.Error, ValueError):
         return False
+    try:
+        text = decoded.decode()
+    except UnicodeDecodeError:  # RFC 7617 2.1 leaves the encoding open
+        text = decoded.decode("latin-1")
+        if not text.partition(":")[0].isascii():
+            return False
+    return ":" in text and text.isprintable() and not _EXAMPLE.search(text)
 
 
 def _named(text: str) -> Iterator[Hit]:

@@ -20,9 +20,11 @@ from mcp_oauth_nb.evidence.files import named, not_read
 from mcp_oauth_nb.evidence.known import Hit, Known
 from mcp_oauth_nb.evidence.layers import joined_up, readings
 from mcp_oauth_nb.evidence.looks import find_shapes, secret_in_header
+from mcp_oauth_nb.evidence.pairs import find_pairs
 from mcp_oauth_nb.fragments import is_guessable
 from mcp_oauth_nb.records import Trace
-from mcp_oauth_nb.vault import Vault, living_vaults
+from mcp_oauth_nb.telltale import is_secret_number, kind_of
+from mcp_oauth_nb.vault import TAG, Vault, living_vaults
 from mcp_oauth_nb.views.check import Check, Leak
 
 LARGEST = 256 * 1024 * 1024
@@ -73,10 +75,10 @@ def search(text: str, vaults: Iterable[Vault]) -> tuple[Document, list[Found]]:
     made, known = document(text), Known(vaults)
     found: list[Found] = []
     taken: dict[int, list[tuple[int, int]]] = {}
-    seen: dict[tuple[str, str, bool], list[Hit]] = {}
+    seen: dict[tuple[str, str, bool, bool], list[Hit]] = {}
     for unit in sorted(made.units, key=lambda unit: len(unit.pieces) == 1):  # what is split is one, before its parts
         content = unit.text
-        key = (content, unit.name, unit.is_lines)
+        key = (content, unit.name, unit.is_lines, unit.is_number)
         hits = seen.get(key)
         if hits is None:
             hits = _united(_hits(unit, content, known))
@@ -184,9 +186,14 @@ def decoded(data: bytes) -> tuple[str, str]:
 
 
 def _hits(unit: Unit, content: str, known: Known) -> Iterator[Hit]:
+    if unit.is_number:
+        if is_secret_number(unit.name):
+            yield Hit(0, len(content), content, kind_of(unit.name), None)
+        yield from known.find(content)
+        return
     if unit.name == "password_widget" and content:
         yield Hit(0, len(content), content, "password", None)
-    elif unit.name == "private_key" and len(content) >= 16:
+    elif unit.name == "private_key" and len(content) >= 16 and not TAG.fullmatch(content):
         yield Hit(0, len(content), content, "private_key", None)
     elif unit.name and unit.is_lines and len(content) >= 4:
         yield from secret_in_header(unit.name, content)
@@ -194,7 +201,8 @@ def _hits(unit: Unit, content: str, known: Known) -> Iterator[Hit]:
         return
     for view in readings(content):
         if len(content) >= 8 and unit.is_lines:
-            yield from (_back(view.back(hit.start, hit.end), hit) for hit in find_shapes(view.text))
+            found = (*find_shapes(view.text), *find_pairs(view.text))
+            yield from (_back(view.back(hit.start, hit.end), hit) for hit in found)
         if known:
             yield from (_back(view.back(hit.start, hit.end), hit) for hit in known.find(view.text))
             joined = joined_up(view)

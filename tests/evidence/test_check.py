@@ -198,6 +198,107 @@ def test_a_shape_is_found_under_its_escapes(tmp_path, shape, encoding):
     assert_no_leak([mend(file, UNKNOWN)], [secret])
 
 
+DRAWN, LETTERS = "Zk3vQ9xL2mN8pT5wY7bC1dF4gH6jK0sA", "ZkvQxLmNpTwYbCdFgHjKsAqWeRtYuIoP"
+NO_JSON = {
+    "a dictionary of Python": "{{'access_token': '{}', 'ok': True}}",
+    "a set of Python": "{{'access_token={}'}}",
+    "a list of Python": "[('client_secret', '{}')]",
+    "an object of JavaScript": "{{access_token: '{}'}}",
+    "JSON with comments": '{{\n  // "access_token": "{}",\n  "a": 1\n}}',
+    "words between members": '{{"a": 1 access_token={} , "b": 2}}',
+}
+
+
+@pytest.mark.parametrize("form", NO_JSON)
+@pytest.mark.parametrize("known", [True, False])
+def test_what_begins_like_json_and_is_none_is_one_text(tmp_path, form, known):
+    text = NO_JSON[form].format(DRAWN)
+    trace = knows(DRAWN) if known else UNKNOWN
+    attached = {"a.txt": {"text/plain": base64.b64encode(text.encode()).decode()}}
+    page = {"cells": [{"cell_type": "markdown", "attachments": attached}], "nbformat": 4}
+    for file in (put(tmp_path, text, "a.txt"), put(tmp_path, page)):
+        assert not check(file, trace).clean
+        assert DRAWN not in mend(file, trace)
+        assert check(file, trace).clean
+    clean, _ = scrubbed(text, ())
+    assert DRAWN not in clean
+
+
+def test_a_number_under_the_name_of_a_secret_is_one(tmp_path):
+    text = '{"password": 904417112233, "otp": 123456, "expires_in": 36000000, "code": -32042, "n": [12345678, 1.5e10]}'
+    file = put(tmp_path, text, "a.json")
+    assert [leak.kind for leak in check(file, UNKNOWN).leaks] == ["password", "otp"]
+    after = json.loads(mend(file, UNKNOWN))
+    assert TAG.fullmatch(after["password"])
+    assert TAG.fullmatch(after["otp"])
+    assert {**after, "password": 0, "otp": 0} == {**json.loads(text), "password": 0, "otp": 0}
+
+
+def test_a_known_secret_of_digits_is_found_among_numbers(tmp_path):
+    known = knows("904417112233", "4711")
+    file = put(tmp_path, '\ufeff{"a": 904417112233, "b": [904417112233, 1], "c": 4711, "d": 47110}', "a.json")
+    assert len(check(file, known).leaks) == 3
+    assert json.loads(mend(file, known).removeprefix("\ufeff"))["d"] == 47110
+
+
+BESIDE = {
+    "a header": "Authorization: Bearer {}",
+    "a code in a URL": "http://127.0.0.1:9/cb?code={}&state=abc",
+    "a fragment of a URL": "http://127.0.0.1/cb#access_token={}&token_type=bearer",
+    "a form": "curl -d 'client_secret={}&grant_type=refresh_token' https://x/",
+    "a cookie": "Cookie: sid={}",
+    "a member": '{{"access_token": "{}"}}',
+    "a header in a pair": '{{"name": "Authorization", "value": "Bearer {}"}}',
+    "a pair of members": "[{{'name': 'client_secret', 'value': '{}'}}]",
+    "a pair, value first": '{{"value": "{}", "name": "client_secret"}}',
+    "a tuple": "[('client_secret', '{}')]",
+    "a tuple of bytes": "[(b'x-api-key', b'{}')]",
+    "a list in a list": '[["x-api-key", "{}"]]',
+    "cells of a table": "<table><tr><td>access_token</td>\n<td class='a'>{}</td></tr></table>",
+    "a user on a command line": "curl -s -u client:{} https://x.example/token",
+    "a user in quotes": "curl --user 'client:{}' https://x.example/token",
+    "a symmetric key": '{{"kty": "oct", "k": "{}"}}',
+    "a symmetric key of Python": "{{'kty': 'oct', 'k': '{}'}}",
+    "a private key of Python": "{{'kty': 'EC', 'd': '{0}{0}'}}",
+    "a factor of a private key": '{{"kty": "RSA", "p": "{}"}}',
+}
+
+
+@pytest.mark.parametrize("place", BESIDE)
+@pytest.mark.parametrize("secret", [DRAWN, LETTERS], ids=["drawn", "letters"])
+def test_a_secret_is_found_by_the_name_beside_it(tmp_path, place, secret):
+    text = BESIDE[place].format(secret)
+    file = put(tmp_path, text, "a.txt")
+    assert not check(file, UNKNOWN).clean
+    assert secret not in mend(file, UNKNOWN)
+    if place != "a factor of a private key":  # one letter says too little in free text
+        assert not check(put(tmp_path, notebook(stream=text)), UNKNOWN).clean
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "latin-1"])
+def test_basic_credentials_are_found_in_every_encoding(tmp_path, encoding):
+    basic = base64.b64encode("client:pässwörd".encode(encoding)).decode()
+    file = put(tmp_path, f"Authorization: Basic {basic}", "a.txt")
+    assert basic not in mend(file, UNKNOWN)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "access_token = getAccessTokenFromTheServerOfTheUser",
+        "client_secret=MyVeryLongClientSecretOfTheProject",
+        '["client_secret_basic", "client_secret_post"]',
+        "grant_types = ('refresh_token', 'authorization_code')",
+        "<td>access_token</td><td>the token of the user</td><td>client_secret</td><td>optional</td>",
+        "curl -u user:password https://x; curl -u $CLIENT_ID:$CLIENT_SECRET https://x",
+        '{"kty": "EC", "k": "a-name-of-16-letters", "use": "sig"}',
+        "Basic authentication, basic functionality, basic understanding, basic configuration",
+    ],
+)
+def test_names_of_a_program_are_no_secrets(tmp_path, text):
+    assert check(put(tmp_path, text, "a.md"), UNKNOWN).leaks == ()
+
+
 def test_a_secret_split_over_the_items_of_a_list_is_one(tmp_path):
     known = knows()
     file = put(tmp_path, {"a": [SECRET[:7], SECRET[7:15], SECRET[15:]], "b": ["x"]}, "a.json")
@@ -465,6 +566,16 @@ def test_the_commands(tmp_path):
     assert run("check", str(clean), str(dirty)).returncode == 0
     assert run("check", "--secret-env", "MARKED", str(clean), MARKED="nothing").returncode == 1
     assert sorted(one.name for one in tmp_path.iterdir()) == ["a.txt", "b.txt"]
+
+
+@pytest.mark.parametrize("command", ["check", "scrub"])
+def test_a_secret_that_is_too_short_to_be_searched_for_says_so(tmp_path, command):
+    file = put(tmp_path, "abc is in here", "a.txt")
+    done = run(command, "--secret-env", "MARKED", str(file), MARKED="abc")
+    assert done.returncode == 2
+    assert b"too short to be searched for" in done.stderr
+    assert b"abc" not in done.stdout + done.stderr
+    assert file.read_text() == "abc is in here"
 
 
 def test_the_filter_of_git_gives_the_same_every_time():
