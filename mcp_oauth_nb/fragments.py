@@ -22,10 +22,19 @@ SHORTEST_WORD = 4
 """What is shorter is no random value."""
 SHORTEST_DRAWN, FEWEST_CHARACTERS = 20, 10
 """A shorter secret, or one of fewer different characters, may have been chosen by somebody."""
-_SEPARATOR = re.compile(r"[\s._:/,;!-]+")
+FEW = 3
+"""Characters beside words of a secret that give nothing away where they go on like a word: ``e`` of ``client_e7``."""
+_BETWEEN = r"\s._:/,;!-"
+_SEPARATOR = re.compile(rf"[{_BETWEEN}]+")
 _A_WORD = re.compile(
     r"(?:[a-z]{1,24}|(?:[A-Z][a-z]{2,23}){1,4}|[a-z]{2,23}(?:[A-Z][a-z]{2,23}){1,4})?\d{0,4}|[A-Z]{1,24}\d{0,6}"
 )
+
+_LOWER, _UPPER = (rf"(?:[{letters}]{{1,24}}\d{{0,4}}|\d{{1,4}})" for letters in ("a-z", "A-Z"))
+_WORDS = re.compile(
+    rf"(?<![^{_BETWEEN}])(?:{_LOWER}(?:[{_BETWEEN}]+{_LOWER})*|{_UPPER}(?:[{_BETWEEN}]+{_UPPER})*)(?![^{_BETWEEN}])"
+)
+_UNSPEAKABLE = re.compile(r"(?i)[b-df-hj-np-tv-xz]{6}")
 
 
 def looks_random(value: str) -> bool:
@@ -48,11 +57,12 @@ class Fragment(NamedTuple):
 
 
 class _Form(NamedTuple):
-    """One way of writing a secret; `least` characters of it are a fragment that counts."""
+    """One way of writing a secret; `least` characters of it are a fragment that counts, but for those in `words`."""
 
     text: str
     value: str
     least: int
+    words: tuple[tuple[int, int], ...]
 
 
 class Fragments:
@@ -72,7 +82,8 @@ class Fragments:
             value: the secret.
             length: of the whole form; 0 where `text` is all of it.
         """
-        form = _Form(text, value, max(SHORTEST_FRAGMENT, SHORTEST_FRAGMENT * (length or len(text)) // len(value)))
+        least = max(SHORTEST_FRAGMENT, SHORTEST_FRAGMENT * (length or len(text)) // len(value))
+        form = _Form(text, value, least, tuple(_plain_words(text[:MOST_FORM])))
         if len(text) < form.least:
             return False
         grams = self._grams
@@ -102,7 +113,7 @@ class Fragments:
             if best is not None and end - start <= best.end - best.start:
                 continue
             whole = end - start == len(form.text)
-            if whole or (end - start >= form.least and _is_telling(text[start:end], form)):
+            if whole or (end - start >= form.least and _is_telling(form, offset - at + start, offset - at + end)):
                 best = Fragment(start, end, form.value, whole)
         return best, furthest
 
@@ -127,10 +138,21 @@ def _shared(runs_along: Callable[[int], bool], room: int) -> int:
     return known
 
 
-def _is_telling(fragment: str, form: _Form) -> bool:
+def _plain_words(text: str) -> Iterator[tuple[int, int]]:
+    """The stretches of a form that are words from separator to separator, long enough to make up most of a fragment.
+
+    What reads like a word within a piece that is none is there by chance.
+    """
+    for found in _WORDS.finditer(text):
+        if found.end() - found.start() > SHORTEST_FRAGMENT - FEW and not _UNSPEAKABLE.search(found[0]):
+            yield found.span()
+
+
+def _is_telling(form: _Form, start: int, end: int) -> bool:
     """Whether a fragment gives something away: plain words and the header of a JWT, which many share, do not."""
     header = form.value.partition(".")[0] if form.value.startswith("eyJ") else ""
-    first, _, rest = fragment.partition(".")
+    first, _, rest = form.text[start:end].partition(".")
     if header and first in header and len(rest) < SHORTEST_FRAGMENT:
         return False
-    return looks_random(fragment)
+    within = max((min(end, last + 1) - max(start, begin - 1) for begin, last in form.words), default=0)
+    return end - start - within > FEW or looks_random(form.text[start:end])

@@ -171,6 +171,18 @@ def test_twelve_characters_of_a_secret_are_hidden_wherever_they_stand():
     assert vault.mask(text) == f"{vault.tag(TOKEN, '')}...{vault.tag(TOKEN, '')} {TOKEN[2:9]}"
 
 
+@pytest.mark.parametrize("said", ["k-ibeZwv-FdajFan", "ibeZwv-FdajFan", "dajFanxyzabc"])
+def test_what_reads_like_words_in_a_drawn_secret_is_hidden(said):
+    vault = vault_of("6wWg2-5UDaQ7Ek-ibeZwv-FdajFanxyzabcdMzdsXiCC6I")
+    assert said not in vault.mask(f"the server says ...{said}... of it")
+
+
+@pytest.mark.parametrize("said", ["registration_endpoint", "registration_e", "a registration_ b"])
+def test_the_first_word_of_a_secret_stays_readable_elsewhere(said):
+    vault = vault_of("registration_e7Qk2Zt9Vx4Lw8Np3Rs6")
+    assert vault.mask(said) == said
+
+
 def test_plain_words_and_the_header_of_a_jwt_are_no_fragments():
     jwt = "eyJhbGciOiJFUzI1NiIsInR5cCI6IkpXVCJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.c2lnbmF0dXJlLW9mLWl0"
     vault = vault_of(jwt, "a-very-long-passphrase-of-words-9Zk2")

@@ -18,8 +18,8 @@ MARKS = frozenset("-._~+/=:%| ")
 CLASSES = {"0-9": "0123456789", "a-f": "abcdef", "g-z": "ghijklmnopqrstuvwxyz", "A-F": "ABCDEF",
            "G-Z": "GHIJKLMNOPQRSTUVWXYZ"}  # fmt: skip
 """The kinds of letters and digits; hexadecimal digits are told from others."""
-VISIBLE, INVISIBLE = "!", "\u00e9"
-"""What stands for a visible ASCII character that is no mark, and for any other character."""
+VISIBLE, CONTROL, INVISIBLE = "!", "\x7f", "\u00e9"
+"""What stands for a visible ASCII character that is no mark, for a control character, and for any other character."""
 LONGEST = 1 << 20
 """Characters; no stand-in is made longer, whatever a file says."""
 PERIOD = 4096
@@ -53,7 +53,15 @@ def stand_in(shape: str, letters: tuple[str, ...], seed: str) -> str:
 
 
 def _marks(text: str) -> str:
-    return "".join(one if one in MARKS else VISIBLE if "!" <= one <= "~" else INVISIBLE for one in text)
+    return "".join(map(_mark, text))
+
+
+def _mark(one: str) -> str:
+    if one in MARKS:
+        return one
+    if "!" <= one <= "~":
+        return VISIBLE
+    return CONTROL if (one < " " and one != "\t") or one == CONTROL else INVISIBLE
 
 
 def _numbers(seed: str) -> Iterator[int]:

@@ -121,7 +121,7 @@ def _wanted(case: Case) -> list[list[Taken]]:
     level=MUST,
     who="client",
     summary="There is no algorithm for DPoP proofs that all servers take and that the client can sign with.",
-    fix="Let the servers take a common algorithm such as ES256, or go without dpop=True.",
+    fix="Let the servers take a common algorithm such as ES256, or go without DPoP.",
     spec=Spec("RFC 9449", "5.1"),
     over=Selector(_wanted, "no DPoP proof was wanted, or no server says which algorithms it takes"),
 )

@@ -233,11 +233,8 @@ def _(case: Case, found: Found) -> Iterator[Seen]:
 
 def _unsendable(token: str) -> str:
     """What no header can hold, by its kind: of a token no character is shown."""
-    breaks = sum(c in "\r\n" for c in token)
-    controls = sum(ord(c) < 32 or ord(c) == 127 for c in token) - breaks
-    kinds = {"line breaks": breaks, "control characters": controls}
-    told = ", ".join(f"{kind}: {many}" for kind, many in kinds.items() if many)
-    return told or "a blank around it"
+    controls = sum((ord(c) < 32 and c != "\t") or ord(c) == 127 for c in token)
+    return f"line breaks or other control characters: {controls}" if controls else "a blank around it"
 
 
 @rule(

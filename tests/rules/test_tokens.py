@@ -61,8 +61,8 @@ def test_every_error_has_its_own_fix() -> None:
 @pytest.mark.parametrize(
     ("token", "seen"),
     [
-        ("abc\nX-Evil: 1", "line breaks: 1"),
-        ("abc\x7f\r\n", "line breaks: 2, control characters: 1"),
+        ("abc\nX-Evil: 1", "line breaks or other control characters: 1"),
+        ("abc\x7f\r\n", "line breaks or other control characters: 3"),
         (" abc", "a blank around it"),
     ],
 )

@@ -69,6 +69,10 @@ def _(case: Case, finding: Finding) -> Iterator[Fit]:
         case, finding, "unauthorized_client", "unsupported_grant_type"
     ):
         return
+    found = server_document(case)
+    offered = texts(found[1].get("grant_types_supported")) if found else ()
+    if finding.rule == "refresh-token-missing" and offered and "refresh_token" not in offered:
+        return  # a client need not register what is not offered
     for one in case.answered("register"):
         document = one.document or {}
         allowed = document.get("grant_types", sent_json(one).get("grant_types"))
