@@ -30,11 +30,14 @@ _A_WORD = re.compile(
     r"(?:[a-z]{1,24}|(?:[A-Z][a-z]{2,23}){1,4}|[a-z]{2,23}(?:[A-Z][a-z]{2,23}){1,4})?\d{0,4}|[A-Z]{1,24}\d{0,6}"
 )
 
-_LOWER, _UPPER = (rf"(?:[{letters}]{{1,24}}\d{{0,4}}|\d{{1,4}})" for letters in ("a-z", "A-Z"))
+_LOWER, _UPPER = (
+    rf"(?:(?![{letters}]*(?i:[b-df-hj-np-tv-xz]{{6}}))[{letters}]{{1,24}}\d{{0,4}}|\d{{1,4}})"
+    for letters in ("a-z", "A-Z")
+)
 _WORDS = re.compile(
     rf"(?<![^{_BETWEEN}])(?:{_LOWER}(?:[{_BETWEEN}]+{_LOWER})*|{_UPPER}(?:[{_BETWEEN}]+{_UPPER})*)(?![^{_BETWEEN}])"
 )
-_UNSPEAKABLE = re.compile(r"(?i)[b-df-hj-np-tv-xz]{6}")
+"""Words from separator to separator; a heap of consonants is none."""
 
 
 def looks_random(value: str) -> bool:
@@ -144,7 +147,7 @@ def _plain_words(text: str) -> Iterator[tuple[int, int]]:
     What reads like a word within a piece that is none is there by chance.
     """
     for found in _WORDS.finditer(text):
-        if found.end() - found.start() > SHORTEST_FRAGMENT - FEW and not _UNSPEAKABLE.search(found[0]):
+        if found.end() - found.start() > SHORTEST_FRAGMENT - FEW:
             yield found.span()
 
 

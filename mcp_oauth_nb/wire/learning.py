@@ -55,6 +55,14 @@ class LearningVault(Vault):
         self._catch_up()
         super().learn(value, kind)
 
+    def has_met(self, text: str) -> bool:
+        self._catch_up()
+        return super().has_met(text)
+
+    def meet(self, text: str) -> None:
+        self._catch_up()
+        super().meet(text)
+
     def shares_tags_with(self, other: Vault) -> bool:
         self._catch_up()
         return super().shares_tags_with(other)
