@@ -286,7 +286,10 @@ _REQUESTS = {
     "mcp-401": Defect("mcp", challenges(401, INVALID), _mcp("token-rejected")),
     "mcp-401-bare": Defect("mcp", says(401), _mcp("token-rejected")),
     "mcp-403-scope": Defect(
-        "mcp", challenges(403, SCOPE), _mcp("insufficient-scope", MCP, "scope-unknown-to-authorization-server")
+        "mcp",
+        challenges(403, SCOPE),
+        _mcp("insufficient-scope", MCP, "scope-unknown-to-authorization-server"),
+        elsewhere=_mcp("insufficient-scope", "user", "scope-not-granted", "token"),
     ),
     "mcp-403": Defect("mcp", says(403, {"detail": "Forbidden"}), _mcp("insufficient-scope")),
     "mcp-404": Defect("mcp", page(404, "Not Found"), _mcp("mcp-error")),

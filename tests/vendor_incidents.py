@@ -475,9 +475,10 @@ _MCP = {
         DESCOPE,
         {"mcp": bearer(403, 'error="insufficient_scope"', 'scope="mcp:admin"')},
         "mcp",
-        "insufficient-scope",
+        "scope-not-granted",
         USER,
-        OPEN,
+        CERTAIN,
+        caused_in="token",
     ),
     "authkit: overloaded, in json": Incident(
         AUTHKIT, {"mcp": says(503, {"error": "overloaded"})}, "mcp", "mcp-server-crashes", MCP

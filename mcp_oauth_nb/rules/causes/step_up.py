@@ -102,10 +102,15 @@ def _(case: Case, finding: Finding) -> Iterator[Fit]:
 )
 def _(case: Case, finding: Finding) -> Iterator[Fit]:
     refused = _refused(case, finding)
-    held = _held(case, refused[0]) if refused else None
-    if refused is None or held is None:
+    if refused is None:
         return
-    exchange, challenged = refused
+    challenged = refused[1]
+    # Who authorizes once more for the challenge and is refused again learns from the second token what was granted.
+    later = (one for one in timeline(case) if one.id > refused[0].id and one.status == refused[0].status)
+    exchange = [refused[0], *(one for one in later if challenged_scope(one) == challenged)][-1]
+    held = _held(case, exchange)
+    if held is None:
+        return
     asked = [one for one in timeline(case) if is_authorization(one) and one.id < held[0].id]
     if asked and challenged <= asked_scopes(asked[-1]) and not challenged <= held[1]:
         granted_as = f"scope={' '.join(sorted(held[1]))}"
