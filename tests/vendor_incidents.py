@@ -477,7 +477,6 @@ _MCP = {
         "mcp",
         "scope-not-granted",
         USER,
-        CERTAIN,
         caused_in="token",
     ),
     "authkit: overloaded, in json": Incident(

@@ -20,7 +20,7 @@ from mcp_oauth_nb.rules.evidence import (
 )
 from mcp_oauth_nb.rules.resource import error_of
 from mcp_oauth_nb.rules.rule import Case, Finding
-from mcp_oauth_nb.rules.suspect import Line
+from mcp_oauth_nb.rules.suspect import Confidence, Line
 from mcp_oauth_nb.rules.timeline import (
     asked_scopes,
     challenged_scope,
@@ -114,7 +114,9 @@ def _(case: Case, finding: Finding) -> Iterator[Fit]:
     asked = [one for one in timeline(case) if is_authorization(one) and one.id < held[0].id]
     if asked and challenged <= asked_scopes(asked[-1]) and not challenged <= held[1]:
         granted_as = f"scope={' '.join(sorted(held[1]))}"
-        yield Fit("certain", (line(held[0], "body:/scope", granted_as), _told(exchange)))
+        # A scope that came up with the challenge may be one that the authorization server does not have.
+        sure: Confidence = "certain" if exchange is refused[0] else "likely"
+        yield Fit(sure, (line(held[0], "body:/scope", granted_as), _told(exchange)))
 
 
 @suspect(
