@@ -73,12 +73,12 @@ def alone(name: str) -> Iterator[None]:
 
 def _locked(name: str, end: float) -> int | None:
     """The locked file; None where none can be made."""
-    folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "mcp-oauth-nb"
-    path = folder / f"{hashlib.sha256(name.encode(errors='surrogatepass')).hexdigest()[:32]}.lock"
+    named = f"{hashlib.sha256(name.encode(errors='surrogatepass')).hexdigest()[:32]}.lock"
     try:
+        folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "mcp-oauth-nb"
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        made = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o600)
-    except OSError:
+        made = os.open(folder / named, os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o600)
+    except (OSError, RuntimeError):  # the latter where no home is known
         return None
     try:
         while not _took(made):

@@ -261,3 +261,13 @@ def test_a_new_grant_of_the_flow_is_another_one(rotating, tokens):
     assert old.refresh().status == new.refresh().status == "passed"
     assert oauth.tokens.refresh_token != old.tokens.refresh_token
     assert not rotating.is_dead
+
+
+def test_where_no_home_is_known_it_is_one_at_a_time_in_this_process(monkeypatch):
+    def unknown() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.setattr(Path, "home", unknown)
+    with locking.alone("alice"), locking.alone("alice"):
+        pass
